@@ -1,0 +1,1 @@
+"""Decisions: who may do what in which security domain, and why."""

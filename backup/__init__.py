@@ -1,0 +1,1 @@
+"""Coming back: recovery points, restore, drills."""

@@ -1,0 +1,1 @@
+"""Shared ground: clock, errors, database, web, jobs, evidence (ledger) and register (registry)."""

@@ -1,0 +1,110 @@
+"""The store: one engine, two ways in (``read`` and ``write``), the same code on SQLite and PostgreSQL.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a commit that returned is on disk. A write transaction begins
+IMMEDIATE, because SQLite's deferred upgrade loses updates or deadlocks; a read transaction stays deferred.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event, exc
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session, SQLModel
+
+from core.errors import Unavailable
+
+#: One naming scheme for constraints, so that a migration can name what it changes on either store.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+_WRITE = "guosuo_write"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware in Python, UTC in the store. A naive datetime is refused when it is written."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Convert to UTC; raises ``ValueError`` for a naive datetime."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without an offset cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give back an aware datetime; SQLite returns naive ones."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """Opens transactions; the only owner of the engine."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare an engine for ``url`` (``sqlite:////path`` or ``postgresql+psycopg://…``); connects lazily."""
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        arguments = {"timeout": 15, "check_same_thread": False} if self.is_sqlite else {}
+        self.engine = create_engine(url, connect_args=arguments, pool_pre_ping=not self.is_sqlite)
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine)
+        self._writer = self.engine.execution_options(**{_WRITE: True})
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a write transaction; commit when the block ends, roll back when it raises.
+
+        Raises ``Unavailable`` when the store cannot be reached or refuses to begin or commit.
+        """
+        with _translated(), Session(self._writer, expire_on_commit=False) as session:
+            # Take SQLite's write lock before the first read, so that what was read cannot be stale when we write.
+            session.connection()
+            yield session
+            session.commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a read transaction; whatever was changed in it is thrown away."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exc.OperationalError as error:
+        raise Unavailable(f"the store does not answer: {error.orig}", hint="see `guosuo doctor`") from error
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        # The driver must not begin on its own: we say BEGIN ourselves, see _on_begin.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

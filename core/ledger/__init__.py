@@ -1,0 +1,1 @@
+"""Evidence: an append-only log in the C2SP tlog-tiles form, signed by checkpoints."""

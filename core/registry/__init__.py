@@ -1,0 +1,1 @@
+"""The register: who, what, where, and who answers for it."""

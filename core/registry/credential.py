@@ -1,0 +1,63 @@
+"""Credentials: which certificate stands for whom, and whether it is still good.
+
+Written by ``pki`` in the very transaction that issues or revokes, read by everyone who decides: a revocation reaches
+a decision at once and without a message.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, Session, SQLModel, select
+
+from core.database import UtcDateTime
+from core.errors import NotFound
+from core.identity import Serial
+
+
+class CredentialState(StrEnum):
+    """Good or revoked; there is no way back from revoked."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+
+
+class Credential(SQLModel, table=True):
+    """One issued certificate and its holder (``holder_kind`` is a ``SubjectKind``)."""
+
+    serial: str = Field(primary_key=True, max_length=40)
+    issuer: str = Field(max_length=80)
+    holder_kind: str = Field(index=True, max_length=20)
+    holder: str = Field(index=True, max_length=80)
+    domain: str = Field(max_length=80)
+    profile: str = Field(max_length=40)
+    certificate_sha256: str = Field(unique=True, max_length=64)
+    spki_sha256: str = Field(index=True, max_length=64)
+    not_before: datetime = Field(sa_type=UtcDateTime)
+    not_after: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(default=CredentialState.GOOD.value, index=True, max_length=10)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revocation_reason: str = Field(default="", max_length=40)
+
+
+def find(session: Session, serial: Serial) -> Credential | None:
+    """Return the credential with ``serial``, or nothing when it was never entered."""
+    return session.get(Credential, serial)
+
+
+def get(session: Session, serial: Serial) -> Credential:
+    """Return the credential with ``serial``; raises ``NotFound``."""
+    credential = session.get(Credential, serial)
+    if credential is None:
+        raise NotFound(f"no certificate has the serial number `{serial}`", hint="see `guosuo cert list`")
+    return credential
+
+
+def held_by(session: Session, kind: str, holder: str) -> list[Credential]:
+    """Return every credential of a holder, oldest first."""
+    statement = select(Credential).where(Credential.holder_kind == kind, Credential.holder == holder)
+    return sorted(session.exec(statement), key=lambda credential: credential.not_before)
+
+
+def with_key(session: Session, spki_sha256: str) -> list[Credential]:
+    """Return every credential over the key with this SubjectPublicKeyInfo hash (64 hexadecimal digits)."""
+    return list(session.exec(select(Credential).where(Credential.spki_sha256 == spki_sha256)))

@@ -1,0 +1,96 @@
+"""The edge to HTTP: kinds of errors become problem documents (RFC 9457) in one table; bodies have a largest size."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core import errors
+
+PROBLEM = "application/problem+json"
+
+#: Most octets of a request's body; anything larger is refused before it is read.
+LARGEST_BODY = 8 * 1024 * 1024
+
+_STATUS: dict[type[errors.TrustError], HTTPStatus] = {
+    errors.Malformed: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def status_of(error: errors.TrustError) -> HTTPStatus:
+    """Return the HTTP status of an error's kind."""
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def problem(status: HTTPStatus, *, reason: str, detail: str, hint: str = "") -> JSONResponse:
+    """Return a problem document; ``reason`` is the stable word, ``hint`` what to do."""
+    content = {"type": f"urn:guosuo:problem:{reason}", "title": status.phrase, "status": int(status), "detail": detail}
+    if hint:
+        content["hint"] = hint
+    return JSONResponse({**content, "reason": reason}, status_code=int(status), media_type=PROBLEM)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make ``app`` answer every error with a problem document; an unknown one without its text."""
+
+    @app.exception_handler(errors.TrustError)
+    def _known(_request: Request, error: errors.TrustError) -> JSONResponse:
+        return problem(status_of(error), reason=error.word, detail=error.detail, hint=error.hint)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        detail = f"`{place}`: {first['msg'].lower()}" if place else str(first["msg"]).lower()
+        return problem(HTTPStatus.BAD_REQUEST, reason="malformed", detail=detail)
+
+    @app.exception_handler(Exception)
+    def _unknown(_request: Request, _error: Exception) -> JSONResponse:
+        # The text stays in the server's log: it may name paths, statements or secrets.
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, reason="internal", detail="something went wrong on our side")
+
+
+class BodyLimit:
+    """ASGI middleware that refuses a body larger than ``largest`` octets, whether its length is declared or not."""
+
+    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
+        """Wrap ``app``."""
+        self._app = app
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, unless it is too large."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._largest:
+            await self._refuse(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> dict[str, object]:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._largest:
+                raise errors.Malformed(f"the request is larger than {self._largest} octets", reason="too-large")
+            return dict(message)
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"the request is larger than {self._largest} octets"
+        response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason="too-large", detail=detail)
+        await response(scope, receive, send)

@@ -1,0 +1,1 @@
+"""Puts the other packages together and ships them."""

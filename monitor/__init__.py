@@ -1,0 +1,1 @@
+"""The watched border: what crossed, whose it was, who answers for it."""

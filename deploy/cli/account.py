@@ -1,0 +1,46 @@
+"""Who I am: ``login``, ``logout``, ``whoami``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy import login as logins
+from deploy.cli.output import AsJson, connect, people, print_thing
+from deploy.client import ServiceClient
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command()(login)
+    app.command()(logout)
+    app.command()(whoami)
+
+
+def login(
+    url: Annotated[str, typer.Argument(help="Where the service is, for example https://localhost:8443")],
+    cert: Annotated[Path, typer.Option(help="My certificate with its chain (PEM).")],
+    key: Annotated[Path, typer.Option(help="My private key (PEM); it is used where it lies, never copied.")],
+    trust: Annotated[Path, typer.Option(help="The root certificate of the site (PEM), checked by its fingerprint.")],
+    as_json: AsJson = False,
+) -> None:
+    """Act as the holder of a certificate from now on, in this home folder."""
+    profile = logins.Login(
+        url=url, certificate=str(cert.resolve()), key=str(key.resolve()), trusted=str(trust.resolve())
+    )
+    with ServiceClient(profile) as client:
+        identity = client.get("/api/v1/identity")
+    # Kept only after the service has accepted the certificate: a login that is saved works.
+    logins.save(profile, logins.home())
+    print_thing(identity, as_json=as_json)
+
+
+def logout() -> None:
+    """Forget who I am on this machine; the certificate and key files stay."""
+    people.print("logged out" if logins.forget(logins.home()) else "nobody was logged in")
+
+
+def whoami(as_json: AsJson = False) -> None:
+    """Show whom the service takes me for, and my roles."""
+    with connect() as client:
+        print_thing(client.get("/api/v1/identity"), as_json=as_json)

@@ -1,0 +1,105 @@
+"""Certificates: ``cert csr|issue|list|show|revoke``, and ``key list``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.ledger.entry import JsonValue
+from deploy.cli.output import AsJson, Yes, confirm, connect, items, people, print_rows, print_thing, read_text
+
+app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, revoke.")
+keys = typer.Typer(no_args_is_help=True, help="The keys in the token.")
+
+_COLUMNS = ("serial", "holder", "profile", "domain", "state", "not_after")
+
+
+@app.command()
+def csr(
+    name: Annotated[str, typer.Argument(help="Whom it is for: the id in the register.")],
+    key: Annotated[Path, typer.Option(help="Where to write the new private key (PEM, readable by you alone).")],
+    out: Annotated[Path, typer.Option(help="Where to write the certification request (PEM).")],
+) -> None:
+    """Make a P-256 key and a certification request; the key never leaves this machine."""
+    from deploy.request import make_request
+
+    make_request(name, key=key, out=out)
+    people.print(f"the key is in {key}, the request in {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def issue(
+    holder: Annotated[str, typer.Argument(help="Id of the person or device in the register.")],
+    csr: Annotated[Path, typer.Option(help="Certification request (PEM or DER).")],
+    out: Annotated[Path, typer.Option(help="Where to write the certificate with its chain (PEM).")],
+    profile: Annotated[str, typer.Option(help="person, gateway, sensor or application")] = "person",
+    dns_name: Annotated[list[str] | None, typer.Option(help="A host name inside the domain's name space.")] = None,
+    lifetime: Annotated[int | None, typer.Option(help="Seconds, when shorter than the profile's.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue a certificate; its subject and names come from the register, never from the request alone."""
+    body: dict[str, JsonValue] = {
+        "csr": _request_text(csr),
+        "profile": profile,
+        "holder": holder,
+        "dns_names": list(dns_name or ()),
+    }
+    if lifetime is not None:
+        body["lifetime_seconds"] = lifetime
+    with connect() as client:
+        answer = client.post("/api/v1/certificate", body)
+    out.write_text(str(answer["chain"]), encoding="ascii")
+    print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    holder: Annotated[str, typer.Option(help="Only of this holder.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List certificates."""
+    with connect() as client:
+        rows = items(client.get("/api/v1/certificate", holder=holder))
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="no certificate has been issued")
+
+
+@app.command()
+def show(serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")], as_json: AsJson = False) -> None:
+    """Show one certificate and its state."""
+    with connect() as client:
+        print_thing(client.get(f"/api/v1/certificate/{serial}"), as_json=as_json)
+
+
+@app.command()
+def revoke(
+    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
+    reason: Annotated[str, typer.Option(help="An RFC 5280 reason, for example key-compromise.")] = "unspecified",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a certificate: refused everywhere from the next request on. There is no way back."""
+    with connect() as client:
+        found = client.get(f"/api/v1/certificate/{serial}")
+        confirm(f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?", yes=yes)
+        answer = client.post(f"/api/v1/certificate/{serial}/revocation", {"reason": reason})
+    print_thing(answer, as_json=as_json)
+
+
+@keys.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List the keys in the token with the attributes read back from it."""
+    with connect() as client:
+        rows = items(client.get("/api/v1/key"))
+    columns = ("label", "algorithm", "purpose", "extractable", "sensitive", "spki_sha256")
+    print_rows(rows, columns, as_json=as_json, empty="the token holds no key")
+
+
+def _request_text(path: Path) -> str:
+    """Return a request as PEM text; DER is wrapped, size and form are judged by the authority, which records it."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_der_x509_csr
+
+    content = path.read_bytes()
+    if content.startswith(b"0\x82") and len(content) < 65_536:
+        return load_der_x509_csr(content).public_bytes(Encoding.PEM).decode("ascii")
+    return read_text(path, largest=8 * 1024 * 1024)

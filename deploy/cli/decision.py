@@ -1,0 +1,26 @@
+"""``decide``: ask the decision point, and be told why."""
+
+from typing import Annotated
+
+import typer
+
+from deploy.cli.output import AsJson, connect, print_thing
+
+
+def install(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(decide)
+
+
+def decide(
+    who: Annotated[str, typer.Argument(help="A certificate's serial number, or a person's id.")],
+    action: Annotated[str, typer.Argument(help="For example budget:read.")],
+    what: Annotated[str, typer.Argument(help="The system, for example fin-budget.")],
+    level: Annotated[str, typer.Option(help="Classification of the resource.")] = "public",
+    as_json: AsJson = False,
+) -> None:
+    """Explain whether WHO may do ACTION on WHAT, by which policy, or what is missing and who could give it."""
+    body = {"who": who, "action": action, "what": what, "level": level}
+    with connect() as client:
+        answer = client.post("/api/v1/decision/explanation", body)
+    print_thing(answer, as_json=as_json)

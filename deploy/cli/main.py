@@ -1,0 +1,48 @@
+"""``guosuo``: puts the nouns together and turns errors into one line and an exit status.
+
+0 done · 1 refused or failed · 2 wrong usage · 4 a part does not answer.
+"""
+
+import sys
+
+import typer
+
+from core.errors import TrustError, Unavailable
+from deploy.cli import account, alert, application, backup, certificate, decision, evidence, register, role, site
+from deploy.cli.output import complaints
+
+app = typer.Typer(
+    name="guosuo",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Trust infrastructure for government networks: certificates, decisions, watched borders, evidence, recovery.",
+    epilog="First steps: `guosuo doctor`, then `guosuo rehearse`. Every command explains itself with --help.",
+)
+for part in (site, account):
+    part.install(app)
+app.add_typer(register.app, name="register")
+app.add_typer(role.app, name="role")
+app.add_typer(certificate.app, name="cert")
+app.add_typer(certificate.keys, name="key")
+decision.install(app)
+app.add_typer(application.app, name="app")
+app.add_typer(application.gateway, name="gateway")
+app.add_typer(alert.app, name="alert")
+app.add_typer(alert.sensor, name="sensor")
+app.add_typer(backup.app, name="backup")
+app.add_typer(backup.drill, name="drill")
+app.add_typer(evidence.app, name="evidence")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except TrustError as error:
+        complaints.print(f"[red]refused[/red]: {error.detail}", highlight=False, soft_wrap=True)
+        if error.hint:
+            complaints.print(f"  hint: {error.hint}", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(4 if isinstance(error, Unavailable) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,99 @@
+"""What every command shares: its options, how it prints for people and for programs, and how it asks."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import Malformed, NotFound
+from core.ledger.entry import JsonValue
+from deploy import login
+from deploy.client import ServiceClient
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the evidence.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and do nothing.")]
+
+people = Console()
+complaints = Console(stderr=True)
+
+
+def connect() -> ServiceClient:
+    """Return a client of the service as the person who is logged in."""
+    return ServiceClient(login.load(login.home()))
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_rows(rows: Sequence[Mapping[str, JsonValue]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
+    """Print ``rows`` as JSON, or as a table of ``columns``; ``empty`` is said when there is none."""
+    if as_json:
+        print_json(list(rows))
+        return
+    if not rows:
+        people.print(empty)
+        return
+    table = Table(header_style="bold")
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    people.print(table)
+
+
+def print_thing(thing: Mapping[str, JsonValue], *, as_json: bool) -> None:
+    """Print one thing as JSON, or name and value line by line."""
+    if as_json:
+        print_json(dict(thing))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in thing.items():
+        table.add_row(f"[bold]{name.replace('_', ' ')}[/bold]", _cell(value))
+    people.print(table)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before what cannot be undone. Without a terminal and without ``--yes`` nothing is done (exit 2)."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("there is no terminal to ask on; give --yes")
+    typer.confirm(question, abort=True)
+
+
+def read_text(path: Path, *, largest: int = 4 * 1024 * 1024) -> str:
+    """Return a file's text. Raises ``NotFound``, or ``Malformed`` when it is too large or not UTF-8."""
+    try:
+        if path.stat().st_size > largest:
+            raise Malformed(f"`{path}` is larger than {largest} octets", reason="too-large")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file `{path}`") from error
+    except UnicodeDecodeError as error:
+        raise Malformed(f"`{path}` is not UTF-8 text") from error
+
+
+def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[str, JsonValue]]:
+    """Return the list of objects under ``name`` in an answer."""
+    found = answer[name]
+    assert isinstance(found, Sequence)
+    return [item for item in found if isinstance(item, Mapping)]
+
+
+def _cell(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return ""
+    if isinstance(value, str | int):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)

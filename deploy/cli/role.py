@@ -1,0 +1,47 @@
+"""Roles: ``role appoint|assign|list``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli.output import AsJson, connect, items, print_rows, print_thing, read_text
+
+app = typer.Typer(no_args_is_help=True, help="The three administrators and the other roles.")
+
+
+@app.command()
+def appoint(
+    person: Annotated[str, typer.Argument(help="Id in the register.")],
+    role: Annotated[str, typer.Argument(help="system-administrator, security-administrator or auditor")],
+    csr: Annotated[Path, typer.Option(help="Certification request over the person's own key (PEM).")],
+    out: Annotated[Path, typer.Option(help="Where to write the first certificate (PEM, with chain).")],
+    as_json: AsJson = False,
+) -> None:
+    """Appoint one of the three administrators and issue the first certificate (bootstrap only)."""
+    body = {"person": person, "role": role, "csr": read_text(csr)}
+    with connect() as client:
+        answer = client.post("/api/v1/role/appointment", body)
+    out.write_text(str(answer["chain"]), encoding="ascii")
+    print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=as_json)
+
+
+@app.command()
+def assign(
+    person: Annotated[str, typer.Argument(help="Id in the register.")],
+    role: Annotated[str, typer.Argument(help="For example registration-officer, analyst, recovery-operator.")],
+    domain: Annotated[str, typer.Option(help="The security domain; `site` for the installation itself.")] = "site",
+    as_json: AsJson = False,
+) -> None:
+    """Give a person a role (security administrators only)."""
+    with connect() as client:
+        answer = client.post("/api/v1/role/assignment", {"person": person, "role": role, "domain": domain})
+    print_thing(answer, as_json=as_json)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List every role held now, with its giver."""
+    with connect() as client:
+        rows = items(client.get("/api/v1/role"))
+    print_rows(rows, ("person", "domain", "role", "since", "giver"), as_json=as_json, empty="no role is held")

@@ -1,0 +1,102 @@
+"""A client of our own interface over mutual TLS; problem documents become the errors they were."""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from core import errors
+from core.ledger.entry import JsonValue
+from deploy import tls
+from deploy.login import Login
+
+#: A decoded JSON object of an answer.
+Answer = dict[str, JsonValue]
+
+_KINDS: dict[int, type[errors.TrustError]] = {
+    400: errors.Malformed,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.Malformed,
+    422: errors.Rejected,
+    503: errors.Unavailable,
+}
+
+
+class ServiceClient:
+    """Speaks to one service as one person or device."""
+
+    def __init__(self, login: Login, *, timeout: float = 60.0) -> None:
+        """Prepare a client; raises ``Malformed`` when the certificate or key cannot be used."""
+        try:
+            context = tls.client_context(
+                certificate=Path(login.certificate), key=Path(login.key), trusted=Path(login.trusted)
+            )
+        except (ssl.SSLError, OSError) as error:
+            raise errors.Malformed(f"the certificate or key cannot be used: {error}", hint="log in again") from error
+        self._client = httpx.Client(base_url=login.url, verify=context, timeout=timeout, trust_env=False)
+        self._url = login.url
+
+    def get(self, path: str, **query: str | int | None) -> Answer:
+        """Return the JSON object at ``path``."""
+        parameters = {name: value for name, value in query.items() if value not in (None, "")}
+        return self._object(self._request("GET", path, parameters=parameters))
+
+    def post(self, path: str, body: Mapping[str, JsonValue]) -> Answer:
+        """Post ``body`` and return the JSON object of the answer."""
+        return self._object(self._request("POST", path, body=body))
+
+    def download(self, path: str, body: Mapping[str, JsonValue] | None = None) -> httpx.Response:
+        """Return a raw answer (posted when there is a ``body``)."""
+        return self._request("GET" if body is None else "POST", path, body=body)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, JsonValue] | None = None,
+        parameters: Mapping[str, str | int | None] | None = None,
+    ) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, json=body, params=dict(parameters or {}))
+        except httpx.TransportError as error:
+            detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
+            raise errors.Unavailable(detail, hint="is `guosuo serve` running?") from error
+        if response.is_success:
+            return response
+        raise _error(response)
+
+    def _object(self, response: httpx.Response) -> Answer:
+        content = response.json()
+        assert isinstance(content, dict)
+        return content
+
+
+def _error(response: httpx.Response) -> errors.TrustError:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    kind = _KINDS.get(response.status_code, errors.Unavailable)
+    detail = str(problem.get("detail", f"the service answered {response.status_code}"))
+    return kind(detail, hint=str(problem.get("hint", "")), reason=str(problem.get("reason", "")))

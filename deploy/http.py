@@ -1,0 +1,66 @@
+"""The HTTP process: the interface over mutual TLS 1.3, and certificate status in the clear on a port of its own."""
+
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from deploy import app as apps
+from deploy import settings as site_settings
+from deploy import tls, wiring
+from deploy.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends the process."""
+    built = wiring.build(settings)
+    status = _status_server(settings, apps.status_app(built))
+    thread = threading.Thread(target=status.run, name="status", daemon=True)
+    thread.start()
+    _service_server(settings, apps.service_app(built)).run()
+    status.should_exit = True
+    thread.join(timeout=5)
+
+
+def _service_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
+    def context(_config: uvicorn.Config, _default: object) -> "tls.ssl.SSLContext":
+        return tls.server_context(
+            certificate=settings.service_certificate, key=settings.service_key, trusted=settings.trusted
+        )
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.listen.address,
+            port=settings.listen.port,
+            http=tls.CertificateProtocol,
+            ssl_context_factory=context,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    )
+
+
+def _status_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.listen.address,
+            port=settings.listen.status_port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    )
+
+
+def main() -> None:
+    """Run as ``python -m deploy.http STATE``."""
+    serve(site_settings.load(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Endpoints that need more than one package: who am I, liveness, and the appointment of the three administrators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from core.clock import Clock
+from core.database import Database
+from core.enforcement import Acting, EnforcedRoute, permission, public
+from core.identity import PersonId, Principal, Serial, SubjectKind
+from core.provision import ReadSession, provided
+from core.registry import credential, person, role
+from pki import revocation
+from pki.issuance import CertificateAuthority, IssuanceRequest
+
+router = APIRouter(route_class=EnforcedRoute, tags=["identity"])
+
+_ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")
+
+
+class Identity(BaseModel):
+    """Whom the service takes a caller for."""
+
+    kind: str
+    id: str
+    name: str
+    organisation: str
+    domain: str
+    serial: str
+    roles: list[str]
+
+
+class AppointmentRequest(BaseModel):
+    """Appoint ``person`` to ``role`` and certify the key of ``csr`` (PEM)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(max_length=80)
+    role: str = Field(max_length=80)
+    csr: str
+
+
+class Appointment(BaseModel):
+    """What was done: the role, and the first certificate with its chain (PEM)."""
+
+    person: str
+    role: str
+    serial: str
+    chain: str
+    bootstrap_ended: bool
+
+
+@router.get("/livez")
+@public
+def live() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/api/v1/identity")
+@permission("self:identity:read")
+def identity(principal: Acting, session: ReadSession, clock: Annotated[Clock, Depends(provided(Clock))]) -> Identity:
+    """Return whom the caller is taken for."""
+    held: list[str] = []
+    if principal.kind is SubjectKind.PERSON:
+        found = role.roles(session, PersonId(principal.identifier), clock.now())
+        held = sorted(f"{domain}:{name}" for domain, name in found)
+    return Identity(
+        kind=principal.kind.value,
+        id=principal.identifier,
+        name=principal.name,
+        organisation=principal.organisation,
+        domain=principal.domain,
+        serial=principal.serial,
+        roles=held,
+    )
+
+
+@router.post("/api/v1/role/appointment")
+@permission("role:appointment:make")
+def appoint(
+    body: AppointmentRequest,
+    principal: Acting,
+    database: Annotated[Database, Depends(provided(Database))],
+    authority: Annotated[CertificateAuthority, Depends(provided(CertificateAuthority))],
+    clock: Annotated[Clock, Depends(provided(Clock))],
+) -> Appointment:
+    """Appoint one of the three administrators; the third appointment ends the bootstrap certificate."""
+    # 1. The appointment itself, refused when it would join two of the three in one person.
+    with database.write() as session:
+        person.get(session, PersonId(body.person))
+        role.appoint(session, person=PersonId(body.person), role=body.role, giver=principal.identifier, at=clock.now())
+    # A crash here leaves an administrator without a certificate: appointing again is idempotent and issues it.
+    request = IssuanceRequest(
+        csr=body.csr.encode(), profile="person", holder_kind=SubjectKind.PERSON, holder=body.person
+    )
+    issued = authority.issue(request, actor=principal.identifier)
+    # 2. With all three in office the bootstrap certificate has nothing left to do, and ends.
+    with database.write() as session:
+        ended = _end_bootstrap(session, principal, clock)
+    # A crash here leaves the bootstrap certificate alive: the next appointment, or a person, ends it.
+    return Appointment(
+        person=body.person, role=body.role, serial=issued.serial, chain=issued.chain_pem, bootstrap_ended=ended
+    )
+
+
+def _end_bootstrap(session: Session, principal: Principal, clock: Clock) -> bool:
+    at = clock.now()
+    offices = {name for _person, domain, name in role.held(session, at) if domain == "site"}
+    if not set(_ADMINISTRATORS) <= offices or credential.get(session, principal.serial).state != "good":
+        return False
+    revocation.revoke(
+        session, Serial(principal.serial), reason="cessation-of-operation", actor=principal.identifier, at=at
+    )
+    return True

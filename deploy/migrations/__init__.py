@@ -1,0 +1,1 @@
+"""Migrations of the store (Alembic): every upgrade runs on SQLite and PostgreSQL."""

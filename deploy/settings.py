@@ -1,0 +1,137 @@
+"""A site's settings: one TOML, ``guosuo.toml`` in the state folder (or where ``GUOSUO_CONFIG`` says)."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import Malformed, NotFound
+
+CONFIGURATION = "guosuo.toml"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SiteSection(_Frozen):
+    """What the installation is called; ``origin`` names its evidence log (C2SP tlog-checkpoint) and never changes."""
+
+    name: str
+    origin: str = Field(pattern=r"^[a-z0-9.-]+(/[a-z0-9.-]+)*$")
+    store: str
+
+
+class ListenSection(_Frozen):
+    """Where the service listens. Loopback until told otherwise; ``names`` go into its certificate."""
+
+    address: str = "127.0.0.1"
+    port: int = Field(default=8443, ge=1, le=65535)
+    status_port: int = Field(default=8480, ge=1, le=65535)
+    host: str = "localhost"
+    addresses: tuple[str, ...] = ("127.0.0.1",)
+
+
+class RepositorySection(_Frozen):
+    """Where recovery points and the mirrored evidence go, and to whom they are encrypted (age recipients)."""
+
+    path: Path
+    recipients: tuple[str, ...]
+
+
+class Settings(_Frozen):
+    """Everything that ``deploy/wiring.py`` needs to know."""
+
+    state: Path
+    site: SiteSection
+    listen: ListenSection
+    repository: RepositorySection
+
+    @property
+    def public_url(self) -> str:
+        """Where certificate status is served in the clear (RFC 5280 4.2.1.13 and 4.2.2.1 use plain HTTP)."""
+        return f"http://{self.listen.host}:{self.listen.status_port}"
+
+    @property
+    def ledger(self) -> Path:
+        """The evidence log's tiles and checkpoints."""
+        return self.state / "ledger"
+
+    @property
+    def secrets(self) -> Path:
+        """PIN files and the service's own TLS key."""
+        return self.state / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes print."""
+        return self.state / "log"
+
+    @property
+    def applications(self) -> Path:
+        """Reviewed application descriptions, one YAML each."""
+        return self.state / "apps"
+
+    @property
+    def trusted(self) -> Path:
+        """The root and issuing certificates in PEM."""
+        return self.state / "trust.pem"
+
+    @property
+    def service_certificate(self) -> Path:
+        """The service's own certificate with its chain in PEM."""
+        return self.state / "service.pem"
+
+    @property
+    def service_key(self) -> Path:
+        """The private key of the service's certificate."""
+        return self.secrets / "service.key"
+
+
+def default_state(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the state folder: ``GUOSUO_STATE``, else ``~/.local/state/guosuo``."""
+    given = environment.get("GUOSUO_STATE")
+    return Path(given) if given else Path.home() / ".local" / "state" / "guosuo"
+
+
+def load(state: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check the settings of the site in ``state``. Raises ``NotFound`` or ``Malformed``."""
+    path = Path(environment.get("GUOSUO_CONFIG", state / CONFIGURATION))
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no site in `{state}`", hint="make one with `guosuo init`") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"`{path}` is not readable: {error}") from error
+    try:
+        return Settings.model_validate({"state": state, **content})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Malformed(f"`{path}`: `{place}`: {first['msg'].lower()}") from error
+
+
+def render(settings: Settings) -> str:
+    """Print ``settings`` as the TOML that ``load`` reads."""
+    recipients = ", ".join(f'"{recipient}"' for recipient in settings.repository.recipients)
+    addresses = ", ".join(f'"{address}"' for address in settings.listen.addresses)
+    return f"""# A guosuo site. Secrets never stand here, only the paths of their files.
+
+[site]
+name = "{settings.site.name}"
+origin = "{settings.site.origin}"
+store = "{settings.site.store}"
+
+[listen]
+address = "{settings.listen.address}"
+port = {settings.listen.port}
+status_port = {settings.listen.status_port}
+host = "{settings.listen.host}"
+addresses = [{addresses}]
+
+[repository]
+path = "{settings.repository.path}"
+recipients = [{recipients}]
+"""

@@ -1,0 +1,26 @@
+"""Every table of every package, imported once so that the metadata is complete."""
+
+import authz.models
+import backup.models
+import core.jobs
+import core.ledger.models
+import core.registry.credential
+import core.registry.models
+import monitor.models
+import pki.models
+from sqlmodel import SQLModel
+
+#: What a complete store holds.
+METADATA = SQLModel.metadata
+
+#: The modules that declare tables.
+DECLARING = (
+    authz.models,
+    backup.models,
+    core.jobs,
+    core.ledger.models,
+    core.registry.credential,
+    core.registry.models,
+    monitor.models,
+    pki.models,
+)

@@ -1,0 +1,46 @@
+"""Mutual TLS 1.3 of the service itself: the context, and the protocol that hands the peer's certificate to the app.
+
+A certificate is optional at the handshake, because ``/livez`` is for everybody; whoever shows one must prove its key
+and chain to our root. Sessions cannot be resumed (``num_tickets = 0``), and the certificate's status is asked at every
+request all the same, since a connection may be older than a revocation.
+"""
+
+import ssl
+from pathlib import Path
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+def server_context(*, certificate: Path, key: Path, trusted: Path) -> ssl.SSLContext:
+    """Return the context of the service: TLS 1.3 only, no resumption, client certificates under ``trusted`` (PEM)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(trusted)
+    return context
+
+
+def client_context(*, certificate: Path | None, key: Path | None, trusted: Path) -> ssl.SSLContext:
+    """Return a client's context: the server must chain to ``trusted`` (PEM); ours is shown when one is given."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(trusted)
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+class CertificateProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which also puts the peer's certificate (DER) into the ASGI scope."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request's scope and add ``extensions.tls.client_certificate``."""
+        super().on_message_begin()
+        tls = self.transport.get_extra_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        if certificate is not None:
+            extensions = dict(self.scope.get("extensions") or {})
+            extensions["tls"] = {"client_certificate": certificate}
+            self.scope["extensions"] = extensions

@@ -1,0 +1,107 @@
+"""The site itself: ``init``, ``serve``, ``migrate``, ``doctor``, ``rehearse``."""
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy import settings as site_settings
+from deploy.cli.output import AsJson, people, print_json, print_rows
+
+State = Annotated[Path | None, typer.Option("--site", help="The site's state folder (GUOSUO_STATE).")]
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (init, serve, migrate, doctor, rehearse):
+        app.command()(command)
+
+
+def init(
+    from_: Annotated[Path, typer.Option("--from", help="The province's register (one reviewed YAML).")],
+    site: State = None,
+    recovery_identity: Annotated[
+        Path | None, typer.Option(help="Where to write the recovery identity (age); keep it elsewhere and safe.")
+    ] = None,
+    repository: Annotated[Path | None, typer.Option(help="The backup repository.")] = None,
+    store: Annotated[str, typer.Option(help="Database URL; SQLite in the state folder when left out.")] = "",
+    name: Annotated[str, typer.Option(help="What the site is called.")] = "guosuo",
+    origin: Annotated[
+        str, typer.Option(help="Name of the evidence log; it never changes.")
+    ] = "guosuo.example/evidence",
+    listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Host name in the service's certificate.")] = "localhost",
+    address: Annotated[list[str] | None, typer.Option(help="Address in the service's certificate.")] = None,
+    app_file: Annotated[list[Path] | None, typer.Option("--app", help="An app.yaml.")] = None,
+) -> None:
+    """Make a site: folders, store, token, register, certification authority, and one bootstrap certificate."""
+    from deploy import founding
+
+    state = site or site_settings.default_state()
+    asked = founding.Founding(
+        state=state,
+        province=from_,
+        recovery_identity=recovery_identity or state.parent / f"{state.name}-recovery.age",
+        name=name,
+        origin=origin,
+        listen=site_settings.ListenSection(address=listen, host=host, addresses=tuple(address or ("127.0.0.1",))),
+        repository=repository or state.parent / f"{state.name}-repository",
+        store=store,
+        applications=tuple(app_file or ()),
+    )
+    settings = founding.found(asked, progress=lambda done: people.print(f"  made: {done}", highlight=False))
+    certificate, key = founding.bootstrap_files(settings)
+    people.print(f"the site is in {settings.state}", highlight=False, soft_wrap=True)
+    login = f"guosuo login https://{settings.listen.host}:{settings.listen.port}"
+    people.print(f"next: guosuo serve --site {settings.state}, then", highlight=False, soft_wrap=True)
+    people.print(
+        f"  {login} --cert {certificate} --key {key} --trust {settings.trusted}", highlight=False, soft_wrap=True
+    )
+
+
+def serve(site: State = None) -> None:
+    """Run the service: signer, sequencer, worker and interface, until interrupted."""
+    from deploy import supervisor
+
+    settings = site_settings.load(site or site_settings.default_state())
+    stop = threading.Event()
+    supervisor.install_signals(stop)
+    supervisor.serve(settings, announce=lambda url: people.print(f"serving at {url}"), stop=stop)
+
+
+def migrate(site: State = None) -> None:
+    """Upgrade the store to the newest revision."""
+    from deploy import schema, wiring
+
+    database = wiring.store(site_settings.load(site or site_settings.default_state()))
+    schema.upgrade(database)
+    database.close()
+    people.print("the store is at the newest revision")
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is missing on this machine, each with the command that cures it."""
+    from deploy import doctor as examination
+
+    findings = examination.inspect()
+    rows = [
+        {"part": found.name, "ok": found.ok, "found": found.found, "expected": found.expected, "cure": found.cure}
+        for found in findings
+    ]
+    print_rows(rows, ("part", "ok", "found", "expected", "cure"), as_json=as_json, empty="nothing was examined")
+    if examination.missing(findings):
+        raise typer.Exit(1)
+
+
+def rehearse(
+    as_json: AsJson = False,
+    out: Annotated[Path, typer.Option(help="Where bundle and report are left.")] = Path("rehearsal"),
+) -> None:
+    """Rehearse the whole path on real parts: trust, access, a leak, containment, proof, recovery."""
+    from deploy.rehearsal import run
+
+    outcome = run.rehearse(out.resolve(), as_json=as_json)
+    if as_json:
+        print_json(outcome.as_json())
+    raise typer.Exit(outcome.status)

@@ -1,0 +1,185 @@
+"""``guosuo init``: from an empty folder to a site that can be served. Every step is idempotent: after a crash, run it again.
+
+1. folders and recovery identity · 2. settings · 3. store · 4. token and its keys · 5. register · 6. root and issuing
+authority · 7. the service's own certificate · 8. one bootstrap certificate, which can only appoint the administrators.
+"""
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backup.identity import make_identity
+from core.clock import SystemClock
+from core.database import Database
+from core.errors import Conflict
+from core.identity import SubjectKind
+from core.registry import loader
+from deploy import schema, wiring
+from deploy.children import Child, await_path
+from deploy.request import make_request, write_secret
+from deploy.settings import CONFIGURATION, ListenSection, RepositorySection, Settings, SiteSection, load, render
+from hsm import token
+from hsm.client import SignerClient
+from hsm.models import KeyAlgorithm, KeyPurpose
+from pki import hierarchy
+from pki.issuance import IssuanceRequest
+
+#: Who acts before anybody can: the founding itself.
+FOUNDER = "founding"
+
+#: The device in the register that the service is.
+SERVICE_DEVICE = "trust"
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What ``guosuo init`` was asked for. ``store`` empty means SQLite in the state folder."""
+
+    state: Path
+    province: Path
+    recovery_identity: Path
+    name: str
+    origin: str
+    listen: ListenSection
+    repository: Path
+    store: str = ""
+    applications: Sequence[Path] = ()
+
+
+def found(founding: Founding, *, progress: Callable[[str], None]) -> Settings:
+    """Make the site and return its settings. Raises what a part refuses; nothing is served by a half-made site."""
+    # The register is read first: a faulty file refuses the whole founding before anything is made.
+    text = founding.province.read_text(encoding="utf-8")
+    province = loader.parse_province(text)
+    for application in founding.applications:
+        wiring.parse_application_file(application)
+    _make_folders(founding)
+    settings = _settle(founding)
+    progress("settings and folders")
+    database = wiring.store(settings)
+    schema.upgrade(database)
+    progress("store")
+    token.initialise(wiring.token(settings), secrets.token_bytes)
+    with _signer(settings) as keys:
+        keys.generate(wiring.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
+        progress("token, with the key that signs the evidence")
+        with database.write() as session:
+            loader.apply(session, province, actor=FOUNDER, at=SystemClock().now())
+        progress(f"register: {founding.province.name}")
+        _certify(settings, database, keys)
+        progress("root and issuing authority, the service's certificate, one bootstrap certificate")
+    database.close()
+    return settings
+
+
+def bootstrap_files(settings: Settings) -> tuple[Path, Path]:
+    """Return where the bootstrap certificate and its key are."""
+    return settings.state / "bootstrap" / "bootstrap.pem", settings.state / "bootstrap" / "bootstrap.key"
+
+
+def _make_folders(founding: Founding) -> None:
+    os.umask(0o077)
+    for folder in ("", "secrets", "run", "log", "ledger", "apps", "bootstrap"):
+        (founding.state / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    founding.state.chmod(0o700)
+    founding.repository.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for application in founding.applications:
+        shutil.copyfile(application, founding.state / "apps" / application.name)
+
+
+def _settle(founding: Founding) -> Settings:
+    """Return the settings: those that are there already, or new ones written durably."""
+    target = founding.state / CONFIGURATION
+    if target.exists():
+        return load(founding.state, {})
+    if founding.state.resolve() in founding.recovery_identity.resolve().parents:
+        raise Conflict(
+            "the recovery identity must not lie in the state folder: it would be lost with it",
+            hint="give --recovery-identity a place of its own",
+        )
+    recipient = make_identity(founding.recovery_identity)
+    settings = Settings(
+        state=founding.state,
+        site=SiteSection(
+            name=founding.name,
+            origin=founding.origin,
+            store=founding.store or f"sqlite:///{founding.state.resolve()}/store.sqlite3",
+        ),
+        listen=founding.listen,
+        repository=RepositorySection(path=founding.repository.resolve(), recipients=(recipient,)),
+    )
+    write_secret(target.with_suffix(".new"), render(settings).encode())
+    target.with_suffix(".new").replace(target)
+    # A crash here leaves settings and nothing else: the next run goes on with them.
+    return settings
+
+
+class _signer:  # noqa: N801  # a context manager, read as a verb's object
+    """A signer process for the time of the founding."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        socket = wiring.token(settings).socket
+        socket.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "hsm.signerd", str(settings.state)]
+        self._child = Child("signer", command, log=settings.logs / "signer.log")
+        await_path(socket, self._child)
+
+    def __enter__(self) -> SignerClient:
+        return wiring.signer(self._settings)
+
+    def __exit__(self, *_error: object) -> None:
+        self._child.stop()
+
+
+def _certify(settings: Settings, database: Database, keys: SignerClient) -> None:
+    clock = SystemClock()
+    hierarchy.establish(database, keys, clock, secrets.token_bytes, wiring.pki(settings))
+    authority = wiring.authority(settings, database, keys)
+    settings.trusted.write_text(wiring.trust_chain(database), encoding="ascii")
+    _certify_key(
+        settings,
+        settings.service_key,
+        settings.service_certificate,
+        lambda csr: (
+            authority.issue(
+                IssuanceRequest(
+                    csr=csr,
+                    profile="service",
+                    holder_kind=SubjectKind.SERVICE,
+                    holder=SERVICE_DEVICE,
+                    dns_names=(settings.listen.host,),
+                    ip_addresses=settings.listen.addresses,
+                ),
+                actor=FOUNDER,
+            ).chain_pem
+        ),
+    )
+    certificate, key = bootstrap_files(settings)
+    _certify_key(
+        settings,
+        key,
+        certificate,
+        lambda csr: (
+            authority.issue(
+                IssuanceRequest(csr=csr, profile="bootstrap", holder_kind=SubjectKind.BOOTSTRAP, holder="bootstrap"),
+                actor=FOUNDER,
+            ).chain_pem
+        ),
+    )
+
+
+def _certify_key(settings: Settings, key: Path, certificate: Path, issue: Callable[[bytes], str]) -> None:
+    if certificate.exists():
+        return
+    key.unlink(missing_ok=True)
+    request = settings.state / "run" / f"{certificate.stem}.csr"
+    make_request(certificate.stem, key=key, out=request)
+    chain = issue(request.read_bytes())
+    # A crash here leaves an issued certificate that nobody has: the next run issues another, both are on record.
+    certificate.write_text(chain, encoding="ascii")
+    request.unlink()

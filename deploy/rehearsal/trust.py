@@ -1,0 +1,186 @@
+"""Morning: build trust. The token, the register, three administrators, certificates, and requests that are refused."""
+
+import subprocess
+import sys
+
+from deploy.rehearsal import impostors, lab
+from deploy.rehearsal.player import Player, complaint
+from deploy.rehearsal.stage import HOST, SERVICE, SERVICE_FOR_GATEWAY, Stage
+from deploy.rehearsal.step import Journal
+
+#: Who holds which office in the sample province.
+SYSTEM, SECURITY, AUDITOR = "he-sysadmin", "lu-security", "wei-auditor"
+OFFICER, ANALYST, RECOVERY = "zhao-ra", "qian-analyst", "tang-recovery"
+CIVIL_SERVANT, COLLEAGUE = "li-wen", "sun-yue"
+
+PROVINCE = lab.source() / "deploy" / "province"
+
+
+def play(stage: Stage) -> None:
+    """Run the scene."""
+    journal = stage.journal
+    _found(stage, journal)
+    _refuse_faulty_province(stage, journal)
+    _serve(stage, journal)
+    _appoint(stage, journal)
+    _enrol(stage, journal)
+    _refuse_requests(stage, journal)
+
+
+def _found(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "build trust in the token",
+        "keys generated in the token, not extractable, read back; no private key of the authority in any file",
+        vital=True,
+    ) as step:
+        command = [sys.executable, "-m", "deploy.cli", "init", "--from", str(PROVINCE / "beichen.yaml")]
+        command += ["--site", str(stage.site), "--repository", str(stage.repository)]
+        command += ["--recovery-identity", str(stage.recovery_identity), "--name", "北辰省", "--listen", "0.0.0.0"]
+        command += ["--host", HOST, "--address", SERVICE, "--address", SERVICE_FOR_GATEWAY]
+        command += ["--origin", "beichen.example/evidence"]
+        for name in ("fin-budget", "office-docs"):
+            command += ["--app", str(PROVINCE / "apps" / f"{name}.yaml")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        step.check(done.returncode == 0, "guosuo init made the site" if done.returncode == 0 else complaint(done))
+        stage.trusted.write_bytes((stage.site / "trust.pem").read_bytes())
+        mode = oct(stage.site.stat().st_mode & 0o777)
+        step.check(mode == "0o700", f"the state folder is {mode}")
+        pins = [oct(pin.stat().st_mode & 0o777) for pin in (stage.site / "secrets").glob("*.pin")]
+        step.check(pins == ["0o400", "0o400"], f"the PIN files are {', '.join(pins)}")
+        step.note("演练样本 province 北辰省 is loaded")
+
+
+def _refuse_faulty_province(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "refuse a faulty register",
+        "a system without a 运行 post, a domain cycle and overlapping addresses are refused with line numbers",
+    ) as step:
+        text = (PROVINCE / "beichen.yaml").read_text(encoding="utf-8")
+        faulty = stage.work / "faulty.yaml"
+        faulty.write_text(spoil(text), encoding="utf-8")
+        site = stage.work / "never"
+        command = [sys.executable, "-m", "deploy.cli", "init", "--from", str(faulty), "--site", str(site)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        step.check(done.returncode == 1, f"exit {done.returncode}")
+        faults = [line.strip() for line in done.stderr.splitlines() if "line " in line]
+        step.check(len(faults) >= 3, f"{len(faults)} faults are named: {'; '.join(faults)[:600]}")
+        step.check(not site.exists(), "nothing was made")
+
+
+def spoil(text: str) -> str:
+    """Return the province with three faults: no 运行 post, a domain cycle, overlapping addresses."""
+    lines = text.splitlines()
+    for index, line in enumerate(lines):
+        if line.strip().startswith("operating:") or line.strip().startswith("operating_post:"):
+            lines[index] = "#" + line
+            break
+    spoiled = "\n".join(lines).replace("10.20.0.0/16", "10.10.128.0/17", 1)
+    return spoiled + "\n"
+
+
+def _serve(stage: Stage, journal: Journal) -> None:
+    with journal.step("serve", "signer, sequencer, worker and interface answer within 60 s", vital=True) as step:
+        stage.serve()
+        step.note(f"{stage.url} answers over TLS 1.3")
+
+
+def _appoint(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "appoint three administrators",
+        "the bootstrap certificate appoints them and can do nothing else; two offices in one hand are refused; "
+        "with the third appointment it ends",
+        vital=True,
+    ) as step:
+        boot = Player("bootstrap", stage.site / "bootstrap")
+        boot.log_in(stage.url, stage.trusted)
+        refused = boot.run("cert", "list")
+        step.check(refused.returncode == 1, f"bootstrap lists certificates: {complaint(refused)}")
+        for person, role in ((AUDITOR, "auditor"), (SYSTEM, "system-administrator")):
+            appoint(stage, boot, person, role)
+        auditor = stage.player(AUDITOR)
+        twice = boot.run(
+            "role", "appoint", AUDITOR, "system-administrator",
+            "--csr", str(auditor.request), "--out", str(stage.work / "never.pem"),
+        )  # fmt: skip
+        step.check(twice.returncode == 1, f"the auditor as system administrator: {complaint(twice)}")
+        ended = appoint(stage, boot, SECURITY, "security-administrator")
+        step.check(bool(ended["bootstrap_ended"]), "the third appointment ended the bootstrap certificate")
+        after = boot.run("whoami")
+        step.check(after.returncode == 1, f"bootstrap now: {complaint(after)}")
+
+
+def appoint(stage: Stage, boot: Player, person: str, role: str) -> dict[str, object]:
+    """Appoint ``person`` with their own request, and log them in."""
+    player = stage.player(person)
+    files = ["--csr", str(player.make_request()), "--out", str(player.certificate)]
+    answer = boot.act("role", "appoint", person, role, *files)
+    player.log_in(stage.url, stage.trusted)
+    return dict(answer)
+
+
+def _enrol(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "enrol people",
+        "the security administrator makes a registration officer, who certifies people; openssl verifies the chain",
+        vital=True,
+    ) as step:
+        security = stage.player(SECURITY)
+        for person, role in ((OFFICER, "registration-officer"), (ANALYST, "analyst"), (RECOVERY, "recovery-operator")):
+            security.act("role", "assign", person, role)
+        for person in (OFFICER, ANALYST, RECOVERY):
+            issue(stage, security, person)
+        for person in (CIVIL_SERVANT, COLLEAGUE):
+            serial = issue(stage, stage.player(OFFICER), person)
+            step.note(f"{person} has certificate {serial[:12]}…")
+            stage.notes[person] = serial
+        servant = stage.player(CIVIL_SERVANT)
+        verified = subprocess.run(
+            ["openssl", "verify", "-CAfile", str(stage.trusted), "-untrusted", str(servant.certificate),
+             str(servant.certificate)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        step.check(verified.stdout.strip().endswith("OK"), f"openssl verify: {verified.stdout.strip()[-40:]}")
+        keys = stage.player(SYSTEM).act("key", "list")["items"]
+        assert isinstance(keys, list)
+        safe = all(not key["extractable"] and key["sensitive"] for key in keys)
+        step.check(safe, f"{len(keys)} keys in the token: EXTRACTABLE=false, SENSITIVE=true, read back")
+
+
+def issue(stage: Stage, officer: Player, person: str) -> str:
+    """Certify a person's own key through ``officer``, log the person in, and return the serial number."""
+    player = stage.player(person)
+    files = ["--csr", str(player.make_request()), "--out", str(player.certificate)]
+    answer = officer.act("cert", "issue", person, *files)
+    player.log_in(stage.url, stage.trusted)
+    return str(answer["serial"])
+
+
+def _refuse_requests(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "refuse bad requests", "six requests, six different reasons; no serial is used, each refusal has its record"
+    ) as step:
+        officer, auditor = stage.player(OFFICER), stage.player(AUDITOR)
+        spare = Player("spare", stage.work / "people" / "spare")
+        answer = officer.act(
+            "cert", "issue", COLLEAGUE, "--csr", str(spare.make_request()), "--out", str(spare.certificate)
+        )
+        stage.player(SECURITY).act("cert", "revoke", str(answer["serial"]), "--reason", "superseded", "--yes")
+        before = len(_items(auditor, "cert", "list"))
+        reasons = []
+        requests = impostors.bad_requests(COLLEAGUE, revoked_key=spare.key, department="人力资源和社会保障厅")
+        for flaw, content in requests.items():
+            path = stage.work / "bad.csr"
+            path.write_bytes(content)
+            done = officer.run("cert", "issue", COLLEAGUE, "--csr", str(path), "--out", str(stage.work / "never.pem"))
+            reasons.append(complaint(done))
+            step.check(done.returncode == 1, f"{flaw}: {reasons[-1]}")
+        step.check(len(set(reasons)) == len(requests), f"{len(set(reasons))} different reasons")
+        step.check(len(_items(auditor, "cert", "list")) == before, "no serial was used")
+        records = _items(auditor, "evidence", "find", "--type", "pki.request.refused")
+        step.check(len(records) == len(requests), f"{len(records)} records of refusal")
+
+
+def _items(player: Player, *arguments: str) -> list[object]:
+    found = player.act(*arguments)["items"]
+    assert isinstance(found, list)
+    return found

@@ -74,6 +74,11 @@ def within(namespace: str) -> list[str]:
     return ["nsenter", f"--net=/run/netns/{namespace}"] if namespace else []
 
 
+def bind(source: Path, target: Path) -> None:
+    """Show the folder ``source`` at ``target`` as well, for this laboratory alone."""
+    _run("mount", "--bind", str(source), str(target))
+
+
 def routes_out() -> list[str]:
     """Return every default route in the laboratory: there must be none."""
     found = []

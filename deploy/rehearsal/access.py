@@ -1,0 +1,179 @@
+"""Noon: an application behind the gateway. Who is let in, who is refused and why, and what a decision says."""
+
+import time
+
+from deploy.rehearsal import impostors, lab
+from deploy.rehearsal.doors import Door, Identity, Page
+from deploy.rehearsal.player import Player
+from deploy.rehearsal.stage import (
+    BUDGET,
+    CONTROL_PORT,
+    DOCUMENTS,
+    GATEWAY,
+    PORT,
+    SERVICE_FOR_GATEWAY,
+    Stage,
+)
+from deploy.rehearsal.step import Journal, Step, wait_for
+from deploy.rehearsal.trust import AUDITOR, CIVIL_SERVANT, COLLEAGUE, OFFICER, PROVINCE, SECURITY
+
+GATEWAY_DEVICE = "gw-1"
+SENSOR_DEVICE = "sensor-1"
+
+#: Applications by host: who holds the certificate, where it runs, and in which namespace.
+APPLICATIONS = {
+    BUDGET: ("fin-budget-app", "fin-budget", "10.20.0.10", "finance"),
+    DOCUMENTS: ("office-docs-app", "office-docs", "10.10.0.10", "archive"),
+}
+
+
+def play(stage: Stage) -> None:
+    """Run the scene."""
+    journal = stage.journal
+    _open_gateway(stage, journal)
+    _let_in(stage, journal)
+    _refuse_connections(stage, journal)
+    _decide(stage, journal)
+
+
+def _open_gateway(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "open the gateway",
+        "nginx from two reviewed app.yaml files; the hop behind it is in namespaces nobody else reaches",
+        vital=True,
+    ) as step:
+        officer = stage.player(OFFICER)
+        enrol_device(stage, officer, GATEWAY_DEVICE, "gateway")
+        enrol_device(stage, officer, SENSOR_DEVICE, "sensor")
+        folder = stage.work / "gateway"
+        folder.mkdir(exist_ok=True)
+        for host, (device, name, address, namespace) in APPLICATIONS.items():
+            enrol_device(stage, officer, device, "application", "--dns-name", host)
+            command = lab.python("deploy.sample.application", "--bind", f"{address}:8000", "--name", name)
+            stage.start(name, command, namespace=namespace)
+        configure(stage)
+        stage.start("nginx", ["nginx", "-c", str(folder / "nginx.conf")], namespace="gateway")
+        opened = wait_for(lambda: _answers(stage.door()), seconds=20)
+        step.check(opened is not None, "the gateway answers")
+        outside = Door("10.20.0.10", 8000, BUDGET, stage.trusted)
+        step.check(not _answers(outside), "the application's own address is out of everybody else's reach")
+        step.check(not lab.routes_out(), "no namespace has a route out")
+
+
+def configure(stage: Stage) -> None:
+    """Write the gateway's configuration from the reviewed files."""
+    folder = stage.work / "gateway"
+    arguments = ["gateway", "config", "--directory", str(folder), "--listen", GATEWAY, "--port", str(PORT)]
+    arguments += ["--control-port", str(CONTROL_PORT), "--service", f"{SERVICE_FOR_GATEWAY}:{PORT}"]
+    for _device, name, _address, _namespace in APPLICATIONS.values():
+        arguments += ["--app", str(PROVINCE / "apps" / f"{name}.yaml")]
+    done = stage.player(GATEWAY_DEVICE).run(*arguments)
+    if done.returncode != 0:
+        raise ValueError(f"gateway config: {done.stderr.strip()}")
+
+
+def enrol_device(stage: Stage, officer: Player, device: str, profile: str, *more: str) -> str:
+    """Certify a machine's own key, log it in where it acts as a client, and return the serial number."""
+    player = stage.player(device)
+    files = ["--csr", str(player.make_request()), "--out", str(player.certificate), "--profile", profile]
+    answer = officer.act("cert", "issue", device, *files, *more)
+    if profile in ("gateway", "sensor"):
+        player.log_in(stage.url, stage.trusted)
+    stage.notes[device] = str(answer["serial"])
+    return str(answer["serial"])
+
+
+def _answers(door: Door) -> bool:
+    try:
+        door.open("/healthz", None)
+    except OSError:
+        return False
+    return True
+
+
+def _let_in(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "a person reaches the application",
+        "mutual TLS 1.3 and a decision; the application greets the person by name and department",
+        vital=True,
+    ) as step:
+        for name in (CIVIL_SERVANT, COLLEAGUE):
+            page = stage.door().open("/budget/report", stage.player(name).identity)
+            step.check(page.status == 200, f"{name}: {page.status} over {page.protocol}: {_first_line(page)}")
+        page = stage.door().open("/healthz", None)
+        step.check(page.status == 200, f"the public path answers without a certificate: {page.status}")
+
+
+def _first_line(page: Page) -> str:
+    lines = [line.strip() for line in page.body.splitlines() if line.strip()]
+    return lines[0][:90] if lines else ""
+
+
+def _refuse_connections(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "refuse connections",
+        "no certificate, expired, foreign authority, look-alike authority, unmapped path: each its own reason and "
+        "record; forged identity headers are overwritten",
+    ) as step:
+        folder = stage.work / "impostors"
+        servant = stage.player(CIVIL_SERVANT)
+        lookalike = impostors.issuer_name(servant.certificate)
+        callers: dict[str, tuple[Identity | None, str]] = {
+            "no-certificate": (None, "/budget/report"),
+            "expired": (_expired(stage), "/budget/report"),
+            "foreign-issuer": (
+                impostors.certify(folder, "foreign", subject=CIVIL_SERVANT, issuer=impostors.foreign_name()),
+                "/budget/report",
+            ),
+            "look-alike-issuer": (
+                impostors.certify(folder, "alike", subject=CIVIL_SERVANT, issuer=lookalike),
+                "/budget/report",
+            ),
+            "unmapped-path": (servant.identity, "/budget/secret-door"),
+        }
+        for reason, (identity, path) in callers.items():
+            page = stage.door().open(path, identity)
+            told = page.headers.get("x-guosuo-reason", "")
+            step.check(page.status in (401, 403) and told == reason, f"{reason}: {page.status}, told `{told}`")
+        _forge(stage, step)
+        records = stage.player(AUDITOR).act("evidence", "find", "--type", "gateway.request.refused")["items"]
+        assert isinstance(records, list)
+        step.check(len(records) >= len(callers), f"{len(records)} records of refusal")
+
+
+def _expired(stage: Stage) -> Identity:
+    """Return a certificate that lived for one second."""
+    player = Player("short-lived", stage.work / "people" / "short-lived")
+    files = ["--csr", str(player.make_request()), "--out", str(player.certificate), "--lifetime", "1"]
+    stage.player(OFFICER).act("cert", "issue", COLLEAGUE, *files)
+    time.sleep(1.2)
+    return player.identity
+
+
+def _forge(stage: Stage, step: Step) -> None:
+    forged = {
+        "X-Guosuo-Serial": "f" * 40,
+        "X-Guosuo-Person": COLLEAGUE,
+        "X-Guosuo-Request": "0" * 32,
+        "X-Guosuo-Clearance": "4",
+    }
+    page = stage.door().open("/budget/report", stage.player(CIVIL_SERVANT).identity, headers=forged)
+    genuine = stage.notes[CIVIL_SERVANT] in page.body and "f" * 40 not in page.body
+    step.check(page.status == 200 and genuine, "forged identity headers were overwritten with the certificate's own")
+
+
+def _decide(stage: Stage, journal: Journal) -> None:
+    with journal.step(
+        "a decision says why",
+        "read allowed, write denied, another domain denied: each with its policy or what is missing",
+    ) as step:
+        security = stage.player(SECURITY)
+        asked = (
+            ("budget:read", "fin-budget", True),
+            ("budget:write", "fin-budget", False),
+            ("docs:delete", "office-docs", False),
+        )
+        for action, system, expected in asked:
+            answer = security.act("decide", CIVIL_SERVANT, action, system)
+            told = f"{action} on {system}: {'allow' if answer['allowed'] else 'deny'}: {answer['explanation']}"
+            step.check(answer["allowed"] is expected, f"{told} {answer.get('ask') or ''}")

@@ -1,0 +1,137 @@
+"""``guosuo rehearse``: preflight outside, then the whole day inside a laboratory that ends with it."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from core.ledger.entry import JsonValue
+from deploy import doctor
+from deploy.rehearsal import access, containment, disaster, lab, leak, proof, report, trust
+from deploy.rehearsal.stage import Stage
+from deploy.rehearsal.step import Halted, Journal, Step
+
+OUTCOME = "outcome.json"
+REPORT = "report.html"
+
+#: The whole state of a rehearsal, seen from inside: a short path, because a socket's path holds 107 octets.
+INSIDE = Path("/run/guosuo")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a rehearsal prints with ``--json``, and its exit status."""
+
+    content: dict[str, JsonValue]
+    status: int
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the promised shape."""
+        return self.content
+
+
+def rehearse(out: Path, *, as_json: bool) -> Outcome:
+    """Run the rehearsal and leave bundle and report in ``out``; everything else it made is removed again."""
+    console = Console(stderr=as_json)
+    lacking = doctor.missing(doctor.inspect())
+    if lacking:
+        for finding in lacking:
+            console.print(f"[red]missing[/red] {finding.name}: {finding.found}; cure: {finding.cure}", highlight=False)
+        names = ", ".join(finding.name for finding in lacking)
+        return Outcome({"ok": False, "steps": [], "missing": names, "bundle": "", "fingerprint": "", "report": ""}, 1)
+    out.mkdir(parents=True, exist_ok=True)
+    state = out / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(mode=0o700)
+    (out / OUTCOME).unlink(missing_ok=True)
+    try:
+        status = lab.enter([sys.executable, "-m", "deploy.rehearsal.run", str(out), "json" if as_json else "people"])
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+    if not (out / OUTCOME).exists():
+        return Outcome({"ok": False, "steps": [], "bundle": "", "fingerprint": "", "report": ""}, status or 1)
+    content = json.loads((out / OUTCOME).read_text(encoding="utf-8"))
+    if not as_json:
+        _farewell(console, content)
+    return Outcome(content, 0 if content["ok"] else 1)
+
+
+def _farewell(console: Console, content: dict[str, JsonValue]) -> None:
+    console.print()
+    console.print("[green]all steps passed[/green]" if content["ok"] else "[red]not all steps passed[/red]")
+    console.print(f"report: {content['report']}", highlight=False, soft_wrap=True)
+    if content["bundle"]:
+        line = f"guosuo-verify {content['bundle']} --fingerprint {content['fingerprint']}"
+        console.print(f"verify the evidence yourself: {line}", highlight=False, soft_wrap=True)
+    console.print("next: `guosuo init --help` makes a site of your own, `guosuo serve` runs it", highlight=False)
+
+
+def perform(out: Path, *, listener: Callable[[Step, bool], None]) -> dict[str, JsonValue]:
+    """Play every scene inside the laboratory, and return the outcome."""
+    journal = Journal(listener=listener, monotonic=time.monotonic)
+    lab.build()
+    INSIDE.mkdir()
+    lab.bind(out / "state", INSIDE)
+    stage = Stage(work=INSIDE, out=out, journal=journal)
+    try:
+        for scene in (trust, access, leak, containment, disaster, proof):
+            scene.play(stage)
+    except Halted:
+        # The step that failed is in the journal; what stands on it would only fail for the same reason.
+        pass
+    finally:
+        stage.close()
+    return _outcome(stage)
+
+
+def _outcome(stage: Stage) -> dict[str, JsonValue]:
+    fingerprint = stage.notes.get("fingerprint", "")
+    bundle = str(stage.out / proof.BUNDLE) if fingerprint else ""
+    page = stage.out / REPORT
+    parts = [(found.name, found.found) for found in doctor.inspect()]
+    report.write(page, stage.journal.steps, parts=parts, bundle=bundle, fingerprint=fingerprint)
+    return {
+        "ok": stage.journal.ok and bool(fingerprint),
+        "steps": [step.as_json() for step in stage.journal.steps],
+        "bundle": bundle,
+        "fingerprint": fingerprint,
+        "report": str(page),
+    }
+
+
+def _printer(console: Console) -> Callable[[Step, bool], None]:
+    def listen(step: Step, ended: bool) -> None:
+        if not ended:
+            console.print(f"[bold]{step.number:2}. {step.title}[/bold]", highlight=False)
+            console.print(f"    expected  {step.expected}", style="dim", highlight=False)
+            return
+        for sentence in step.seen:
+            console.print(f"    seen      {sentence}", highlight=False, markup=False, soft_wrap=True)
+        for row in step.table:
+            console.print("              " + " | ".join(row.values()), highlight=False, markup=False, soft_wrap=True)
+        verdict = "[green]PASS[/green]" if step.ok else "[red]FAIL[/red]"
+        console.print(f"    {verdict}      {step.seconds:.2f} s", highlight=False)
+
+    return listen
+
+
+def main() -> None:
+    """Run inside the laboratory as ``python -m deploy.rehearsal.run OUT json|people``."""
+    out = Path(sys.argv[1])
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    os.umask(0o077)
+    console = Console(stderr=sys.argv[2] == "json")
+    outcome = perform(out, listener=_printer(console))
+    (out / OUTCOME).write_text(json.dumps(outcome, ensure_ascii=False, indent=2), encoding="utf-8")
+    sys.exit(0 if outcome["ok"] else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 from core import errors
 from core.ledger.entry import JsonValue
@@ -39,7 +39,7 @@ class ServiceClient:
             )
         except (ssl.SSLError, OSError) as error:
             raise errors.Malformed(f"the certificate or key cannot be used: {error}", hint="log in again") from error
-        self._client = httpx.Client(base_url=login.url, verify=context, timeout=timeout, trust_env=False)
+        self._client = httpx2.Client(base_url=login.url, verify=context, timeout=timeout, trust_env=False)
         self._url = login.url
 
     def get(self, path: str, **query: str | int | None) -> Answer:
@@ -51,7 +51,7 @@ class ServiceClient:
         """Post ``body`` and return the JSON object of the answer."""
         return self._object(self._request("POST", path, body=body))
 
-    def download(self, path: str, body: Mapping[str, JsonValue] | None = None) -> httpx.Response:
+    def download(self, path: str, body: Mapping[str, JsonValue] | None = None) -> httpx2.Response:
         """Return a raw answer (posted when there is a ``body``)."""
         return self._request("GET" if body is None else "POST", path, body=body)
 
@@ -76,23 +76,23 @@ class ServiceClient:
         *,
         body: Mapping[str, JsonValue] | None = None,
         parameters: Mapping[str, str | int | None] | None = None,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         try:
             response = self._client.request(method, path, json=body, params=dict(parameters or {}))
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
             raise errors.Unavailable(detail, hint="is `guosuo serve` running?") from error
         if response.is_success:
             return response
         raise _error(response)
 
-    def _object(self, response: httpx.Response) -> Answer:
+    def _object(self, response: httpx2.Response) -> Answer:
         content = response.json()
         assert isinstance(content, dict)
         return content
 
 
-def _error(response: httpx.Response) -> errors.TrustError:
+def _error(response: httpx2.Response) -> errors.TrustError:
     try:
         problem = response.json()
     except ValueError:

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from core.errors import Malformed, NotFound
+from deploy.settings import ListenSection, RepositorySection, Settings, SiteSection, load, render
+
+
+def sample(state: Path) -> Settings:
+    return Settings(
+        state=state,
+        site=SiteSection(name="北辰省", origin="beichen.example/evidence", store=f"sqlite:///{state}/s.sqlite3"),
+        listen=ListenSection(addresses=("127.0.0.1", "10.90.0.10")),
+        repository=RepositorySection(path=state / "repository", recipients=("age1example",)),
+    )
+
+
+def test_what_was_printed_is_read_again(tmp_path: Path) -> None:
+    settings = sample(tmp_path)
+    (tmp_path / "guosuo.toml").write_text(render(settings), encoding="utf-8")
+    assert load(tmp_path, {}) == settings
+
+
+def test_missing_site_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as caught:
+        load(tmp_path / "nowhere", {})
+    assert "guosuo init" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (("port = 8443", "port = 0"), "listen.port"),
+        (("[site]", "[site]\nsurprise = 1"), "site.surprise"),
+        (('origin = "beichen.example/evidence"', 'origin = "Not An Origin"'), "site.origin"),
+    ],
+)
+def test_wrong_value_is_named(tmp_path: Path, change: tuple[str, str], place: str) -> None:
+    text = render(sample(tmp_path)).replace(*change)
+    (tmp_path / "guosuo.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(Malformed, match=place):
+        load(tmp_path, {})
+
+
+def test_broken_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "guosuo.toml").write_bytes(b"[site\n\xff")
+    with pytest.raises(Malformed):
+        load(tmp_path, {})

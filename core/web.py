@@ -5,7 +5,8 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import errors
 
@@ -55,6 +56,12 @@ def install_error_handlers(app: FastAPI) -> None:
         detail = f"`{place}`: {first['msg'].lower()}" if place else str(first["msg"]).lower()
         return problem(HTTPStatus.BAD_REQUEST, reason="malformed", detail=detail)
 
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        reason = status.phrase.lower().replace(" ", "-")
+        return problem(status, reason=reason, detail=str(error.detail).lower())
+
     @app.exception_handler(Exception)
     def _unknown(_request: Request, _error: Exception) -> JSONResponse:
         # The text stays in the server's log: it may name paths, statements or secrets.
@@ -78,19 +85,37 @@ class BodyLimit:
         if not declared.isdigit() or int(declared) > self._largest:
             await self._refuse(scope, receive, send)
             return
-        seen = 0
-
-        async def counted() -> dict[str, object]:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._largest:
-                raise errors.Malformed(f"the request is larger than {self._largest} octets", reason="too-large")
-            return dict(message)
-
-        await self._app(scope, counted, send)
+        counter = _Counter(receive, send, self._largest)
+        await self._app(scope, counter.receive, counter.send)
+        if counter.exceeded:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"the request is larger than {self._largest} octets"
         response = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason="too-large", detail=detail)
         await response(scope, receive, send)
+
+
+class _Counter:
+    """Counts an undeclared body as it is read; beyond the limit the app sees its end, and its answer is withheld."""
+
+    def __init__(self, receive: Receive, send: Send, largest: int) -> None:
+        self.exceeded = False
+        self._receive = receive
+        self._send = send
+        self._largest = largest
+        self._seen = 0
+        self._answering = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._largest and not self._answering:
+            self.exceeded = True
+            return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self.exceeded:
+            self._answering = True
+            await self._send(message)

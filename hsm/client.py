@@ -1,0 +1,102 @@
+"""A client of the signer process: what every other package knows of keys."""
+
+import contextlib
+import socket
+import threading
+from pathlib import Path
+
+from core.errors import Unavailable
+from hsm import protocol
+from hsm.errors import SignerUnavailable, UnknownKey
+from hsm.models import Health, KeyAlgorithm, KeyInfo, KeyPurpose
+
+
+class SignerClient:
+    """Safe for many threads: each has a connection of its own, opened on first use."""
+
+    def __init__(self, path: Path, timeout: float = 10.0) -> None:
+        """Prepare; ``path`` is the signer's socket, ``timeout`` seconds for one answer."""
+        self._path = path
+        self._timeout = timeout
+        self._local = threading.local()
+
+    def generate(self, label: str, algorithm: KeyAlgorithm, purpose: KeyPurpose) -> KeyInfo:
+        """Generate a key, or return the one that this request made before."""
+        answer = self._ask(protocol.Generate(label, algorithm, purpose))
+        return _infos(answer)[0]
+
+    def keys(self) -> list[KeyInfo]:
+        """Return every key."""
+        return _infos(self._ask(protocol.Keys()))
+
+    def get(self, label: str) -> KeyInfo:
+        """Return one key; raises ``UnknownKey``."""
+        for info in self.keys():
+            if info.label == label:
+                return info
+        raise UnknownKey(f"there is no key `{label}`")
+
+    def sign(self, label: str, data: bytes) -> bytes:
+        """Sign: a 32-octet SHA-256 digest gives a DER ECDSA-Sig-Value, a message gives 64 octets of Ed25519."""
+        signature = self._ask(protocol.Sign(label, data)).signature
+        assert signature is not None
+        return signature
+
+    def health(self) -> Health:
+        """Return how the signer is."""
+        answer = self._ask(protocol.Ask())
+        assert answer.generation is not None
+        return Health(answer.generation, answer.sessions, answer.signatures, answer.last_self_test)
+
+    def _ask(self, request: protocol.Request) -> protocol.Answer:
+        """Ask, and once more over a new connection: every request of this protocol may be repeated."""
+        for fresh in (False, True):
+            try:
+                connection = self._connection(fresh=fresh)
+                protocol.send(connection, request)
+                content = protocol.receive(connection)
+            except OSError as error:
+                if fresh:
+                    raise self._unavailable() from error
+                continue
+            if content is not None:
+                return protocol.parse_answer(content)
+        raise self._unavailable()
+
+    def _connection(self, *, fresh: bool) -> socket.socket:
+        connection: socket.socket | None = getattr(self._local, "connection", None)
+        if connection is not None and not fresh:
+            return connection
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.close()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(self._timeout)
+        try:
+            connection.connect(str(self._path))
+        except OSError:
+            connection.close()
+            raise
+        self._local.connection = connection
+        return connection
+
+    def _unavailable(self) -> Unavailable:
+        return SignerUnavailable("the signer does not answer", hint="is `guosuo serve` running?")
+
+
+def _infos(answer: protocol.Answer) -> list[KeyInfo]:
+    return [
+        KeyInfo(
+            label=key.label,
+            algorithm=key.algorithm,
+            purpose=key.purpose,
+            spki=key.spki,
+            spki_sha256=key.spki_sha256,
+            extractable=key.extractable,
+            sensitive=key.sensitive,
+            never_extractable=key.never_extractable,
+            local=key.local,
+            private=key.private,
+        )
+        for key in answer.keys or []
+    ]

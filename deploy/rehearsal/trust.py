@@ -69,13 +69,10 @@ def _refuse_faulty_province(stage: Stage, journal: Journal) -> None:
 
 def spoil(text: str) -> str:
     """Return the province with three faults: no 运行 post, a domain cycle, overlapping addresses."""
-    lines = text.splitlines()
-    for index, line in enumerate(lines):
-        if line.strip().startswith("operating:") or line.strip().startswith("operating_post:"):
-            lines[index] = "#" + line
-            break
-    spoiled = "\n".join(lines).replace("10.20.0.0/16", "10.10.128.0/17", 1)
-    return spoiled + "\n"
+    spoiled = text.replace("    operating: czt-operations\n", "", 1)
+    spoiled = spoiled.replace("  - id: management\n", "  - id: management\n    parent: exchange\n", 1)
+    spoiled = spoiled.replace("  - id: exchange\n", "  - id: exchange\n    parent: management\n", 1)
+    return spoiled.replace("10.20.0.0/16", "10.10.128.0/17", 1)
 
 
 def _serve(stage: Stage, journal: Journal) -> None:

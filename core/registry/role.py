@@ -1,0 +1,102 @@
+"""Roles: in a domain, or on ``site`` for the installation itself; the three administrators are disjoint people."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, or_, select
+
+from core.errors import Malformed
+from core.identity import DomainId, PersonId
+from core.ledger import evidence
+from core.ledger.entry import Event
+from core.registry import domain as domains
+from core.registry import person as people
+from core.registry.errors import NotInRegister, SeparationOfDuties
+from core.registry.models import RoleAssignment, SecurityDomain
+
+SITE = "site"
+
+#: The three administrators (三员): no person holds two of them.
+ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")
+
+#: Every other role on the site.
+OFFICES = ("registration-officer", "analyst", "recovery-operator")
+
+
+def roles(session: Session, person: PersonId, at: datetime) -> frozenset[tuple[str, str]]:
+    """Return the pairs of domain and role that a person held at a time."""
+    return frozenset((row.domain, row.role) for row in _current(session, at) if row.person == person)
+
+
+def held(session: Session, at: datetime) -> Sequence[tuple[str, str, str]]:
+    """Return (person, domain, role) of everybody at a time."""
+    return [(row.person, row.domain, row.role) for row in _current(session, at)]
+
+
+def assignments(session: Session, at: datetime) -> Sequence[RoleAssignment]:
+    """Return the assignments in force at a time, by person."""
+    return sorted(_current(session, at), key=lambda row: (row.person, row.domain, row.role))
+
+
+def appoint(session: Session, *, person: PersonId, role: str, giver: str, at: datetime) -> bool:
+    """Appoint one of the three administrators; say whether that was news. Raises ``SeparationOfDuties``."""
+    if role not in ADMINISTRATORS:
+        raise Malformed(f"`{role}` is none of {', '.join(ADMINISTRATORS)}")
+    return _give(session, person=person, domain=SITE, role=role, giver=giver, at=at, event="registry.role.appointed")
+
+
+def assign(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime) -> bool:
+    """Give a role in a domain, or an office on the site; say whether that was news. Raises ``SeparationOfDuties``."""
+    if domain == SITE and role not in OFFICES:
+        hint = "the three administrators are appointed, see `guosuo role appoint --help`"
+        raise Malformed(f"`{role}` is none of {', '.join(OFFICES)}", hint=hint)
+    if domain != SITE and session.get(SecurityDomain, domain) is None:
+        domains.get(session, DomainId(domain))
+    return _give(session, person=person, domain=domain, role=role, giver=giver, at=at, event="registry.role.assigned")
+
+
+def withdraw(session: Session, *, person: PersonId, domain: str, role: str, actor: str, at: datetime) -> None:
+    """End a role now. Raises ``NotInRegister`` when the person does not hold it."""
+    for row in _current(session, at):
+        if (row.person, row.domain, row.role) == (person, domain, role):
+            row.until = at
+            session.add(row)
+            event = Event("registry.role.withdrawn", actor, f"person:{person}", domain, details={"role": role})
+            evidence.append(session, event, at=at)
+            return
+    raise NotInRegister(f"`{person}` does not hold `{role}` in `{domain}`")
+
+
+def check_separation(held_roles: Sequence[str], role: str, person: str) -> None:
+    """Raise ``SeparationOfDuties`` when ``role`` may not join the site roles that somebody holds already. Pure."""
+    for other in held_roles:
+        both_administrators = role in ADMINISTRATORS and other in ADMINISTRATORS and role != other
+        auditor_and_more = "auditor" in (role, other) and role != other
+        if both_administrators or auditor_and_more:
+            raise SeparationOfDuties(
+                f"`{person}` is {other} and may not be {role} as well: the three administrators are disjoint people, "
+                "and an auditor holds no other office",
+                hint="appoint somebody else",
+            )
+
+
+def _give(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime, event: str) -> bool:
+    people.get(session, person)
+    current = roles(session, person, at)
+    if (domain, role) in current:
+        return False
+    if domain == SITE:
+        check_separation([name for where, name in current if where == SITE], role, person)
+    session.add(RoleAssignment(person=person, domain=domain, role=role, since=at, giver=giver))
+    made = Event(event, giver, f"person:{person}", domain, details={"role": role})
+    evidence.append(session, made, at=at)
+    return True
+
+
+def _current(session: Session, at: datetime) -> list[RoleAssignment]:
+    statement = (
+        select(RoleAssignment)
+        .where(RoleAssignment.since <= at)
+        .where(or_(col(RoleAssignment.until).is_(None), col(RoleAssignment.until) > at))
+    )
+    return list(session.exec(statement))

@@ -1,8 +1,8 @@
-"""Tables of the evidence: rows are only ever inserted, and numbered once by the sequencer."""
+"""Tables of the evidence: records are only ever inserted, and numbered once by the sequencer; what was signed stays."""
 
 from datetime import datetime
 
-from sqlalchemy import Column, LargeBinary
+from sqlalchemy import BigInteger, Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
@@ -23,3 +23,29 @@ class EvidenceRow(SQLModel, table=True):
     result: str = Field(max_length=20)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     sequence: int | None = Field(default=None, unique=True)
+
+
+class LedgerLease(SQLModel, table=True):
+    """Who may number records: ``fence`` grows with every change of hands, and the older number loses."""
+
+    __tablename__ = "ledger_lease"
+
+    name: str = Field(primary_key=True, max_length=40)
+    owner: str = Field(max_length=200)
+    fence: int
+    until: datetime = Field(sa_type=UtcDateTime)
+
+
+class LedgerCheckpoint(SQLModel, table=True):
+    """A signed checkpoint: one for each ``size``, ever. ``root`` is hexadecimal, ``note`` the signed note.
+
+    ``published_at`` is empty until tiles and checkpoint are in the log's directory and in its mirror.
+    """
+
+    __tablename__ = "ledger_checkpoint"
+
+    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    root: str = Field(max_length=64)
+    note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
+    published_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)

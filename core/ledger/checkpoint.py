@@ -1,0 +1,170 @@
+"""Checkpoints: the signed size and root of the log (C2SP tlog-checkpoint) as a signed note with Ed25519 (type 0x01).
+
+Pure. A checkpoint of ours has exactly three lines of text (origin, size, root) and no extension lines; further
+signatures of others may follow ours.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from core.ledger.errors import BadCheckpoint, BadCheckpointSignature
+from core.ledger.merkle import HASH_OCTETS
+
+_ED25519 = b"\x01"
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+
+#: Most octets of a note that is read at all.
+LARGEST_NOTE = 16_384
+
+
+class CheckpointSigner(Protocol):
+    """Holds the log's Ed25519 key."""
+
+    def public_key(self) -> bytes:
+        """Return the 32 octets of the public key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 octets of the signature over ``message``. Raises ``Unavailable``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is signed: the log's name, how many records it holds, and the root over them."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    def text(self) -> bytes:
+        """Return the exact octets that are signed."""
+        return f"{self.origin}\n{self.size}\n{_encoded(self.root)}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """The public half, with the name it signs under."""
+
+    name: str
+    public_key: bytes
+
+    @property
+    def key_hash(self) -> bytes:
+        """Return the four octets that stand before each signature (C2SP signed-note)."""
+        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:4]
+
+    def __str__(self) -> str:
+        """Print in the form ``name+hash+key``."""
+        return f"{self.name}+{self.key_hash.hex()}+{_encoded(_ED25519 + self.public_key)}"
+
+
+def parse_verifier_key(text: str) -> VerifierKey:
+    """Read ``name+hash+key``. Raises ``BadCheckpoint``."""
+    parts = text.split("+", 2)
+    if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
+        raise BadCheckpoint(f"`{text[:120]}` is not a verifier key", hint="its form is `name+hash+key`")
+    material = _decoded(parts[2])
+    if len(material) != 1 + HASH_OCTETS or material[:1] != _ED25519:
+        raise BadCheckpoint(f"the verifier key of `{parts[0]}` is not an Ed25519 key")
+    key = VerifierKey(parts[0], material[1:])
+    if key.key_hash.hex() != parts[1]:
+        raise BadCheckpoint(f"the verifier key of `{parts[0]}` does not have the hash `{parts[1][:16]}`")
+    return key
+
+
+def verifier_key(origin: str, signer: CheckpointSigner) -> VerifierKey:
+    """Return the key that verifies what ``signer`` signs for the log ``origin``. Raises ``BadCheckpoint``."""
+    return parse_verifier_key(str(VerifierKey(origin, signer.public_key())))
+
+
+def sign_checkpoint(checkpoint: Checkpoint, signer: CheckpointSigner) -> bytes:
+    """Return the signed note. Raises ``BadCheckpointSignature`` when the signer did not sign with the key it names."""
+    key = verifier_key(checkpoint.origin, signer)
+    text = checkpoint.text()
+    signature = signer.sign(text)
+    note = text + f"\n— {key.name} {_encoded(key.key_hash + signature)}\n".encode()
+    verify_checkpoint(note, key)
+    return note
+
+
+def parse_checkpoint(note: bytes) -> Checkpoint:
+    """Read the text of a signed note without asking who signed it. Raises ``BadCheckpoint``."""
+    return _parse_text(_split_note(note)[0])
+
+
+def verify_checkpoint(note: bytes, key: VerifierKey) -> None:
+    """Verify that ``note`` is a checkpoint of the log named by ``key``, signed with it.
+
+    Raises ``BadCheckpoint`` and ``BadCheckpointSignature``.
+    """
+    text, signatures = _split_note(note)
+    if _parse_text(text).origin != key.name:
+        raise BadCheckpointSignature(f"the checkpoint belongs to another log than `{key.name}`")
+    ours = [blob[4:] for name, blob in signatures if name == key.name and blob[:4] == key.key_hash]
+    if len(ours) != 1:
+        raise BadCheckpointSignature(f"the checkpoint carries {len(ours)} signatures of `{key.name}` with this key")
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(ours[0], text)
+    except InvalidSignature as error:
+        raise BadCheckpointSignature(f"the signature of `{key.name}` does not fit the checkpoint") from error
+
+
+def _split_note(note: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    if len(note) > LARGEST_NOTE or not note.endswith(b"\n"):
+        raise BadCheckpoint("a checkpoint ends with a line end and is no longer than 16 KiB")
+    text, separator, block = note.rpartition(b"\n\n")
+    if not separator:
+        raise BadCheckpoint("the checkpoint carries no signature")
+    return text + b"\n", [_parse_signature(line) for line in _utf8(block[:-1]).split("\n")]
+
+
+def _parse_signature(line: str) -> tuple[str, bytes]:
+    dash, name, blob = [*line.split(" "), "", ""][:3]
+    signature = _decoded(blob)
+    if dash != "—" or line.count(" ") != 2 or not _NAME.fullmatch(name) or len(signature) < 5:
+        raise BadCheckpoint("a signature line has the form `— name base64`")
+    return name, signature
+
+
+def _parse_text(text: bytes) -> Checkpoint:
+    lines = _utf8(text).split("\n")
+    if len(lines) != 4 or lines[3]:
+        raise BadCheckpoint("a checkpoint has three lines: origin, size and root")
+    origin, size, root = lines[:3]
+    if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size):
+        raise BadCheckpoint("a checkpoint's origin or size cannot be read")
+    checkpoint = Checkpoint(origin, int(size), _decoded(root))
+    if len(checkpoint.root) != HASH_OCTETS:
+        raise BadCheckpoint("a checkpoint's root has 32 octets")
+    return checkpoint
+
+
+def _utf8(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise BadCheckpoint("a checkpoint is UTF-8") from error
+
+
+def _encoded(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        value = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadCheckpoint("a checkpoint's base64 cannot be read") from error
+    # One text for one value: the decoder would accept stray bits at the end.
+    if _encoded(value) != text:
+        raise BadCheckpoint("a checkpoint's base64 is not in its one form")
+    return value

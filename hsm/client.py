@@ -1,8 +1,7 @@
 """A client of the signer process: what every other package knows of keys."""
 
-import contextlib
 import socket
-import threading
+from collections import deque
 from pathlib import Path
 
 from core.errors import Unavailable
@@ -12,13 +11,13 @@ from hsm.models import Health, KeyAlgorithm, KeyInfo, KeyPurpose
 
 
 class SignerClient:
-    """Safe for many threads: each has a connection of its own, opened on first use."""
+    """Safe for many threads: a connection is used by one at a time, and kept for the next."""
 
     def __init__(self, path: Path, timeout: float = 10.0) -> None:
         """Prepare; ``path`` is the signer's socket, ``timeout`` seconds for one answer."""
         self._path = path
         self._timeout = timeout
-        self._local = threading.local()
+        self._idle: deque[socket.socket] = deque()
 
     def generate(self, label: str, algorithm: KeyAlgorithm, purpose: KeyPurpose) -> KeyInfo:
         """Generate a key, or return the one that this request made before."""
@@ -48,28 +47,32 @@ class SignerClient:
         assert answer.generation is not None
         return Health(answer.generation, answer.sessions, answer.signatures, answer.last_self_test)
 
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _ask(self, request: protocol.Request) -> protocol.Answer:
         """Ask, and once more over a new connection: every request of this protocol may be repeated."""
-        for fresh in (False, True):
+        for last in (False, True):
+            connection = None
             try:
-                connection = self._connection(fresh=fresh)
+                connection = self._connect() if last or not self._idle else self._idle.pop()
                 protocol.send(connection, request)
                 content = protocol.receive(connection)
-            except OSError as error:
-                if fresh:
+            except (OSError, IndexError) as error:
+                if connection is not None:
+                    connection.close()
+                if last:
                     raise self._unavailable() from error
                 continue
             if content is not None:
+                self._idle.append(connection)
                 return protocol.parse_answer(content)
+            connection.close()
         raise self._unavailable()
 
-    def _connection(self, *, fresh: bool) -> socket.socket:
-        connection: socket.socket | None = getattr(self._local, "connection", None)
-        if connection is not None and not fresh:
-            return connection
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.close()
+    def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(self._timeout)
         try:
@@ -77,7 +80,6 @@ class SignerClient:
         except OSError:
             connection.close()
             raise
-        self._local.connection = connection
         return connection
 
     def _unavailable(self) -> Unavailable:

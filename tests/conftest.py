@@ -9,7 +9,7 @@ from sqlmodel import SQLModel
 
 from core.database import Database
 from tests.clock import ManualClock
-from tests.services import postgres
+from tests.services import postgres, softhsm
 
 MODELS = [
     name
@@ -65,3 +65,17 @@ def _opened(url: str) -> Iterator[Database]:
     SQLModel.metadata.create_all(database.engine)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def signer_process() -> Iterator[softhsm.Running]:
+    """One token and signer for a whole worker; keys stay in it from test to test."""
+    with softhsm.running() as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_signer() -> Iterator[softhsm.Running]:
+    """A token and signer of its own, to be broken."""
+    with softhsm.running() as made:
+        yield made

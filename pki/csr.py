@@ -1,0 +1,111 @@
+"""Certification requests (RFC 2986): read, limited, judged; one function judges content for every protocol. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pki import names
+from pki.errors import BadRequest, BrokenProof, ForbiddenExtension, ForeignName, RequestTooLarge, WeakKey
+from pki.names import Holder
+
+#: Most octets of a request: an honest one has under two thousand.
+LARGEST = 65_536
+
+#: RSA below this is refused (GB/T 39786 asks for strength of 112 bits and more; 3072 bits give 128).
+SHORTEST_RSA = 3072
+
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class CertificationRequest:
+    """A request whose key is proved and strong enough; ``spki`` is the DER SubjectPublicKeyInfo."""
+
+    subject: x509.Name
+    key: PublicKey
+    spki: bytes
+    hosts: tuple[str, ...]
+    extensions: tuple[str, ...]
+
+
+def parse_request(content: bytes) -> CertificationRequest:
+    """Read a PEM or DER request. Raises ``RequestTooLarge``, ``BadRequest``, ``WeakKey``, ``BrokenProof``."""
+    if len(content) > LARGEST:
+        raise RequestTooLarge(f"the request has {len(content)} octets, more than {LARGEST}")
+    request = _load(content)
+    try:
+        key = _strong_key(request)
+        proved = request.is_signature_valid
+        extensions = list(request.extensions)
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature, x509.DuplicateExtension) as error:
+        raise BadRequest(f"the request cannot be read: {error}") from error
+    if not proved:
+        raise BrokenProof("the request's signature does not verify", hint="make the request with the key it names")
+    hosts = [name for one in extensions for name in _hosts(one)]
+    return CertificationRequest(
+        subject=request.subject,
+        key=key,
+        spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        hosts=tuple(hosts),
+        extensions=tuple(one.oid.dotted_string for one in extensions if not _is_harmless(one)),
+    )
+
+
+def check_content(request: CertificationRequest, holder: Holder, *, allowed_hosts: Sequence[str] = ()) -> None:
+    """Raise unless the request says only what the register says of ``holder``.
+
+    Names in the certificate come from the register in any case; a request that says otherwise is a mistake or worse,
+    and is told so. Raises ``WildcardName``, ``ForeignName``, ``ForbiddenExtension``.
+    """
+    if request.extensions:
+        raise ForbiddenExtension(f"the request asks for extension {request.extensions[0]}", hint="ask without it")
+    names.check_subject(holder, request.subject)
+    names.check_hosts(holder, request.hosts)
+    for host in request.hosts:
+        if host not in allowed_hosts:
+            raise ForeignName(f"the request names the host `{host}`, which was not asked for", hint="give --dns-name")
+
+
+def _load(content: bytes) -> x509.CertificateSigningRequest:
+    try:
+        if content.lstrip().startswith(b"-----BEGIN"):
+            return x509.load_pem_x509_csr(content)
+        return x509.load_der_x509_csr(content)
+    except (ValueError, TypeError) as error:
+        raise BadRequest("the request cannot be read as PEM or DER", hint="see `guosuo cert csr --help`") from error
+
+
+def _strong_key(request: x509.CertificateSigningRequest) -> PublicKey:
+    key = request.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < SHORTEST_RSA:
+            raise WeakKey(f"an RSA key of {key.key_size} bits is too short", hint=f"at least {SHORTEST_RSA}, or P-256")
+        if key.public_numbers().e < 65_537:
+            raise WeakKey("the RSA exponent is too small", hint="use 65537")
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1):
+        return key
+    raise WeakKey(f"a key of kind {type(key).__name__} is not accepted", hint="use P-256, P-384 or RSA from 3072 bits")
+
+
+def _hosts(extension: "x509.Extension[x509.ExtensionType]") -> list[str]:
+    if not isinstance(extension.value, x509.SubjectAlternativeName):
+        return []
+    found = []
+    for name in extension.value:
+        if not isinstance(name, x509.DNSName):
+            raise ForeignName(f"the request names `{name.value}`, which only the register can say")
+        found.append(name.value)
+    return found
+
+
+def _is_harmless(extension: "x509.Extension[x509.ExtensionType]") -> bool:
+    value = extension.value
+    if isinstance(value, x509.BasicConstraints):
+        return not value.ca
+    harmless = (x509.SubjectAlternativeName, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectKeyIdentifier)
+    return isinstance(value, harmless)

@@ -1,0 +1,141 @@
+"""Errors of certificates; each reason is a stable word that a page, a log and a test can rely on."""
+
+from core.errors import Conflict, Malformed, NotFound, Rejected, Unauthenticated
+
+
+class BadRequest(Malformed):
+    """The certification request cannot be read."""
+
+    reason = "malformed-request"
+
+
+class RequestTooLarge(Malformed):
+    """The certification request is larger than any honest one."""
+
+    reason = "request-too-large"
+
+
+class BrokenProof(Rejected):
+    """The request's own signature does not verify: nobody has shown to hold the key (RFC 2986)."""
+
+    reason = "broken-proof-of-possession"
+
+
+class WeakKey(Rejected):
+    """The key is too short or of a kind that is not accepted."""
+
+    reason = "weak-key"
+
+
+class WildcardName(Rejected):
+    """A wildcard stands in a name."""
+
+    reason = "wildcard-name"
+
+
+class ForeignName(Rejected):
+    """The request names somebody else than the register does."""
+
+    reason = "foreign-name"
+
+
+class ForbiddenExtension(Rejected):
+    """The request asks for what nobody may ask for."""
+
+    reason = "forbidden-extension"
+
+
+class RevokedKey(Rejected):
+    """The key belongs to a revoked certificate."""
+
+    reason = "revoked-key"
+
+
+class ReusedKey(Rejected):
+    """The key belongs to somebody else's certificate."""
+
+    reason = "reused-key"
+
+
+class WrongProfile(Rejected):
+    """The profile is not for this holder."""
+
+    reason = "wrong-profile"
+
+
+class Lapsed(Conflict):
+    """The intention was given up in the meantime."""
+
+    reason = "issuance-lapsed"
+
+
+class NotEstablished(NotFound):
+    """There is no such authority."""
+
+    reason = "no-authority"
+
+
+class AlreadyRevoked(Conflict):
+    """Revoked before; there is no way back, and no second time."""
+
+    reason = "already-revoked"
+
+
+class UnknownReason(Malformed):
+    """No revocation reason of RFC 5280."""
+
+    reason = "unknown-revocation-reason"
+
+
+class BadCertificate(Unauthenticated):
+    """The certificate cannot be read, or carries what nobody understands."""
+
+    reason = "bad-certificate"
+
+
+class Expired(Unauthenticated):
+    """The certificate's time is over."""
+
+    reason = "expired"
+
+
+class NotYetValid(Unauthenticated):
+    """The certificate's time has not come."""
+
+    reason = "not-yet-valid"
+
+
+class ForeignIssuer(Unauthenticated):
+    """Issued by an authority that is none of ours."""
+
+    reason = "foreign-issuer"
+
+
+class LookAlikeIssuer(Unauthenticated):
+    """The issuer bears our authority's name, and has not its key."""
+
+    reason = "look-alike-issuer"
+
+
+class WrongPurpose(Unauthenticated):
+    """The certificate is not for authenticating a client."""
+
+    reason = "wrong-purpose"
+
+
+class Revoked(Unauthenticated):
+    """The certificate was revoked."""
+
+    reason = "revoked"
+
+
+class UnknownCertificate(Unauthenticated):
+    """Our key signed it, but we have no record of handing it out."""
+
+    reason = "unknown-certificate"
+
+
+class SuspendedHolder(Unauthenticated):
+    """The holder is suspended."""
+
+    reason = "suspended"

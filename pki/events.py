@@ -1,0 +1,68 @@
+"""What happens to certificates, as evidence: wire names never change, details suffice to rebuild a credential."""
+
+import base64
+
+from core.clock import to_rfc3339
+from core.ledger.entry import Event
+from core.registry.credential import Credential
+from pki.models import IssuanceIntent
+
+
+def intended(intent: IssuanceIntent) -> Event:
+    """A serial number was taken and its to-be-signed certificate recorded; no key was used yet."""
+    details = {"profile": intent.profile, "holder": intent.holder, "issuer": intent.issuer}
+    return Event("pki.issuance.intended", intent.actor, f"certificate:{intent.serial}", intent.domain, details=details)
+
+
+def abandoned(intent: IssuanceIntent) -> Event:
+    """An intention without outcome was given up; its serial number is revoked, because it may have been signed."""
+    details = {"serial": intent.serial, "holder": intent.holder}
+    return Event("pki.issuance.abandoned", "founding", f"certificate:{intent.serial}", intent.domain, details=details)
+
+
+def issued(credential: Credential, der: bytes, *, actor: str) -> Event:
+    """A certificate was issued; it stands in the record itself, so that a restore can rebuild everything from here."""
+    details = {
+        "serial": credential.serial,
+        "issuer": credential.issuer,
+        "holder_kind": credential.holder_kind,
+        "holder": credential.holder,
+        "domain": credential.domain,
+        "profile": credential.profile,
+        "not_before": to_rfc3339(credential.not_before),
+        "not_after": to_rfc3339(credential.not_after),
+        "certificate_sha256": credential.certificate_sha256,
+        "spki_sha256": credential.spki_sha256,
+        "certificate": base64.b64encode(der).decode("ascii"),
+    }
+    return Event(
+        "pki.certificate.issued", actor, f"certificate:{credential.serial}", credential.domain, details=details
+    )
+
+
+def refused(holder: str, profile: str, reason: str, *, actor: str) -> Event:
+    """A request was refused; no serial number was used."""
+    details = {"reason": reason, "profile": profile}
+    return Event("pki.request.refused", actor, f"holder:{holder}", result="refused", details=details)
+
+
+def revoked(serial: str, issuer: str, reason: str, *, holder: str, domain: str, actor: str) -> Event:
+    """A certificate was revoked, for ever."""
+    details = {"serial": serial, "issuer": issuer, "reason": reason, "holder": holder}
+    return Event("pki.certificate.revoked", actor, f"certificate:{serial}", domain, details=details)
+
+
+def crl_published(issuer: str, number: int, entries: int) -> Event:
+    """A CRL was published; numbers never go back."""
+    return Event("pki.crl.published", "device:trust", f"crl:{issuer}", details={"number": number, "entries": entries})
+
+
+def authority_made(name: str, serial: str, key: str, spki_sha256: str, der: bytes) -> Event:
+    """An authority's or responder's own certificate was made."""
+    details = {
+        "serial": serial,
+        "key": key,
+        "spki_sha256": spki_sha256,
+        "certificate": base64.b64encode(der).decode("ascii"),
+    }
+    return Event("pki.authority.made", "founding", f"authority:{name}", details=details)

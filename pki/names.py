@@ -1,0 +1,85 @@
+"""Names: what the register says a holder is called, and whether a request says anything else. Pure."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from pki.errors import ForeignName, WildcardName
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A holder as the register has it; ``name_space`` and ``ranges`` are those of its security domain."""
+
+    kind: str
+    identifier: str
+    name: str
+    organisation: str
+    domain: str
+    name_space: str
+    ranges: tuple[str, ...]
+
+
+def subject(holder: Holder) -> x509.Name:
+    """Return the subject: country, department, name and id, all from the register."""
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, holder.organisation),
+            x509.NameAttribute(NameOID.COMMON_NAME, holder.name),
+            x509.NameAttribute(NameOID.USER_ID, holder.identifier),
+        ]
+    )
+
+
+def alternative_names(holder: Holder, hosts: Sequence[str], addresses: Sequence[str]) -> x509.SubjectAlternativeName:
+    """Return the alternative names: the holder's URN, then hosts and addresses that were checked."""
+    urn = x509.UniformResourceIdentifier(f"urn:guosuo:{holder.kind}:{holder.identifier}")
+    dns = [x509.DNSName(host) for host in hosts]
+    numbers = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    return x509.SubjectAlternativeName([urn, *dns, *numbers])
+
+
+def check_hosts(holder: Holder, hosts: Sequence[str]) -> None:
+    """Raise unless every host lies in the holder's name space (or is this machine's own ``localhost``)."""
+    for host in hosts:
+        if "*" in host:
+            raise WildcardName(f"`{host}` is a wildcard", hint="name every host")
+        inside = host == holder.name_space or host.endswith("." + holder.name_space)
+        if host != "localhost" and not inside:
+            raise ForeignName(f"`{host}` lies outside the name space `{holder.name_space}` of `{holder.domain}`")
+
+
+def check_addresses(holder: Holder, addresses: Sequence[str]) -> None:
+    """Raise ``ForeignName`` unless every address lies in the holder's domain (or is this machine's own)."""
+    for text in addresses:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError as error:
+            raise ForeignName(f"`{text}` is no address") from error
+        if not address.is_loopback and not any(address in ipaddress.ip_network(cidr) for cidr in holder.ranges):
+            raise ForeignName(f"`{text}` lies outside the addresses of `{holder.domain}`")
+
+
+def check_subject(holder: Holder, name: x509.Name) -> None:
+    """Raise ``ForeignName`` when a request's subject says anything that the register does not."""
+    allowed: dict[x509.ObjectIdentifier, tuple[str, ...]] = {
+        NameOID.USER_ID: (holder.identifier,),
+        NameOID.COMMON_NAME: (holder.identifier, holder.name),
+        NameOID.ORGANIZATION_NAME: (holder.organisation,),
+        NameOID.ORGANIZATIONAL_UNIT_NAME: (holder.organisation,),
+        NameOID.COUNTRY_NAME: ("CN",),
+    }
+    for attribute in name:
+        value = str(attribute.value)
+        if "*" in value:
+            raise WildcardName(f"`{value}` is a wildcard", hint="name every host")
+        if value not in allowed.get(attribute.oid, ()):
+            said = attribute.rfc4514_attribute_name
+            raise ForeignName(
+                f"the request says {said}=`{value}`, the register does not say so of `{holder.identifier}`",
+                hint="leave the subject to the register, or correct the register first",
+            )

@@ -78,8 +78,8 @@ class Database:
     def read(self) -> Iterator[Session]:
         """Open a read transaction; whatever was changed in it is thrown away."""
         with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            # Closing rolls back, and leaves what was read usable: a rollback of our own would expire it.
             yield session
-            session.rollback()
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -46,6 +46,9 @@ def render(directory: Path, interfaces: Sequence[str]) -> str:
         "stream": {
             "midstream": True,
             "async-oneway": True,
+            # Look at data when it arrives and not when it is acknowledged: the end of a response on a connection
+            # that is then kept idle would be looked at only with the next packet in its direction.
+            "inline": True,
             "checksum-validation": False,
             "memcap": "64mb",
             "reassembly": {"memcap": "256mb", "depth": 0},

@@ -78,7 +78,9 @@ def test_higher_marking_there_is_told(tmp_path: Path) -> None:
 
 
 def test_upload_is_told(tmp_path: Path) -> None:
-    form = b'--X\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + DOCUMENT.encode() + b"\r\n--X--\r\n"
+    form = (
+        b'--X\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + DOCUMENT.encode() + b"\r\n--X--\r\n"
+    )
     plain = Exchange(capture.post(DOCUMENT.encode("gb18030"), headers=headers(1)), capture.answer(b"ok"))
     kind = "multipart/form-data; boundary=X"
     multipart = Exchange(capture.post(form, headers=headers(2), kind=kind), capture.answer(b"ok"))
@@ -122,7 +124,9 @@ def test_benign_texts_are_silent(tmp_path: Path, text: str, encoding: str) -> No
 def test_wrong_forms_are_told(tmp_path: Path) -> None:
     forms = ["★机密 10年", "机密 ★ 10 年", "机密☆10年", "机密＊１０年", "机密*10年", "机密✩10年", "☆绝密"]
     conversations = [one_response(f"{form}\n演练样本".encode(), number=number) for number, form in enumerate(forms, 1)]
-    assert {leak.request_id for leak in told(tmp_path, *conversations)} == {f"{n:032x}" for n in range(1, len(forms) + 1)}
+    assert {leak.request_id for leak in told(tmp_path, *conversations)} == {
+        f"{n:032x}" for n in range(1, len(forms) + 1)
+    }
 
 
 def test_header_that_is_there_twice_names_nobody(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""What a sensor tells the centre: leaks it saw, windows in which it saw nothing, and the plan it watches by.
+
+These shapes are the wire between the two; the same classes are used at both ends. Content of a document is never in
+them: only the marking itself and a masked excerpt.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+SightingId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._:-]{1,160}$")]
+Word = Annotated[str, StringConstraints(max_length=80)]
+Address = Annotated[str, StringConstraints(max_length=45)]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Leak(_Wire):
+    """A marking above its domain's ceiling was on the wire.
+
+    ``id`` comes from the place of the first alert in the EVE file, so reporting again changes nothing. A higher
+    ``revision`` of the same id adds what was not known at first: the request, when its HTTP record came late.
+    ``request_id`` and ``serial`` are what the headers of that very transaction said, empty when there was none or when
+    a header was there twice. ``confirmed`` is false when the body was not at hand and only the rule speaks.
+    """
+
+    type: Literal["monitor.leak.sighted"] = "monitor.leak.sighted"
+    id: SightingId
+    revision: int = Field(default=1, ge=1, le=100)
+    sensor: Word
+    at: datetime
+    last: datetime
+    sid: int
+    policy: Word = ""
+    domain: Word
+    marking: Annotated[str, StringConstraints(max_length=80)]
+    excerpt: Annotated[str, StringConstraints(max_length=120)] = ""
+    encoding: Word = ""
+    confirmed: bool = True
+    transaction: Word
+    request_id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")] = ""
+    serial: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40})?$")] = ""
+    direction: Word = ""
+    source: Address = ""
+    source_port: int = Field(default=0, ge=0, le=65535)
+    destination: Address = ""
+    destination_port: int = Field(default=0, ge=0, le=65535)
+    host: Annotated[str, StringConstraints(max_length=255)] = ""
+    path: Annotated[str, StringConstraints(max_length=255)] = ""
+    hits: int = Field(default=1, ge=1)
+
+
+class Blind(_Wire):
+    """The sensor did not see from ``at`` until ``until`` (still so when empty): unmonitored, never clean."""
+
+    type: Literal["monitor.sensor.blind"] = "monitor.sensor.blind"
+    id: SightingId
+    revision: int = Field(default=1, ge=1, le=100)
+    sensor: Word
+    at: datetime
+    until: datetime | None = None
+    cause: Word
+    dropped: int = Field(default=0, ge=0)
+
+
+Sighting = Annotated[Leak | Blind, Field(discriminator="type")]
+
+
+class Watched(_Wire):
+    """One domain in the plan; ``ceiling`` is a ``Classification``."""
+
+    domain: Word
+    ceiling: int = Field(ge=0, le=4)
+    ranges: list[Word]
+
+
+class Plan(_Wire):
+    """What the centre wants a sensor to watch; ``policy`` names this version of it."""
+
+    policy: Word
+    domains: list[Watched]
+
+
+class Centre(Protocol):
+    """The way from a sensor to the centre."""
+
+    def report(self, sightings: list[Leak | Blind]) -> None:
+        """Return when the centre has committed all of them. Raises ``Unavailable``; then they are sent again."""
+        ...
+
+    def plan(self) -> Plan:
+        """Return what to watch. Raises ``Unavailable``."""
+        ...

@@ -1,0 +1,69 @@
+"""The sample province in a store, and requests that passed its gateway."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlmodel import Session
+
+from authz.models import GatewayRequest
+from core.database import Database
+from core.registry import change
+from core.registry.loader import parse_province
+from monitor.sighting import Leak
+
+SAMPLE = Path(__file__).parents[2] / "deploy/province/beichen.yaml"
+SERIALS = {"li-wen": "01" * 20, "sun-yue": "02" * 20}
+
+
+def load(database: Database, at: datetime) -> None:
+    province = parse_province(SAMPLE.read_text(encoding="utf-8"))
+    with database.write() as session:
+        change.apply(session, province, actor="test", at=at - timedelta(days=30))
+
+
+def request_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def passed(session: Session, number: int, person: str, at: datetime, **more: object) -> GatewayRequest:
+    """Enter a request that the gateway let through."""
+    values: dict[str, object] = {
+        "request_id": request_id(number),
+        "at": at,
+        "gateway": "gw-1",
+        "address": "10.30.0.2",
+        "serial": SERIALS[person],
+        "person": person,
+        "application": "fin-budget-app",
+        "system": "fin-budget",
+        "domain": "outer-finance",
+        "action": "read",
+        "resource": "/budget/marked",
+        "allowed": True,
+        "reason": "permitted",
+    }
+    row = GatewayRequest(**{**values, **more})
+    session.add(row)
+    session.flush()
+    return row
+
+
+def leak(number: int, person: str, at: datetime, **more: object) -> Leak:
+    """Return what a sensor says about the response to a request."""
+    values: dict[str, object] = {
+        "id": f"sensor-1:00ff:{number}",
+        "sensor": "sensor-1",
+        "at": at,
+        "last": at,
+        "sid": 1_000_000_001,
+        "domain": "outer-finance",
+        "marking": "机密★10年",
+        "excerpt": "…机密★10年…",
+        "encoding": "utf-8",
+        "transaction": f"{number}:0",
+        "request_id": request_id(number),
+        "serial": SERIALS[person],
+        "source": "10.20.0.10",
+        "destination": "10.20.0.1",
+    }
+    return Leak.model_validate({**values, **more})

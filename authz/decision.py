@@ -1,0 +1,160 @@
+"""The decision point: evaluate, record, commit, and only then answer.
+
+One write transaction reads the register, evaluates and appends the record, so no change of the register can come
+between what was decided on and what was recorded. What cannot be recorded is not answered.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from authz import engine, entities, explain, status
+from authz.application import Catalogue
+from authz.errors import NotRecorded
+from authz.events import DECISION_MADE, actor, shortened
+from authz.policy import Policies, Slice
+from core.access import Decision, DecisionRequest
+from core.clock import Clock
+from core.database import Database
+from core.enforcement import SITE
+from core.ledger import evidence
+from core.ledger.entry import Event
+
+#: Permissions whose every use leaves a record of its own in the same request, naming the device that asked: recording
+#: the permission as well would double the evidence of each request at a gateway without saying more.
+_RECORDED_BY_THE_ACT = frozenset({"authz:gateway:decide", "authz:decision:evaluate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An answer before it is recorded; what is ``None`` was never evaluated."""
+
+    verdict: engine.Verdict
+    object: str
+    clearance: int = 0
+    slice: Slice | None = None
+    question: engine.Question | None = None
+    entities: tuple[engine.Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """A decision and what the gateway tells the application about the person."""
+
+    decision: Decision
+    clearance: int
+
+
+class PolicyDecisionPoint:
+    """Implements ``core.access.DecisionPoint``."""
+
+    def __init__(
+        self, *, database: Database, clock: Clock, policies: Policies, catalogue: Catalogue | None = None
+    ) -> None:
+        """Decide by ``policies`` about the installation and about the resources in ``catalogue``."""
+        self._database = database
+        self._clock = clock
+        self.policies = policies
+        self.catalogue = catalogue or Catalogue()
+
+    def decide(self, request: DecisionRequest) -> Decision:
+        """Return the answer once its record is committed. Raises ``NotRecorded`` when it cannot be."""
+        with recording(self._database) as session:
+            decided = self.decide_within(session, request, at=self._clock.now())
+        # A crash here leaves a record of an answer that nobody got: the caller asks again, and that is recorded too.
+        return decided.decision
+
+    def decide_within(
+        self, session: Session, request: DecisionRequest, *, at: datetime, asked_by: str = ""
+    ) -> RecordedDecision:
+        """Evaluate and append the record in the caller's write transaction; the caller answers after its commit.
+
+        ``asked_by`` is who put the question when that is not the principal itself.
+        """
+        evaluation = self.evaluate(session, request, at=at)
+        if not evaluation.verdict.allowed or request.action not in _RECORDED_BY_THE_ACT:
+            evidence.append(session, self._event(request, evaluation, asked_by), at=at)
+        verdict = evaluation.verdict
+        decision = Decision(
+            allowed=verdict.allowed,
+            reason=verdict.reason,
+            explanation=explain.sentence(request, verdict, self.policies.texts),
+            policies=verdict.policies,
+            ask="" if verdict.allowed else explain.ask(session, request, self.catalogue, at),
+            request_id=request.request_id,
+        )
+        return RecordedDecision(decision, evaluation.clearance)
+
+    def evaluate(self, session: Session, request: DecisionRequest, *, at: datetime) -> Evaluation:
+        """Evaluate without recording; only for explanations, an act needs ``decide``."""
+        found = self._resource(session, request)
+        if found is None:
+            return _invalid(f"domain:{shortened(request.domain, 60)}", "unknown-resource")
+        name, resource, belongings = found
+        reason = status.refusal(session, request.principal, at)
+        if reason:
+            return Evaluation(engine.Verdict(allowed=False, reason=reason), name)
+        subject = entities.find_subject(session, request.principal, at)
+        if subject is None:
+            return _invalid(name, "unknown-subject")
+        part = self.policies.find(request.domain, request.action)
+        if part is None:
+            verdict = engine.Verdict(allowed=False, reason="no-permit")
+            return Evaluation(verdict, name, subject.clearance)
+        question = engine.Question(subject.uid, request.action, resource)
+        involved = entities.merge(subject.entities, belongings)
+        verdict = engine.decide(part.whole, question, involved)
+        return Evaluation(verdict, name, subject.clearance, part, question, tuple(involved))
+
+    def _resource(
+        self, session: Session, request: DecisionRequest
+    ) -> tuple[str, engine.Uid, tuple[engine.Entity, ...]] | None:
+        if request.domain == SITE:
+            known_site = (request.resource_type, request.resource_id) == ("installation", SITE)
+            return (f"installation:{SITE}", *entities.installation()) if known_site else None
+        known = self.catalogue.resources.get((request.resource_type, request.resource_id))
+        # The level comes from the reviewed description alone, whoever asks: a caller cannot talk a resource down.
+        if known is None or known.domain != request.domain:
+            return None
+        found = entities.find_resource(session, known)
+        return (f"system:{known.system}", *found) if found else None
+
+    def _event(self, request: DecisionRequest, evaluation: Evaluation, asked_by: str) -> Event:
+        verdict = evaluation.verdict
+        details = {
+            "action": shortened(request.action),
+            "resource": shortened(f"{request.resource_type}/{request.resource_id}"),
+            "reason": verdict.reason,
+            "policies": list(verdict.policies),
+            "errors": [shortened(error) for error in verdict.errors[:4]],
+            "policy_digest": self.policies.digest,
+            "request_id": request.request_id,
+            "serial": request.principal.serial,
+        }
+        return Event(
+            type=DECISION_MADE,
+            actor=actor(request.principal),
+            object=evaluation.object,
+            domain=shortened(request.domain, 60),
+            result="done" if verdict.allowed else "refused",
+            details={**details, "asked_by": asked_by} if asked_by else details,
+        )
+
+
+@contextmanager
+def recording(database: Database) -> Iterator[Session]:
+    """Open the write transaction of a record. Raises ``NotRecorded`` when the store refuses it."""
+    try:
+        with database.write() as session:
+            yield session
+    except SQLAlchemyError as error:
+        hint = "nothing was decided and nothing was done; see `guosuo doctor`"
+        raise NotRecorded("the decision cannot be recorded", hint=hint) from error
+
+
+def _invalid(name: str, why: str) -> Evaluation:
+    return Evaluation(engine.Verdict(allowed=False, reason="invalid", errors=(why,)), name)

@@ -1,0 +1,26 @@
+"""The certificate behind a principal, asked again in the transaction of the decision: no gap between status and answer."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.identity import Principal
+from core.registry import credential
+from core.registry.credential import Credential, CredentialState
+
+
+def refusal(session: Session, principal: Principal, at: datetime) -> str:
+    """Return why the principal's certificate is no good at this moment; empty when it is good."""
+    found = credential.find(session, principal.serial)
+    if found is None or (found.holder_kind, found.holder) != (principal.kind.value, principal.identifier):
+        return "unknown-certificate"
+    return refusal_of(found, at)
+
+
+def refusal_of(found: Credential, at: datetime) -> str:
+    """Return ``revoked``, ``expired``, ``not-yet-valid`` or nothing."""
+    if found.state != CredentialState.GOOD:
+        return "revoked"
+    if at < found.not_before:
+        return "not-yet-valid"
+    return "expired" if at > found.not_after else ""

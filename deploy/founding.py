@@ -1,4 +1,4 @@
-"""``guosuo init``: from an empty folder to a site that can be served. Every step is idempotent: after a crash, run it again.
+"""``guosuo init``: from an empty folder to a site that can be served. Every step is idempotent: run it again after a crash.
 
 1. folders and recovery identity · 2. settings · 3. store · 4. token and its keys · 5. register · 6. root and issuing
 authority · 7. the service's own certificate · 8. one bootstrap certificate, which can only appoint the administrators.
@@ -17,9 +17,10 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import Conflict
 from core.identity import SubjectKind
-from core.registry import loader
+from core.registry import change, loader
 from deploy import schema, wiring
 from deploy.children import Child, await_path
+from deploy.file import read_text
 from deploy.request import make_request, write_secret
 from deploy.settings import CONFIGURATION, ListenSection, RepositorySection, Settings, SiteSection, load, render
 from hsm import token
@@ -53,10 +54,9 @@ class Founding:
 def found(founding: Founding, *, progress: Callable[[str], None]) -> Settings:
     """Make the site and return its settings. Raises what a part refuses; nothing is served by a half-made site."""
     # The register is read first: a faulty file refuses the whole founding before anything is made.
-    text = founding.province.read_text(encoding="utf-8")
-    province = loader.parse_province(text)
+    province = loader.parse_province(read_text(founding.province))
     for application in founding.applications:
-        wiring.parse_application_file(application)
+        wiring.application_file(application)
     _make_folders(founding)
     settings = _settle(founding)
     progress("settings and folders")
@@ -68,7 +68,7 @@ def found(founding: Founding, *, progress: Callable[[str], None]) -> Settings:
         keys.generate(wiring.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
         progress("token, with the key that signs the evidence")
         with database.write() as session:
-            loader.apply(session, province, actor=FOUNDER, at=SystemClock().now())
+            change.apply(session, province, actor=FOUNDER, at=SystemClock().now())
         progress(f"register: {founding.province.name}")
         _certify(settings, database, keys)
         progress("root and issuing authority, the service's certificate, one bootstrap certificate")
@@ -137,10 +137,9 @@ class _signer:  # noqa: N801  # a context manager, read as a verb's object
 
 
 def _certify(settings: Settings, database: Database, keys: SignerClient) -> None:
-    clock = SystemClock()
-    hierarchy.establish(database, keys, clock, secrets.token_bytes, wiring.pki(settings))
+    wiring.establish(settings, database, keys)
     authority = wiring.authority(settings, database, keys)
-    settings.trusted.write_text(wiring.trust_chain(database), encoding="ascii")
+    settings.trusted.write_text(hierarchy.pem_chain(database), encoding="ascii")
     _certify_key(
         settings,
         settings.service_key,

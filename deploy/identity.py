@@ -16,6 +16,7 @@ from pki import revocation
 from pki.issuance import CertificateAuthority, IssuanceRequest
 
 router = APIRouter(route_class=EnforcedRoute, tags=["identity"])
+alive = APIRouter(route_class=EnforcedRoute, tags=["identity"])
 
 _ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")
 
@@ -52,7 +53,7 @@ class Appointment(BaseModel):
     bootstrap_ended: bool
 
 
-@router.get("/livez")
+@alive.get("/livez")
 @public
 def live() -> dict[str, str]:
     """Say that the process answers."""

@@ -76,17 +76,21 @@ def await_answer(settings: Settings, places: list[_Place], *, timeout: float = 6
     """Wait until the interface accepts connections; raises ``Unavailable`` naming the child that ended."""
     deadline = time.monotonic() + timeout
     address = "127.0.0.1" if settings.listen.address == "0.0.0.0" else settings.listen.address  # noqa: S104
-    while True:
-        try:
-            socket.create_connection((address, settings.listen.port), timeout=1).close()
-            return
-        except OSError:
-            for place in places:
-                if place.child is not None and place.child.ended() is not None:
-                    raise _ended(place.name, place.child) from None
-            if time.monotonic() > deadline:
-                raise Unavailable(f"the service did not answer within {timeout:.0f} s") from None
-            time.sleep(0.05)
+    while not _accepts(address, settings.listen.port):
+        for place in places:
+            if place.child is not None and place.child.ended() is not None:
+                raise _ended(place.name, place.child)
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the service did not answer within {timeout:.0f} s")
+        time.sleep(0.05)
+
+
+def _accepts(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def install_signals(stop: threading.Event) -> None:

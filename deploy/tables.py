@@ -1,5 +1,7 @@
 """Every table of every package, imported once so that the metadata is complete."""
 
+from sqlmodel import SQLModel
+
 import authz.models
 import backup.models
 import core.jobs
@@ -8,7 +10,6 @@ import core.registry.credential
 import core.registry.models
 import monitor.models
 import pki.models
-from sqlmodel import SQLModel
 
 #: What a complete store holds.
 METADATA = SQLModel.metadata

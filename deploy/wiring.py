@@ -1,21 +1,32 @@
 """The one place that builds things: settings in, every collaborator out. Nothing here decides anything."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from authz.application import Application, parse_application
+import monitor.jobs
+import pki.jobs
+from authz import appfile, application, policy
+from authz.application import Application
 from authz.decision import PolicyDecisionPoint
-from authz.policy import load_policies
+from authz.gateway import Gateway
+from backup import repository
+from backup.run import Backup
 from core.access import Authenticator, DecisionPoint
 from core.clock import Clock, SystemClock
 from core.database import Database
+from core.errors import Rejected
+from core.jobs import Job
+from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
 from core.ledger.sequencer import Sequencer
+from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
+from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority
@@ -24,6 +35,14 @@ from pki.settings import PkiSettings
 
 #: The label of the key that signs the evidence log's checkpoints.
 CHECKPOINT_KEY = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Everything that an HTTP process needs, by type (see ``core/provision.py``)."""
+
+    settings: Settings
+    provided: Mapping[type, object]
 
 
 def store(settings: Settings) -> Database:
@@ -41,6 +60,11 @@ def signer(settings: Settings) -> SignerClient:
     return SignerClient(token(settings).socket)
 
 
+def certification(settings: Settings) -> PkiSettings:
+    """Return the settings of the certification authorities."""
+    return PkiSettings(organisation=settings.site.name, public_url=settings.public_url)
+
+
 def sequencer(settings: Settings, database: Database, keys: SignerClient, *, owner: str) -> Sequencer:
     """Return the sequencer of the evidence log."""
     return Sequencer(
@@ -52,3 +76,87 @@ def sequencer(settings: Settings, database: Database, keys: SignerClient, *, own
         owner=owner,
         mirror=evidence_mirror(settings),
     )
+
+
+def evidence_mirror(settings: Settings) -> Path:
+    """Return where the evidence is mirrored to as it grows: into the backup repository."""
+    return repository.evidence(settings.repository.path)
+
+
+def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
+    """Return the issuing authority."""
+    return CertificateAuthority(
+        database=database,
+        keys=keys,
+        clock=SystemClock(),
+        random=secrets.token_bytes,
+        settings=certification(settings),
+    )
+
+
+def publisher(settings: Settings, database: Database, keys: SignerClient) -> CrlPublisher:
+    """Return the publisher of revocation lists."""
+    return CrlPublisher(database=database, keys=keys, clock=SystemClock(), settings=certification(settings))
+
+
+def establish(settings: Settings, database: Database, keys: SignerClient) -> None:
+    """Make whatever authority is not there yet."""
+    hierarchy.establish(database, keys, SystemClock(), secrets.token_bytes, certification(settings))
+
+
+def applications(settings: Settings) -> list[Application]:
+    """Return every application that has a reviewed description in the site. Raises ``Rejected`` naming the file."""
+    return [application_file(path) for path in sorted(settings.applications.glob("*.yaml"))]
+
+
+def application_file(path: Path) -> Application:
+    """Read one description. Raises ``NotFound``, ``Malformed``, or ``Rejected`` with the file and every faulty line."""
+    text = read_text(path)
+    try:
+        return appfile.parse_application(text)
+    except Rejected as error:
+        raise Rejected(f"{path.name}: {error.detail}", hint=error.hint, reason=error.word) from error
+
+
+def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
+    """Return the decision point with every policy and every application of the site."""
+    policies = policy.load()
+    described = applications(settings)
+    domains = {one.domain for one in described}
+    actions = {domain: policies.actions(domain) for domain in domains}
+    return PolicyDecisionPoint(
+        database=database,
+        clock=SystemClock(),
+        policies=policies,
+        catalogue=application.catalogue(described, actions),
+    )
+
+
+def jobs(settings: Settings, database: Database) -> Sequence[Job]:
+    """Return the background work of every package."""
+    lists = publisher(settings, database, signer(settings))
+    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database)]
+
+
+def build(settings: Settings) -> Built:
+    """Build what the interface needs."""
+    database, keys, clock = store(settings), signer(settings), SystemClock()
+    authenticator = CertificateAuthenticator(database=database, clock=clock)
+    point = decisions(settings, database)
+    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
+    place = LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
+    provided: dict[type, object] = {
+        Clock: clock,
+        Database: database,
+        SignerClient: keys,
+        Authenticator: authenticator,
+        DecisionPoint: point,
+        PolicyDecisionPoint: point,
+        Gateway: Gateway(database=database, clock=clock, authenticator=authenticator, decisions=point),
+        CertificateAuthority: authority(settings, database, keys),
+        CrlPublisher: publisher(settings, database, keys),
+        OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
+        LedgerPlace: place,
+        Backup: Backup(database=database, clock=clock, state=settings.state),
+    }
+    return Built(settings, provided)

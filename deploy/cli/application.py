@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, people, print_rows, read_text
+from deploy.cli.output import AsJson, people, print_rows
+from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="An application is one reviewable app.yaml.")
 gateway = typer.Typer(no_args_is_help=True, help="The gateway in front of applications.")

@@ -40,7 +40,9 @@ def main() -> None:
     try:
         app()
     except TrustError as error:
-        complaints.print(f"[red]refused[/red]: {error.detail}", highlight=False, soft_wrap=True)
+        # What a person wrote may look like markup, so only our own word is styled.
+        complaints.print("[red]refused[/red]: ", end="")
+        complaints.print(error.detail, highlight=False, soft_wrap=True, markup=False)
         if error.hint:
             complaints.print(f"  hint: {error.hint}", highlight=False, soft_wrap=True, markup=False)
         sys.exit(4 if isinstance(error, Unavailable) else 1)

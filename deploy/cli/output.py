@@ -3,14 +3,12 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from core.errors import Malformed, NotFound
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.client import ServiceClient
@@ -68,18 +66,6 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to ask on; give --yes")
     typer.confirm(question, abort=True)
-
-
-def read_text(path: Path, *, largest: int = 4 * 1024 * 1024) -> str:
-    """Return a file's text. Raises ``NotFound``, or ``Malformed`` when it is too large or not UTF-8."""
-    try:
-        if path.stat().st_size > largest:
-            raise Malformed(f"`{path}` is larger than {largest} octets", reason="too-large")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file `{path}`") from error
-    except UnicodeDecodeError as error:
-        raise Malformed(f"`{path}` is not UTF-8 text") from error
 
 
 def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[str, JsonValue]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.rehearsal.access import GATEWAY_DEVICE
 from deploy.rehearsal.bystander import Bystander
-from deploy.rehearsal.doors import Connection, Door, Identity
+from deploy.rehearsal.doors import Connection, Door, Identity, Page
 from deploy.rehearsal.stage import Stage
 from deploy.rehearsal.step import Journal, Step, wait_for
 from deploy.rehearsal.trust import CIVIL_SERVANT, COLLEAGUE, RECOVERY, SECURITY
@@ -90,43 +90,74 @@ def _revoke(stage: Stage, journal: Journal, prepared: dict[str, Resumable]) -> N
             serial = stage.notes[CIVIL_SERVANT]
             stage.player(SECURITY).act("cert", "revoke", serial, "--reason", "key-compromise", "--yes")
             revoked = time.monotonic()
-            for door, refuses in doors(stage, prepared, kept).items():
-                _await_refusal(step, door, refuses, revoked)
+            for door, look in doors(stage, prepared, kept).items():
+                _await_refusal(step, door, look, revoked)
         time.sleep(0.5)
         bystander.stop()
         told = f"{COLLEAGUE} made {bystander.requests} requests meanwhile, {len(bystander.failures)} failed"
         step.check(bystander.requests > 5 and not bystander.failures, told)
 
 
-def _await_refusal(step: Step, door: str, refuses: Callable[[], bool], revoked: float) -> None:
+def _await_refusal(step: Step, door: str, look: "Look", revoked: float) -> None:
+    last = Seen(False, "")
+
+    def refuses() -> bool:
+        nonlocal last
+        last = look()
+        return last.refused
+
     seconds = wait_for(refuses, seconds=TARGET)
     elapsed = time.monotonic() - revoked
-    step.table.append({"door": door, "refused after (s)": f"{elapsed:.2f}" if seconds is not None else "not refused"})
-    step.check(seconds is not None and elapsed <= TARGET, f"{door}: refused after {elapsed:.2f} s")
+    took = f"{elapsed:.2f}" if seconds is not None else "not refused"
+    step.table.append({"door": door, "refused after (s)": took, "seen": last.told})
+    step.check(seconds is not None and elapsed <= TARGET, f"{door}: refused after {elapsed:.2f} s ({last.told})")
 
 
-def doors(stage: Stage, prepared: dict[str, Resumable], kept: Connection) -> dict[str, Callable[[], bool]]:
-    """Return every door with a function that says whether it refuses the revoked certificate now."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at a door showed."""
+
+    refused: bool
+    told: str
+
+
+Look = Callable[[], Seen]
+
+
+def doors(stage: Stage, prepared: dict[str, Resumable], kept: Connection) -> dict[str, Look]:
+    """Return every door with a function that looks whether it refuses the revoked certificate now."""
     identity = stage.player(CIVIL_SERVANT).identity
-    found: dict[str, Callable[[], bool]] = {
-        "fresh handshake": lambda: stage.door().open(_PAGE, identity).status == 401,
-        "open keep-alive connection": lambda: kept.get(_PAGE).status == 401,
+    found: dict[str, Look] = {
+        "fresh handshake": lambda: _page(stage.door().open(_PAGE, identity)),
+        "open keep-alive connection": lambda: _page(kept.get(_PAGE)),
     }
     for name, resumable in prepared.items():
-        door = stage.door(control=not name.endswith("at the gateway"))
-        found[f"resumption, {name}"] = _resumed_refuses(door, resumable)
-    found["OCSP"] = lambda: "revoked" in ocsp(stage, identity.certificate)
-    found["CRL"] = lambda: on_crl(stage, stage.notes[CIVIL_SERVANT])
-    found["decision API"] = lambda: not evaluate(stage, stage.notes[CIVIL_SERVANT])
+        control = not name.endswith("at the gateway")
+        found[f"resumption, {name}"] = _resumption(stage.door(control=control), resumable, resumes=control)
+    found["OCSP"] = lambda: _answer("revoked" in ocsp(stage, identity.certificate), "revoked")
+    found["CRL"] = lambda: _answer(on_crl(stage, stage.notes[CIVIL_SERVANT]), "listed")
+    found["decision API"] = lambda: _answer(not evaluate(stage, stage.notes[CIVIL_SERVANT]), "deny")
     return found
 
 
-def _resumed_refuses(door: Door, resumable: Resumable) -> Callable[[], bool]:
-    def refuses() -> bool:
-        with door.connect(resumable.context, resumable.session) as connection:
-            return connection.get(_PAGE).status == 401
+def _page(page: Page) -> Seen:
+    return Seen(page.status == 401, f"{page.status} {page.headers.get('x-guosuo-reason', '')}")
 
-    return refuses
+
+def _answer(refused: bool, word: str) -> Seen:
+    return Seen(refused, word if refused else f"not {word}")
+
+
+def _resumption(door: Door, resumable: Resumable, *, resumes: bool) -> Look:
+    """Where the cache is on, the old session must still resume: only then does its refusal show anything."""
+
+    def look() -> Seen:
+        with door.connect(resumable.context, resumable.session) as connection:
+            page = connection.get(_PAGE)
+        told = f"{'resumed' if page.resumed else 'fresh'}, {page.status} {page.headers.get('x-guosuo-reason', '')}"
+        return Seen(page.status == 401 and page.resumed is resumes, told)
+
+    return look
 
 
 def ocsp(stage: Stage, certificate: Path) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from core.ledger.entry import JsonValue
 from deploy import doctor
 from deploy.rehearsal import access, containment, disaster, lab, leak, proof, report, trust
 from deploy.rehearsal.stage import Stage
@@ -29,10 +28,10 @@ INSIDE = Path("/run/guosuo")
 class Outcome:
     """What a rehearsal prints with ``--json``, and its exit status."""
 
-    content: dict[str, JsonValue]
+    content: dict[str, object]
     status: int
 
-    def as_json(self) -> dict[str, JsonValue]:
+    def as_json(self) -> dict[str, object]:
         """Return the promised shape."""
         return self.content
 
@@ -63,7 +62,7 @@ def rehearse(out: Path, *, as_json: bool) -> Outcome:
     return Outcome(content, 0 if content["ok"] else 1)
 
 
-def _farewell(console: Console, content: dict[str, JsonValue]) -> None:
+def _farewell(console: Console, content: dict[str, object]) -> None:
     console.print()
     console.print("[green]all steps passed[/green]" if content["ok"] else "[red]not all steps passed[/red]")
     console.print(f"report: {content['report']}", highlight=False, soft_wrap=True)
@@ -73,7 +72,7 @@ def _farewell(console: Console, content: dict[str, JsonValue]) -> None:
     console.print("next: `guosuo init --help` makes a site of your own, `guosuo serve` runs it", highlight=False)
 
 
-def perform(out: Path, *, listener: Callable[[Step, bool], None]) -> dict[str, JsonValue]:
+def perform(out: Path, *, listener: Callable[[Step, bool], None]) -> dict[str, object]:
     """Play every scene inside the laboratory, and return the outcome."""
     journal = Journal(listener=listener, monotonic=time.monotonic)
     lab.build()
@@ -91,7 +90,7 @@ def perform(out: Path, *, listener: Callable[[Step, bool], None]) -> dict[str, J
     return _outcome(stage)
 
 
-def _outcome(stage: Stage) -> dict[str, JsonValue]:
+def _outcome(stage: Stage) -> dict[str, object]:
     fingerprint = stage.notes.get("fingerprint", "")
     bundle = str(stage.out / proof.BUNDLE) if fingerprint else ""
     page = stage.out / REPORT

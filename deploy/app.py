@@ -1,0 +1,50 @@
+"""The ASGI applications: the service over mutual TLS, and certificate status and evidence tiles in the clear."""
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+import authz.api
+import backup.api
+import core.ledger.api
+import core.registry.api
+import hsm.api
+import monitor.api
+import pki.api
+from core.web import BodyLimit, install_error_handlers
+from deploy import identity
+from deploy.wiring import Built
+
+#: Every router of the service; each enforces by its route class.
+SERVICE: tuple[APIRouter, ...] = (
+    identity.router,
+    core.registry.api.router,
+    core.ledger.api.router,
+    hsm.api.router,
+    pki.api.router,
+    authz.api.router,
+    monitor.api.router,
+    backup.api.router,
+)
+
+#: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.api.tiles)
+
+
+def service_app(built: Built) -> ASGIApp:
+    """Return the service."""
+    return _app(built, (*SERVICE, *STATUS))
+
+
+def status_app(built: Built) -> ASGIApp:
+    """Return what is served in the clear."""
+    return _app(built, STATUS)
+
+
+def _app(built: Built, routers: tuple[APIRouter, ...]) -> ASGIApp:
+    # FastAPI's own pages about the interface would be routes without a permission.
+    app = FastAPI(title="guosuo", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.provided = built.provided
+    for router in routers:
+        app.include_router(router)
+    install_error_handlers(app)
+    return BodyLimit(app)

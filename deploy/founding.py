@@ -1,4 +1,4 @@
-"""``guosuo init``: from an empty folder to a site that can be served. Every step is idempotent: run it again after a crash.
+"""``guosuo init``: from an empty folder to a site that can be served. Idempotent: after a crash, run it again.
 
 1. folders and recovery identity · 2. settings · 3. store · 4. token and its keys · 5. register · 6. root and issuing
 authority · 7. the service's own certificate · 8. one bootstrap certificate, which can only appoint the administrators.

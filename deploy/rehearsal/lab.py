@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import Unavailable
+from deploy import doctor
 
 _INSIDE = "GUOSUO_LAB"
 
@@ -48,7 +49,7 @@ def is_inside() -> bool:
 def enter(command: Sequence[str]) -> int:
     """Run ``command`` in fresh user, network, mount and process namespaces; return its exit status."""
     unshare = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child"]
-    environment = {**os.environ, _INSIDE: "1"}
+    environment = {**os.environ, _INSIDE: "1", "PATH": doctor.search_path(os.environ.get("PATH", ""))}
     process = subprocess.Popen([*unshare, "--mount-proc", *command], env=environment)
     try:
         return process.wait()

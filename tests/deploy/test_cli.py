@@ -1,0 +1,68 @@
+"""What the command line owes everybody: help that teaches, exit statuses, one line why on stderr."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def guosuo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GUOSUO_HOME": str(home), "GUOSUO_STATE": str(home / "state"), "COLUMNS": "160"}
+    command = [sys.executable, "-m", "deploy.cli", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, stdin=subprocess.DEVNULL, timeout=60
+    )
+
+
+@pytest.mark.parametrize("command", ["", "register", "role", "cert", "app", "gateway", "alert", "backup", "evidence"])
+def test_help_of_every_group_names_its_commands(tmp_path: Path, command: str) -> None:
+    done = guosuo(tmp_path, *([command] if command else []), "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    assert "Commands" in done.stdout
+
+
+def test_unknown_command_is_wrong_usage(tmp_path: Path) -> None:
+    assert guosuo(tmp_path, "conjure").returncode == 2
+
+
+def test_nobody_logged_in_is_refused_with_a_hint(tmp_path: Path) -> None:
+    done = guosuo(tmp_path, "cert", "list")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[0] == "refused: nobody is logged in on this machine"
+    assert "guosuo login" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_serving_nothing_says_how_to_make_a_site(tmp_path: Path) -> None:
+    done = guosuo(tmp_path, "serve", "--site", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "guosuo init" in done.stderr
+
+
+def test_missing_province_makes_nothing(tmp_path: Path) -> None:
+    done = guosuo(tmp_path, "init", "--from", str(tmp_path / "none.yaml"), "--site", str(tmp_path / "site"))
+    assert done.returncode == 1
+    assert "none.yaml" in done.stderr
+    assert not (tmp_path / "site").exists()
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+    name = tmp_path / "[red]none[/red].yaml"
+    done = guosuo(tmp_path, "init", "--from", str(name), "--site", str(tmp_path / "site"))
+    assert "[red]none[/red].yaml" in done.stderr
+
+
+def test_request_never_overwrites_a_key(tmp_path: Path) -> None:
+    key, request = tmp_path / "k.pem", tmp_path / "r.csr"
+    files = ("--key", str(key), "--out", str(request))
+    assert guosuo(tmp_path, "cert", "csr", "li-wen", *files).returncode == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    before = key.read_bytes()
+    again = guosuo(tmp_path, "cert", "csr", "li-wen", *files)
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+    assert key.read_bytes() == before

@@ -42,6 +42,7 @@ TRANSACTIONS = {
     "monitor/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
+    "deploy/bench/ledger.py",
     "deploy/founding.py",
     "deploy/identity.py",
 }
@@ -71,6 +72,7 @@ TIMES = {"core/clock.py", "deploy/rehearsal/impostors.py", "monitor/agent.py"}
 BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
+    "deploy/bench/__main__.py",
     "deploy/founding.py",
     "deploy/sensing.py",
     "deploy/wiring.py",

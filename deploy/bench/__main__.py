@@ -5,7 +5,7 @@ import json
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,13 +27,13 @@ from hsm.signer import TokenCheckpointSigner
 _CHECKPOINT_KEY = "bench-evidence"
 
 
-def measure(directory: Path, *, rounds: int) -> list[Measurement]:
-    """Run every comparison with a signer of our own below ``directory``."""
-    with _signer(directory / "token") as client:
+def measure(directory: Path, tokens: Path, *, rounds: int) -> list[Measurement]:
+    """Run every comparison: files in ``directory``, a signer of our own below ``tokens`` (a short path)."""
+    with _signer(tokens / "ours") as client:
         client.generate(_CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
         checkpoints = TokenCheckpointSigner(client, _CHECKPOINT_KEY)
         found = ledger.measure(directory, checkpoints, SystemClock(), rounds=rounds)
-        return [*found, signature.measure(client, directory / "peer", rounds=rounds)]
+        return [*found, signature.measure(client, tokens / "peer", rounds=rounds)]
 
 
 @contextmanager
@@ -51,6 +51,20 @@ def _signer(state: Path) -> Iterator[SignerClient]:
         child.stop()
 
 
+def _table(found: Sequence[Measurement]) -> Table:
+    table = Table(header_style="bold")
+    for heading in ("what", "ours", "peer", "ratio"):
+        table.add_column(heading, overflow="fold", justify="left" if heading == "what" else "right")
+    for one in found:
+        table.add_row(
+            f"{one.name}\n[dim]{one.unit}; peer: {one.peer_name}[/dim]",
+            f"{one.ours:,.0f}",
+            f"{one.peer:,.0f}",
+            f"{one.ours / one.peer:.3f}",
+        )
+    return table
+
+
 def main() -> int:
     """Run as a program."""
     parser = argparse.ArgumentParser(prog="python -m deploy.bench", description=__doc__)
@@ -59,20 +73,18 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=Path(), help="whose disk is measured (default: here)")
     asked = parser.parse_args()
     try:
-        with tempfile.TemporaryDirectory(prefix="gs-bench-", dir=asked.directory) as directory:
-            found = measure(Path(directory).resolve(), rounds=asked.rounds)
+        with (
+            tempfile.TemporaryDirectory(prefix="gs-bench-", dir=asked.directory) as directory,
+            tempfile.TemporaryDirectory(prefix="gs-") as tokens,
+        ):
+            found = measure(Path(directory).resolve(), Path(tokens), rounds=asked.rounds)
     except (TrustError, OSError) as error:
         print(f"the benchmark cannot be run: {error}", file=sys.stderr)
         return 1
     if asked.json:
         print(json.dumps([one.as_json() for one in found], indent=2))
         return 0
-    table = Table("name", "ours", "peer", "ratio", "unit", "peer is")
-    for one in found:
-        table.add_row(
-            one.name, f"{one.ours:,.0f}", f"{one.peer:,.0f}", f"{one.ours / one.peer:.3f}", one.unit, one.peer_name
-        )
-    Console().print(table)
+    Console().print(_table(found))
     return 0
 
 

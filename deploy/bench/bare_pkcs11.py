@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism
+from pkcs11.types import SignMixin
 
 from hsm import token
 from hsm.settings import HsmSettings
@@ -27,6 +28,7 @@ def main() -> None:
     with library.get_token(token_label=settings.token_label).open(rw=True, user_pin=pin) as session:
         parameters = session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: _P256}, local=True)
         _public, private = parameters.generate_keypair(store=True)
+        assert isinstance(private, SignMixin)
         digest = bytes(range(32))
         for line in sys.stdin:
             count = int(line)

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlmodel import SQLModel
@@ -17,7 +18,7 @@ from core.clock import Clock
 from core.database import Database
 from core.ledger import evidence
 from core.ledger.checkpoint import CheckpointSigner
-from core.ledger.entry import Event, encode
+from core.ledger.entry import Event, JsonValue, encode
 from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
 from core.ledger.sequencer import Sequencer
 from deploy.bench.measurement import Measurement, compare
@@ -27,7 +28,7 @@ ORIGIN = "guosuo.example/bench"
 #: Records in one commit, and how often a round repeats that.
 SIZES = {1: 20, 16: 20, 256: 5}
 
-_TABLES = (EvidenceRow, LedgerLease, LedgerCheckpoint)
+_TABLES = [str(one.__tablename__) for one in (EvidenceRow, LedgerLease, LedgerCheckpoint)]
 
 
 def measure(directory: Path, signer: CheckpointSigner, clock: Clock, *, rounds: int) -> list[Measurement]:
@@ -45,8 +46,8 @@ def measure(directory: Path, signer: CheckpointSigner, clock: Clock, *, rounds: 
         return [
             compare(
                 f"ledger-{size}-vs-fdatasync",
-                ours=lambda size=size, times=times: _ours(database, sequencer, clock, size, times),
-                peer=lambda size=size, times=times: _peer(directory / "flat", clock, size, times),
+                ours=partial(_ours, database, sequencer, clock, size, times),
+                peer=partial(_peer, directory / "flat", clock, size, times),
                 peer_name="one write and one fdatasync of the same octets",
                 unit="records/s",
                 rounds=rounds,
@@ -58,9 +59,8 @@ def measure(directory: Path, signer: CheckpointSigner, clock: Clock, *, rounds: 
 @contextmanager
 def _store(directory: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{directory}/store.sqlite3")
-    SQLModel.metadata.create_all(
-        database.engine, tables=[SQLModel.metadata.tables[one.__tablename__] for one in _TABLES]
-    )
+    tables = [SQLModel.metadata.tables[name] for name in _TABLES]
+    SQLModel.metadata.create_all(database.engine, tables=tables)
     try:
         yield database
     finally:
@@ -68,7 +68,7 @@ def _store(directory: Path) -> Iterator[Database]:
 
 
 def _event(number: int) -> Event:
-    details = {"path": "/budget/report", "decision": "permit", "number": number}
+    details: dict[str, JsonValue] = {"path": "/budget/report", "decision": "permit", "number": number}
     return Event("bench.record.made", "p-sample", "resource:fin-budget/report", "outer-finance", details=details)
 
 

@@ -135,8 +135,7 @@ install_packages() {
     forbid_services
     before=$(enabled_units)
     apt update
-    if [[ " $* " == *" suricata "* ]]; then offer_suricata; fi
-    apt install --no-install-recommends "$@"
+    install_and_suricata "$@"
     after=$(enabled_units)
     disable_units "$(comm -13 <(printf '%s\n' "$before") <(printf '%s\n' "$after"))"
     restore
@@ -167,6 +166,20 @@ remember_packages() {
     done
 }
 
+install_and_suricata() {
+    local name others=()
+    for name in "$@"; do [[ $name == suricata ]] || others+=("$name"); done
+    if [[ ${#others[@]} -gt 0 ]]; then apt install --no-install-recommends "${others[@]}"; fi
+    if [[ ${#others[@]} -eq $# ]]; then return; fi
+    offer_suricata
+    # What it needs must come from there too; everything else stays with the release.
+    if [[ $(candidate) == *~bpo* ]]; then
+        apt install --no-install-recommends -t "$(codename)-backports" suricata
+    else
+        apt install --no-install-recommends suricata
+    fi
+}
+
 # Debian 12 has no Suricata 7 of its own: its backports have.
 offer_suricata() {
     if candidate_suffices; then return; fi
@@ -178,9 +191,11 @@ offer_suricata() {
     candidate_suffices || fail "no package source of this machine has Suricata 7"
 }
 
+candidate() { apt-cache policy suricata | awk '/Candidate:/ { print $2 }'; }
+
 candidate_suffices() {
     local version
-    version=$(apt-cache policy suricata | awk '/Candidate:/ { print $2 }')
+    version=$(candidate)
     [[ -n $version && $version != "(none)" ]] && dpkg --compare-versions "$version" ge 1:7
 }
 

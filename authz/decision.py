@@ -6,7 +6,7 @@ between what was decided on and what was recorded. What cannot be recorded is no
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -78,16 +78,20 @@ class PolicyDecisionPoint:
         evaluation = self.evaluate(session, request, at=at)
         if not evaluation.verdict.allowed or request.action not in _RECORDED_BY_THE_ACT:
             evidence.append(session, self._event(request, evaluation, asked_by), at=at)
+        return RecordedDecision(self.explain(session, request, evaluation, at=at), evaluation.clearance)
+
+    def explain(self, session: Session, request: DecisionRequest, evaluation: Evaluation, *, at: datetime) -> Decision:
+        """Put an evaluation into words: why, and who could change it."""
         verdict = evaluation.verdict
-        decision = Decision(
+        candidates = evaluation.slice.single if evaluation.slice else ()
+        return Decision(
             allowed=verdict.allowed,
             reason=verdict.reason,
-            explanation=explain.sentence(request, verdict, self.policies.texts),
+            explanation=explain.sentence(request, verdict, self.policies.texts, candidates),
             policies=verdict.policies,
             ask="" if verdict.allowed else explain.ask(session, request, self.catalogue, at),
             request_id=request.request_id,
         )
-        return RecordedDecision(decision, evaluation.clearance)
 
     def evaluate(self, session: Session, request: DecisionRequest, *, at: datetime) -> Evaluation:
         """Evaluate without recording; only for explanations, an act needs ``decide``."""
@@ -120,7 +124,9 @@ class PolicyDecisionPoint:
         # The level comes from the reviewed description alone, whoever asks: a caller cannot talk a resource down.
         if known is None or known.domain != request.domain:
             return None
-        found = entities.find_resource(session, known)
+        # It can be talked up: an application knows of a document what its description cannot.
+        level = max(known.resource.level, _claimed_level(request))
+        found = entities.find_resource(session, replace(known, resource=replace(known.resource, level=level)))
         return (f"system:{known.system}", *found) if found else None
 
     def _event(self, request: DecisionRequest, evaluation: Evaluation, asked_by: str) -> Event:
@@ -154,6 +160,11 @@ def recording(database: Database) -> Iterator[Session]:
     except SQLAlchemyError as error:
         hint = "nothing was decided and nothing was done; see `guosuo doctor`"
         raise NotRecorded("the decision cannot be recorded", hint=hint) from error
+
+
+def _claimed_level(request: DecisionRequest) -> int:
+    claimed = request.context.get("level", 0)
+    return claimed if isinstance(claimed, int) and not isinstance(claimed, bool) else 0
 
 
 def _invalid(name: str, why: str) -> Evaluation:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from authz.application import KnownResource
-from authz.engine import Entity, Reference, Uid
+from authz.engine import AttributeValue, Entity, Reference, Uid
 from core.enforcement import SITE
 from core.identity import DomainId, Principal, SubjectKind
 from core.registry.models import Device, DomainMembership, Person, RoleAssignment, SecurityDomain
@@ -43,7 +43,11 @@ def find_resource(session: Session, known: KnownResource) -> tuple[Uid, tuple[En
     if domain is None:
         return None
     uid, home = ("Resource", f"{known.resource.type}/{known.resource.id}"), ("SecurityDomain", domain.id)
-    attributes = {"kind": known.resource.type, "level": known.resource.level, "domain": Reference(home)}
+    attributes: dict[str, AttributeValue] = {
+        "kind": known.resource.type,
+        "level": known.resource.level,
+        "domain": Reference(home),
+    }
     return uid, (Entity(uid, attributes, (home,)), _domain(domain))
 
 
@@ -64,7 +68,7 @@ def _person(session: Session, identifier: str, at: datetime) -> Subject | None:
     roles = [Entity(("Role", f"{domain}/{role}")) for domain, role in _roles(session, identifier, at)]
     domains = [_domain(one) for one in _memberships(session, identifier)]
     uid = ("Person", person.id)
-    attributes = {
+    attributes: dict[str, AttributeValue] = {
         "clearance": person.clearance,
         "domains": tuple(Reference(domain.uid) for domain in domains),
         "suspended": person.suspended,

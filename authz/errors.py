@@ -1,6 +1,6 @@
 """Errors of this package; every one says in ``reason`` which rule was broken."""
 
-from core.errors import Malformed, Rejected, Unavailable
+from core.errors import Malformed, Rejected, Unauthenticated, Unavailable
 
 
 class PolicyRejected(Rejected):
@@ -19,6 +19,18 @@ class BadEvaluation(Malformed):
     """An AuthZEN request lacks a field or holds one of the wrong type."""
 
     reason = "bad-evaluation"
+
+
+class BadQuestion(Malformed):
+    """A gateway's question lacks a part that every gateway of ours sends."""
+
+    reason = "bad-question"
+
+
+class BadPeerCertificate(Unauthenticated):
+    """What the gateway passed on as its peer's certificate cannot be read."""
+
+    reason = "bad-certificate"
 
 
 class NotRecorded(Unavailable):

@@ -3,7 +3,12 @@
 from core.identity import Principal, SubjectKind
 
 DECISION_MADE = "authz.decision.made"
+DECISION_EXPLAINED = "authz.decision.explained"
 GATEWAY_REQUEST_REFUSED = "gateway.request.refused"
+
+
+#: Who acted, when nobody proved who it was.
+ANONYMOUS = "anonymous"
 
 
 def actor(principal: Principal) -> str:

@@ -1,4 +1,4 @@
-"""The certificate behind a principal, asked again in the transaction of the decision: no gap between status and answer."""
+"""The certificate behind a principal, asked again in the transaction of the decision: no gap before the answer."""
 
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from core.registry.credential import Credential, CredentialState
 
 def refusal(session: Session, principal: Principal, at: datetime) -> str:
     """Return why the principal's certificate is no good at this moment; empty when it is good."""
+    if not principal.serial:
+        return "no-certificate"
     found = credential.find(session, principal.serial)
     if found is None or (found.holder_kind, found.holder) != (principal.kind.value, principal.identifier):
         return "unknown-certificate"

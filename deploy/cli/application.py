@@ -1,10 +1,11 @@
-"""Applications and the gateway: ``app check|list``, ``gateway config``."""
+"""Applications and the gateway: ``app check``, ``gateway config``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.ledger.entry import JsonValue
 from deploy.cli.output import AsJson, people, print_rows
 from deploy.file import read_text
 
@@ -18,14 +19,21 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check an application's description; every fault is named with its line."""
-    from authz.application import parse_application
+    from authz.appfile import parse_application
 
     found = parse_application(read_text(file))
-    rows = [
-        {"path": route.path, "methods": " ".join(route.methods), "action": route.action, "resource": route.resource}
+    rows: list[dict[str, JsonValue]] = [
+        {
+            "path": route.path,
+            "methods": " ".join(sorted(route.methods)),
+            "action": route.action,
+            "resource": f"{route.resource.type}/{route.resource.id}",
+            "level": route.resource.level,
+        }
         for route in found.routes
     ]
-    print_rows(rows, ("path", "methods", "action", "resource"), as_json=as_json, empty="no route is described")
+    columns = ("path", "methods", "action", "resource", "level")
+    print_rows(rows, columns, as_json=as_json, empty="no route is described")
 
 
 @gateway.command("config")
@@ -34,6 +42,9 @@ def config(
     app_file: Annotated[list[Path], typer.Option("--app", help="An app.yaml; give it once for each application.")],
     listen: Annotated[str, typer.Option(help="Address that people reach.")],
     service: Annotated[str, typer.Option(help="Address and port of the trust service, as the gateway reaches it.")],
+    certificate: Annotated[
+        list[str], typer.Option(help="HOST=CERTIFICATE,KEY (PEM files); give it once for each application.")
+    ],
     port: Annotated[int, typer.Option(help="Port that people reach.")] = 443,
     control_port: Annotated[
         int | None, typer.Option(help="Rehearsal only: a listener with the session cache on.")
@@ -43,6 +54,12 @@ def config(
     from deploy import gatewaying
 
     path = gatewaying.write_configuration(
-        directory=directory, applications=app_file, listen=listen, service=service, port=port, control_port=control_port
+        directory=directory,
+        applications=app_file,
+        certificates=certificate,
+        listen=listen,
+        service=service,
+        port=port,
+        control_port=control_port,
     )
     people.print(f"nginx -c {path}", highlight=False, soft_wrap=True)

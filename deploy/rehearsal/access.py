@@ -65,8 +65,10 @@ def configure(stage: Stage) -> None:
     folder = stage.work / "gateway"
     arguments = ["gateway", "config", "--directory", str(folder), "--listen", GATEWAY, "--port", str(PORT)]
     arguments += ["--control-port", str(CONTROL_PORT), "--service", f"{SERVICE_FOR_GATEWAY}:{PORT}"]
-    for _device, name, _address, _namespace in APPLICATIONS.values():
+    for host, (device, name, _address, _namespace) in APPLICATIONS.items():
+        shown = stage.player(device)
         arguments += ["--app", str(PROVINCE / "apps" / f"{name}.yaml")]
+        arguments += ["--certificate", f"{host}={shown.certificate},{shown.key}"]
     done = stage.player(GATEWAY_DEVICE).run(*arguments)
     if done.returncode != 0:
         raise ValueError(f"gateway config: {done.stderr.strip()}")
@@ -171,7 +173,7 @@ def _decide(stage: Stage, journal: Journal) -> None:
         asked = (
             ("budget:read", "fin-budget", True),
             ("budget:write", "fin-budget", False),
-            ("docs:delete", "office-docs", False),
+            ("document:write", "office-docs", False),
         )
         for action, system, expected in asked:
             answer = security.act("decide", CIVIL_SERVANT, action, system)

@@ -1,0 +1,140 @@
+"""The mirrored evidence, read by whoever comes back: whole, signed, and beginning with what the store holds.
+
+Files in the form of C2SP tlog-tiles; what is read is trusted only after its root was found under a signed checkpoint.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from backup.errors import Damaged
+from core.clock import from_rfc3339
+from core.errors import TrustError
+from core.ledger import checkpoint
+from core.ledger.checkpoint import VerifierKey
+from core.ledger.entry import JsonValue
+from core.ledger.merkle import CompactRange, leaf_hash
+from core.ledger.storage import CHECKPOINT, HISTORY
+from core.ledger.tiles import ENTRIES, WIDTH, parse_bundle, tile_path
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A signed checkpoint as it stands in the mirror."""
+
+    size: int
+    root: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: its number, its canonical octets, and what they say."""
+
+    sequence: int
+    content: bytes
+    identifier: str
+    at: datetime
+    type: str
+    actor: str
+    object: str
+    domain: str
+    result: str
+    details: dict[str, JsonValue]
+
+
+class Mirror:
+    """One mirrored log."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the checkpoints of ``folder``; nothing is verified yet. Raises ``Damaged``."""
+        self.folder = folder
+        self.notes = self._notes()
+        self.size = self.notes[-1].size if self.notes else 0
+
+    def verify(self, key: VerifierKey) -> None:
+        """Verify every checkpoint: signed with ``key``, and the root over the entries. Raises ``Damaged``."""
+        tree = CompactRange()
+        entries = self.entries()
+        for note in self.notes:
+            self._check(note, key)
+            for _ in range(note.size - tree.size):
+                tree.append(leaf_hash(next(entries)))
+            if tree.root() != note.root:
+                raise Damaged(f"the first {note.size} records in `{self.folder}` are not those that were signed")
+
+    def entries(self, start: int = 0) -> Iterator[bytes]:
+        """Yield the records from number ``start`` on as octets. Raises ``Damaged`` for a bundle that is not whole."""
+        for index in range(start // WIDTH, -(-self.size // WIDTH)):
+            width = min(WIDTH, self.size - index * WIDTH)
+            bundle = self._bundle(index, width)
+            yield from bundle[max(0, start - index * WIDTH) : width]
+
+    def records(self, start: int = 0) -> Iterator[Record]:
+        """Yield the records from number ``start`` on. Raises ``Damaged``."""
+        for place, content in enumerate(self.entries(start)):
+            yield parse_record(start + place, content)
+
+    def _notes(self) -> list[Note]:
+        # The history is written before the checkpoint is shown: after a crash it may know one more, which was signed.
+        folder = self.folder / HISTORY
+        found = [self._note(path) for path in folder.glob("[0-9]*")] if folder.is_dir() else []
+        notes = {note.size: note for note in found}
+        shown = self.folder / CHECKPOINT
+        if shown.exists():
+            note = self._note(shown)
+            if note.size not in notes or notes[note.size].content != note.content:
+                raise Damaged(f"`{shown}` is not in the history of checkpoints beside it")
+        elif notes:
+            raise Damaged(f"`{self.folder}` shows no checkpoint, but there is a history of them")
+        return [notes[size] for size in sorted(notes)]
+
+    def _note(self, path: Path) -> Note:
+        try:
+            content = path.read_bytes()
+            parsed = checkpoint.parse_checkpoint(content)
+        except (OSError, TrustError) as error:
+            raise Damaged(f"`{path}` is no checkpoint: {error}") from error
+        if path.name not in (CHECKPOINT, str(parsed.size)):
+            raise Damaged(f"`{path}` is a checkpoint of size {parsed.size}")
+        return Note(parsed.size, parsed.root, content)
+
+    def _check(self, note: Note, key: VerifierKey) -> None:
+        try:
+            checkpoint.verify_checkpoint(note.content, key)
+        except TrustError as error:
+            raise Damaged(f"`{self.folder / HISTORY / str(note.size)}`: {error.detail}") from error
+
+    def _bundle(self, index: int, width: int) -> list[bytes]:
+        # An incomplete bundle may have been replaced by the full one of a size that nobody signed yet.
+        paths = [self.folder / tile_path(ENTRIES, index, width), self.folder / tile_path(ENTRIES, index)]
+        path = next((path for path in paths if path.exists()), paths[0])
+        try:
+            entries = parse_bundle(path.read_bytes())
+        except (OSError, TrustError) as error:
+            raise Damaged(f"`{path}` cannot be read: {error}") from error
+        if len(entries) < width:
+            raise Damaged(f"`{path}` holds {len(entries)} records instead of {width}")
+        return entries
+
+
+def parse_record(sequence: int, content: bytes) -> Record:
+    """Read a record's octets. Raises ``Damaged`` for what is no record of ours."""
+    try:
+        said = json.loads(content)
+        return Record(
+            sequence=sequence,
+            content=content,
+            identifier=str(said["id"]),
+            at=from_rfc3339(said["at"]),
+            type=str(said["type"]),
+            actor=str(said["actor"]),
+            object=str(said["object"]),
+            domain=str(said["domain"]),
+            result=str(said["result"]),
+            details=dict(said["details"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"record {sequence} of the evidence cannot be read: {error}") from error

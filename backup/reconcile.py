@@ -1,0 +1,190 @@
+"""Reconcile a restored store with the mirrored evidence: **a restore cannot resurrect**. One transaction, idempotent.
+
+Records beyond the cut come back with their numbers, the checkpoints over them with their signatures, and what the
+records did is done again (``replay.py``). The mirror was verified before; here it is held against the store.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from backup import events, replay
+from backup.errors import Damaged
+from backup.mirror import Mirror, Record
+from backup.replay import Replay
+from core.database import Database
+from core.jobs import JobLease
+from core.ledger import evidence
+from core.ledger.entry import JsonValue
+from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
+
+#: How far the numbers of revocation lists jump: more than could have been published between the mirror and the fault.
+CRL_MARGIN = 1_000
+
+#: Records read at once, and most ranges of record numbers that are named for one type.
+_BATCH, _MOST_RANGES = 1_000, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reconciliation brought back.
+
+    ``records`` came from the mirror, ``numbered`` were in the store without their number; ``replayed`` counts effects
+    by type, ``not_rebuilt`` names what could not be done again: type → numbers of its records.
+    """
+
+    store_size: int
+    mirror_size: int
+    records: int
+    numbered: int
+    replayed: dict[str, int]
+    not_rebuilt: dict[str, str]
+    crl_numbers: dict[str, int]
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return what is recorded and printed."""
+        return {
+            "store_size": self.store_size,
+            "mirror_size": self.mirror_size,
+            "records": self.records,
+            "numbered": self.numbered,
+            "replayed": self.replayed,
+            "not_rebuilt": self.not_rebuilt,
+            "crl_numbers": self.crl_numbers,
+        }
+
+
+def reconcile(database: Database, mirror: Mirror, *, point: str, at: datetime) -> Outcome:
+    """Bring the store forward to ``mirror`` and record that. Raises ``Damaged`` when they contradict each other."""
+    with database.write() as session:
+        known = _done_before(session, point, mirror.size)
+        if known is not None:
+            return known
+        size = _compare(session, mirror)
+        work = Replay(session)
+        taken = _bring_records(session, mirror.records(size), work)
+        _bring_checkpoints(session, mirror, at)
+        _end_leases(session, at)
+        outcome = Outcome(
+            store_size=size,
+            mirror_size=mirror.size,
+            records=sum(taken),
+            numbered=len(taken) - sum(taken),
+            replayed=dict(sorted(work.done.items())),
+            not_rebuilt=_named(work.left),
+            crl_numbers=replay.forget_lists(session, CRL_MARGIN),
+        )
+        evidence.append(session, events.reconciled(point, outcome.as_json()), at=at)
+    # A crash before this leaves the store as the point had it; one after it, a store that needs nothing more.
+    return outcome
+
+
+def _done_before(session: Session, point: str, size: int) -> Outcome | None:
+    """Return the outcome of the same reconciliation, when it was done and nothing came after in the mirror."""
+    mine = select(EvidenceRow.content).where(EvidenceRow.type == events.RECONCILED)
+    for content in session.exec(mine.where(EvidenceRow.object == events.object_of(point))):
+        details = json.loads(content)["details"]
+        if details["mirror_size"] == size:
+            return Outcome(**details)
+    return None
+
+
+def _compare(session: Session, mirror: Mirror) -> int:
+    """Hold the numbered records of the store against the mirror's; return how many the store has."""
+    numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(col(EvidenceRow.sequence).is_not(None))
+    rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
+    mirrored = mirror.entries()
+    size = 0
+    for number, content in rows:
+        if number != size:
+            raise Damaged(f"record {size} is missing in the restored store")
+        if number < mirror.size and next(mirrored) != content:
+            raise Damaged(f"record {number} is another in `{mirror.folder}` than in the restored store")
+        size += 1
+    return size
+
+
+def _bring_records(session: Session, records: Iterable[Record], work: Replay) -> list[bool]:
+    """Enter each record with its number; say for each whether it was new to the store."""
+    taken = []
+    for record in records:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == record.identifier)).first()
+        if row is None:
+            session.add(_row(record))
+            work.apply(record)
+        elif row.content != record.content or row.sequence is not None:
+            raise Damaged(f"record {record.sequence} is in the restored store with another content or number")
+        else:
+            # Committed with its effect before the cut, numbered after it.
+            row.sequence = record.sequence
+            session.add(row)
+        taken.append(row is None)
+    session.flush()
+    return taken
+
+
+def _row(record: Record) -> EvidenceRow:
+    return EvidenceRow(
+        identifier=record.identifier,
+        at=record.at,
+        type=record.type,
+        actor=record.actor,
+        object=record.object,
+        domain=record.domain,
+        result=record.result,
+        content=record.content,
+        sequence=record.sequence,
+    )
+
+
+def _bring_checkpoints(session: Session, mirror: Mirror, at: datetime) -> None:
+    for note in mirror.notes:
+        known = session.get(LedgerCheckpoint, note.size)
+        if known is not None and known.note != note.content:
+            raise Damaged(f"the checkpoint of size {note.size} is another in the mirror than in the restored store")
+        row = known or LedgerCheckpoint(size=note.size, root=note.root.hex(), note=note.content, at=at)
+        row.published_at = row.published_at or at
+        session.add(row)
+    # What the store knows and the mirror does not was signed before the fault: the sequencer publishes it.
+    session.flush()
+
+
+def _end_leases(session: Session, at: datetime) -> None:
+    """Whoever held a lease is gone with the old site: nobody need wait for it, and its number counts no more."""
+    for lease in session.exec(select(LedgerLease)):
+        lease.until, lease.fence = at, lease.fence + 1
+        session.add(lease)
+    for job in session.exec(select(JobLease)):
+        job.expires, job.fence = None, job.fence + 1
+        session.add(job)
+    session.flush()
+
+
+def _named(left: Sequence[Record]) -> dict[str, str]:
+    found: dict[str, list[int]] = {}
+    for record in left:
+        found.setdefault(record.type, []).append(record.sequence)
+    return {kind: _ranges(numbers) for kind, numbers in sorted(found.items())}
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ``3 records: 7-8, 12``."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    named = [f"{first}-{last}" if last > first else str(first) for first, last in ranges[:_MOST_RANGES]]
+    more = [f"and {len(ranges) - _MOST_RANGES} more ranges"] if len(ranges) > _MOST_RANGES else []
+    return f"{len(numbers)}: {', '.join([*named, *more])}"
+
+
+def newest_record(session: Session) -> datetime | None:
+    """Return the time of the newest numbered record."""
+    statement = select(func.max(EvidenceRow.at)).where(col(EvidenceRow.sequence).is_not(None))
+    return session.exec(statement).one()

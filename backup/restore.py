@@ -1,0 +1,181 @@
+"""Restore the files and the store of a point into a fresh place; nothing in it may be served before it is reconciled.
+
+Two marker files say how far it came: ``INCOMPLETE`` from the first moment until every file was held against the
+manifest, ``UNRECONCILED`` from then on until the mirrored evidence was brought in. The service refuses both.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import create_engine, inspect
+
+from backup import archive, cut
+from backup.errors import Damaged, NoSuchPoint, NotEmpty
+from backup.events import POINT_SEALED, object_of
+from backup.identity import load_identity
+from backup.manifest import Manifest
+from backup.mirror import Mirror, Record, parse_record
+from backup.repository import IDENTIFIER, Repository
+from core import durable
+from core.database import Database
+from core.errors import Malformed, TrustError
+from core.ledger.checkpoint import parse_verifier_key
+
+INCOMPLETE, UNRECONCILED = "INCOMPLETE", "UNRECONCILED"
+
+_SEALED = f'"{POINT_SEALED}"'.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A point as the evidence knows it: its file's hash, and the number of the record that says so."""
+
+    id: str
+    sha256: str
+    sequence: int
+    ledger_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored where, before it is reconciled."""
+
+    sealed: Sealed
+    manifest: Manifest
+    store: str
+
+
+def sealed_points(mirror: Mirror) -> list[Sealed]:
+    """Return the points that the mirrored evidence calls sealed, the oldest first."""
+    lines = enumerate(mirror.entries())
+    return [_sealed(parse_record(number, content)) for number, content in lines if _SEALED in content]
+
+
+def choose(repository: Repository, mirror: Mirror, identifier: str) -> Sealed:
+    """Return the point that was asked for, the newest sealed one when ``identifier`` is empty.
+
+    Raises ``NoSuchPoint``, or ``Damaged`` when its file is gone or not the one that was sealed.
+    """
+    known = {point.id: point for point in sealed_points(mirror)}
+    if not known:
+        raise NoSuchPoint(f"`{repository.path}` holds no sealed recovery point", hint="is it the right repository?")
+    wanted = identifier or next(reversed(known))
+    if wanted not in known or not IDENTIFIER.fullmatch(wanted):
+        raise NoSuchPoint(f"no recovery point `{identifier[:80]}` was sealed", hint=f"known: {', '.join(known)}"[:400])
+    file = repository.point(wanted)
+    older = [name for name in known if name != wanted and repository.point(name).exists()]
+    hint = f"another point can be named: {', '.join(older)}" if older else "there is no other point"
+    if not file.exists():
+        raise Damaged(f"`{file}` is missing; the evidence says that it was sealed", hint=hint)
+    if archive.hash_file(file) != known[wanted].sha256:
+        raise Damaged(f"`{file}` is not the file that was sealed: it was changed or cut short", hint=hint)
+    return known[wanted]
+
+
+@contextmanager
+def fresh(into: Path) -> Iterator[None]:
+    """Hold ``into`` as a new folder, marked incomplete; whatever was put there goes again when the block raises.
+
+    Raises ``NotEmpty`` and touches nothing when something is there.
+    """
+    existed = into.is_dir()
+    if into.exists() and (not existed or any(into.iterdir())):
+        raise NotEmpty(f"`{into}` is not an empty folder", hint="restore into a folder of its own")
+    into.mkdir(parents=True, exist_ok=True, mode=0o700)
+    into.chmod(0o700)
+    durable.write(into / INCOMPLETE, b"this state is being restored; it must not be served\n")
+    # A crash here, or anywhere in the block, leaves a marked folder that the service refuses.
+    try:
+        yield
+    except (TrustError, OSError):
+        _empty(into)
+        if not existed:
+            into.rmdir()
+        raise
+
+
+def files(*, repository: Repository, sealed: Sealed, mirror: Mirror, identity: Path, into: Path) -> Manifest:
+    """Unpack ``sealed`` into ``into``, and hold it against the evidence. Raises what is wrong, naming the file."""
+    file = repository.point(sealed.id)
+    found = archive.unpack(file, load_identity(identity), into)
+    if found.id != sealed.id or found.ledger.size != sealed.ledger_size:
+        raise Damaged(f"`{file}` holds the point `{found.id}`, not the one that was sealed")
+    key = parse_verifier_key(found.key)
+    cut.check_signed(found.ledger, key)
+    mirror.verify(key)
+    if cut.FILES[found.store] not in {member.path for member in found.members}:
+        raise Damaged(f"`{file}` holds no store")
+    for folder in (into, *(path for path in into.rglob("*") if path.is_dir())):
+        durable.sync_folder(folder)
+    return found
+
+
+def store(found: Manifest, into: Path, url: str) -> str:
+    """Bring the store of a point to life and return its URL; a PostgreSQL store goes into the empty database ``url``.
+
+    Raises ``Malformed``, ``NotEmpty``, ``StoreProgramFailed``, and ``Damaged`` when it does not hold what it should.
+    """
+    file = into / cut.FILES[found.store]
+    if found.store == cut.SQLITE:
+        if url:
+            raise Malformed("this point holds a SQLite store; it comes back in its own file", hint="leave out --store")
+        url = f"sqlite:///{file.resolve()}"
+    else:
+        _load_postgresql(file, url)
+    database = Database(url)
+    with database.engine.connect() as connection:
+        counts, ledger = cut.measure(connection)
+    database.close()
+    if counts != dict(found.counts) or ledger != found.ledger:
+        differs = sorted(name for name in {*counts, *found.counts} if counts.get(name) != found.counts.get(name))
+        raise Damaged(f"the restored store is not what the manifest says: {', '.join(differs) or 'the evidence'}")
+    return url
+
+
+def mark_unreconciled(into: Path) -> None:
+    """Say that the files are whole and the evidence is still to come."""
+    durable.write(into / UNRECONCILED, b"this state was not reconciled with the evidence; it must not be served\n")
+    # A crash here leaves both markers: the folder is refused all the same.
+    (into / INCOMPLETE).unlink()
+    durable.sync_folder(into)
+
+
+def mark_ready(into: Path) -> None:
+    """Say that the state may be served."""
+    (into / UNRECONCILED).unlink()
+    durable.sync_folder(into)
+
+
+def _load_postgresql(file: Path, url: str) -> None:
+    if not url.startswith("postgresql"):
+        raise Malformed("this point holds a PostgreSQL store", hint="name an empty database with --store URL")
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        tables = inspect(connection).get_table_names()
+    engine.dispose()
+    if tables:
+        raise NotEmpty(f"the database to restore into holds {len(tables)} tables", hint="name an empty database")
+    options = ("--exit-on-error", "--no-owner", "--no-privileges", "--single-transaction")
+    cut.run_program("pg_restore", *options, f"--dbname={cut.plain_url(url)}", str(file))
+    # A crash here leaves a filled database and a marked folder: empty the database and restore again.
+    file.unlink()
+
+
+def _sealed(record: Record) -> Sealed:
+    identifier = record.object.removeprefix(object_of(""))
+    size = record.details.get("ledger_size")
+    assert isinstance(size, int)
+    return Sealed(identifier, str(record.details["sha256"]), record.sequence, size)
+
+
+def _empty(folder: Path) -> None:
+    # The marker goes last: a crash in between leaves a folder that is still refused.
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == INCOMPLETE):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)

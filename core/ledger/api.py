@@ -1,0 +1,147 @@
+"""Evidence over HTTP: find records, export the bundle; the log itself as static files (C2SP tlog-tiles).
+
+Checkpoint and hashes are for everybody: they tell nothing but that history stays as it was. Entry bundles hold the
+records themselves, so they need the same permission as reading records.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, JsonValue
+from sqlmodel import col, select
+
+from core.clock import Clock, to_rfc3339
+from core.database import Database
+from core.enforcement import Acting, EnforcedRoute, permission, public
+from core.errors import NotFound
+from core.ledger import bundle, published
+from core.ledger.bundle import Exported
+from core.ledger.models import EvidenceRow
+from core.ledger.place import LedgerPlace
+from core.provision import ReadSession, provided
+
+router = APIRouter(route_class=EnforcedRoute, tags=["evidence"])
+
+Place = Annotated[LedgerPlace, Depends(provided(LedgerPlace))]
+
+#: Seconds to wait for the record of an export to be published.
+PATIENCE = 20.0
+
+_PIECE = 65_536
+
+#: A tile never changes (C2SP tlog-tiles); a checkpoint is replaced all the time.
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_FOR_EVER_PRIVATE = {"Cache-Control": "private, max-age=31536000, immutable"}
+_NEVER = {"Cache-Control": "no-cache"}
+
+
+class Record(BaseModel):
+    """One record; ``sequence`` is its number in the log, empty for the moment until it has one."""
+
+    sequence: int | None
+    at: str
+    type: str
+    actor: str
+    object: str
+    domain: str
+    result: str
+    id: str
+    details: dict[str, JsonValue]
+
+
+class RecordList(BaseModel):
+    """Records, newest first."""
+
+    items: list[Record]
+
+
+@router.get("/api/v1/evidence")
+@permission("evidence:record:read")
+def find(
+    session: ReadSession,
+    object_: Annotated[str, Query(alias="object", max_length=200)] = "",
+    actor: Annotated[str, Query(max_length=120)] = "",
+    type_: Annotated[str, Query(alias="type", max_length=80)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+) -> RecordList:
+    """Find records by object, actor and type (each exactly); ``before`` is the number from which to go back."""
+    wanted = {col(EvidenceRow.object): object_, col(EvidenceRow.actor): actor, col(EvidenceRow.type): type_}
+    conditions = [column == value for column, value in wanted.items() if value]
+    statement = select(EvidenceRow).where(*conditions)
+    waiting: list[EvidenceRow] = []
+    if before is None:
+        unnumbered = statement.where(col(EvidenceRow.sequence).is_(None))
+        waiting = list(session.exec(unnumbered.order_by(col(EvidenceRow.row).desc()).limit(limit)))
+    numbered = statement.where(col(EvidenceRow.sequence).is_not(None))
+    if before is not None:
+        numbered = numbered.where(col(EvidenceRow.sequence) < before)
+    rest = session.exec(numbered.order_by(col(EvidenceRow.sequence).desc()).limit(limit - len(waiting)))
+    return RecordList(items=[_record(row) for row in [*waiting, *rest]])
+
+
+@router.post("/api/v1/evidence/bundle")
+@permission("evidence:bundle:export")
+def export(
+    principal: Acting,
+    place: Place,
+    database: Annotated[Database, Depends(provided(Database))],
+    clock: Annotated[Clock, Depends(provided(Clock))],
+) -> StreamingResponse:
+    """Export the whole log as a bundle; the header ``X-Guosuo-Fingerprint`` carries what verifies it."""
+    made = bundle.export(database, clock, place, actor=principal.identifier, timeout=PATIENCE)
+    headers = {
+        "X-Guosuo-Fingerprint": place.fingerprint,
+        "X-Guosuo-Size": str(made.size),
+        "Content-Length": str(made.octets),
+        "Content-Disposition": f'attachment; filename="evidence-{made.size}.zip"',
+    }
+    return StreamingResponse(_pieces(made), media_type="application/zip", headers=headers)
+
+
+@router.get("/ledger/checkpoint")
+@public
+def checkpoint(place: Place) -> Response:
+    """Return the newest signed checkpoint."""
+    return Response(published.newest(place.directory), media_type="text/plain; charset=utf-8", headers=_NEVER)
+
+
+@router.get("/ledger/tile/entries/{path:path}")
+@permission("evidence:record:read")
+def entries(path: str, place: Place) -> Response:
+    """Return an entry bundle."""
+    content = published.tile(place.directory, f"tile/entries/{path}")
+    return Response(content, media_type="application/octet-stream", headers=_FOR_EVER_PRIVATE)
+
+
+@router.get("/ledger/tile/{path:path}")
+@public
+def tile(path: str, place: Place) -> Response:
+    """Return a tile of hashes."""
+    if path.startswith("entries/"):
+        raise NotFound("records are not for everybody")
+    content = published.tile(place.directory, f"tile/{path}")
+    return Response(content, media_type="application/octet-stream", headers=_FOR_EVER)
+
+
+def _pieces(made: Exported) -> Iterator[bytes]:
+    with made.content as content:
+        while piece := content.read(_PIECE):
+            yield piece
+
+
+def _record(row: EvidenceRow) -> Record:
+    return Record(
+        sequence=row.sequence,
+        at=to_rfc3339(row.at),
+        type=row.type,
+        actor=row.actor,
+        object=row.object,
+        domain=row.domain,
+        result=row.result,
+        id=row.identifier,
+        details=json.loads(row.content)["details"],
+    )

@@ -1,0 +1,136 @@
+"""The evidence bundle: the whole log up to the record of its own export, as a zip that verifies offline.
+
+Members: ``verifier-key``, ``checkpoint`` and ``checkpoints/SIZE`` (signed notes), ``tile/…`` (C2SP tlog-tiles),
+``manifest.json`` with a SHA-256 for every other member, ``README.md``. The same size gives the same octets.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from typing import IO
+
+import rfc8785
+
+from core.clock import Clock
+from core.database import Database
+from core.ledger import checkpoint, evidence, published
+from core.ledger.checkpoint import Checkpoint
+from core.ledger.entry import Event
+from core.ledger.errors import InconsistentLog
+from core.ledger.place import LedgerPlace
+from core.ledger.publication import await_publication
+from core.ledger.sequencer import BUNDLE_EXPORTED
+from core.ledger.storage import HISTORY
+from core.ledger.tiles import WIDTH, TileTree
+
+KEY, CHECKPOINT, MANIFEST, README = "verifier-key", "checkpoint", "manifest.json", "README.md"
+
+#: Most earlier checkpoints that a bundle carries; of more, every so many-th is taken, evenly over the log.
+MOST_KEPT = 2_048
+
+#: A bundle larger than this waits on disk instead of in memory until it is sent.
+_IN_MEMORY = 8 * 1024 * 1024
+
+#: Zip's earliest time: a bundle's octets must not depend on when it was packed.
+_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A bundle of ``size`` records that ends with ``record``; whoever gets it closes ``content``."""
+
+    record: str
+    size: int
+    octets: int
+    content: IO[bytes]
+
+
+def export(database: Database, clock: Clock, place: LedgerPlace, *, actor: str, timeout: float) -> Exported:
+    """Record the export, wait until that record is published, and pack everything up to it.
+
+    Raises ``NotPublished`` after ``timeout`` seconds; ``InconsistentLog``, ``StorageFailed``, ``UnknownTile`` and
+    ``BadTile`` when the published log cannot be read whole: no bundle is handed out that would not verify.
+    """
+    event = Event(BUNDLE_EXPORTED, actor, f"log:{place.origin}"[:200], details={"fingerprint": place.fingerprint})
+    with database.write() as session:
+        record = evidence.append(session, event, at=clock.now())
+    # A crash here leaves the record of a bundle that nobody got: it is asked for again, and that is recorded too.
+    size = await_publication(database, record, timeout=timeout) + 1
+    content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=_spool(place))  # noqa: SIM115  # handed on
+    try:
+        write_bundle(place, size, content)
+    except BaseException:
+        content.close()
+        raise
+    octets = content.tell()
+    content.seek(0)
+    return Exported(record, size, octets, content)
+
+
+def _spool(place: LedgerPlace) -> str | None:
+    return str(place.spool) if place.spool else None
+
+
+def write_bundle(place: LedgerPlace, size: int, out: IO[bytes]) -> None:
+    """Write the bundle of the log at ``size``, which must have been signed. Raises as ``export`` does."""
+    signed = _signed(place, size)
+    digests: dict[str, str] = {}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in _members(place, signed):
+            digests[name] = sha256(content).hexdigest()
+            _write(archive, name, content)
+        _write(archive, MANIFEST, _manifest(signed, digests))
+
+
+def _manifest(signed: Checkpoint, digests: dict[str, str]) -> bytes:
+    return rfc8785.dumps(
+        {"v": 1, "origin": signed.origin, "size": signed.size, "root": signed.root.hex(), "members": {**digests}}
+    )
+
+
+def _signed(place: LedgerPlace, size: int) -> Checkpoint:
+    note = published.signed(place.directory, size)
+    checkpoint.verify_checkpoint(note, place.key)
+    return checkpoint.parse_checkpoint(note)
+
+
+def _members(place: LedgerPlace, signed: Checkpoint) -> Iterator[tuple[str, bytes]]:
+    yield README, resources.files("core.ledger").joinpath("bundle.md").read_bytes()
+    yield KEY, str(place.key).encode()
+    yield CHECKPOINT, published.signed(place.directory, signed.size)
+    for past in _kept([past for past in published.sizes(place.directory) if past <= signed.size]):
+        yield f"{HISTORY}/{past}", published.signed(place.directory, past)
+    yield from _tiles(place, signed)
+
+
+def _kept(sizes: list[int]) -> list[int]:
+    """Return the sizes to carry: all, or evenly chosen ones; always the first and the last."""
+    if len(sizes) <= MOST_KEPT:
+        return sizes
+    last = len(sizes) - 1
+    return [sizes[place * last // (MOST_KEPT - 1)] for place in range(MOST_KEPT)]
+
+
+def _tiles(place: LedgerPlace, signed: Checkpoint) -> Iterator[tuple[str, bytes]]:
+    """Read every entry and grow the tree again: hash tiles come from the entries, and the root must come out."""
+    tree = TileTree()
+    for index in range((signed.size + WIDTH - 1) // WIDTH):
+        for entry in published.entries(place.directory, index, min(WIDTH, signed.size - index * WIDTH)):
+            tree.append(entry)
+        yield from tree.take_complete().items()
+    yield from tree.incomplete().items()
+    if tree.root() != signed.root:
+        raise InconsistentLog(
+            f"the published records are not those that the checkpoint of size {signed.size} was signed for",
+            hint="a file of the evidence was changed on disk; compare it with its mirror",
+        )
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, _TIME)
+    info.create_system, info.external_attr = 3, 0o644 << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, content)

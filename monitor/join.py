@@ -7,6 +7,7 @@ recorded at its end), it is told at once without and amended afterwards, under t
 
 import re
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -62,7 +63,8 @@ class Joiner:
         if not due and not amended:
             return 0
         with self._spool.transaction():
-            for entry in [*due, *amended]:
+            # In the order of the wire: whoever reads what was told reads it as it happened.
+            for entry in sorted([*due, *amended], key=_moment):
                 self._tell(entry)
         # A crash here leaves the sightings in the outbox, from which they are sent until acknowledged.
         return len(due) + len(amended)
@@ -167,6 +169,11 @@ class Joiner:
             leak = leak.model_copy(update={"revision": leak.revision + 1})
         self._spool.send(leak)
         self._spool.put_pending(replace(entry, leak=leak, state=AMENDABLE if headers is None else TOLD))
+
+
+def _moment(entry: Pending) -> tuple[datetime, int]:
+    """Return when a leak was seen first, and of those at the same moment its place in the EVE file."""
+    return entry.leak.at, int(entry.leak.id.rpartition(":")[2])
 
 
 def _merged(known: Pending, level: int, leak: Leak, now: float) -> Pending:

@@ -82,6 +82,14 @@ class Reader:
             batch.bookmark = self._mark
         return batch
 
+    def finished(self) -> list[Path]:
+        """Return the rotated files that lie wholly before the bookmark: once that is committed they may go."""
+        present = self._present()
+        inodes = [one.stat().st_ino for one in present]
+        if self._mark is None or self._mark.inode not in inodes:
+            return []
+        return present[: inodes.index(self._mark.inode)]
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:

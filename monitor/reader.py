@@ -161,7 +161,8 @@ class Reader:
         if not content:
             return self._skip_oversized(batch)
         for text in content.split(b"\n")[:-1]:
-            batch.lines.append(Line(self._mark.epoch, offset, text))
+            oversized = len(text) > self._longest
+            batch.lines.append(Line(self._mark.epoch, offset, b"" if oversized else text, oversized))
             offset += len(text) + 1
         self._advance(offset)
         return True

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.clock import Clock
 from core.errors import TrustError, Unavailable
-from monitor import configuration
+from monitor import configuration, lock
 from monitor.courier import Courier
 from monitor.errors import EngineUnavailable
 from monitor.join import Joiner
@@ -26,9 +26,11 @@ from monitor.watch import Watch
 #: File that is there while the sensor watches.
 READY = "ready"
 
+_LOCK = "lock"
 _SPOOL = "spool.sqlite3"
 _PLAN = "plan"
 _PAUSE = 0.05
+_TIDY_EVERY = 60
 _SLOWEST = 5.0
 
 
@@ -43,14 +45,17 @@ def run(
     """Watch until ``stop`` is set; call it in the main thread, which Suricata's life hangs on.
 
     Raises ``Unavailable`` when there is neither a centre nor a plan from before, ``EngineUnavailable`` when Suricata
-    does not start, and whatever ended a thread.
+    does not start, ``Conflict`` when another sensor runs in the directory, and whatever ended a thread.
     """
     settings.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    agent = _Agent(settings, centre, clock, stop, random)
-    try:
-        agent.run()
-    finally:
-        (settings.directory / READY).unlink(missing_ok=True)
+    with lock.held(settings.directory / _LOCK) as file:
+        agent = _Agent(settings, centre, clock, stop=stop, random=random, lock_file=file)
+        try:
+            # One that was killed left it behind.
+            agent.ready.unlink(missing_ok=True)
+            agent.run()
+        finally:
+            agent.ready.unlink(missing_ok=True)
 
 
 class _Agent:
@@ -59,19 +64,22 @@ class _Agent:
         settings: SensorSettings,
         centre: Centre,
         clock: Clock,
+        *,
         stop: threading.Event,
         random: Callable[[int], bytes],
+        lock_file: int,
     ) -> None:
         self._settings = settings
         self._centre = centre
         self._clock = clock
         self._stop = stop
         self._random = random
+        self._ended = threading.Event()
         self._drained = threading.Event()
         self._failures: list[BaseException] = []
-        self._engine = Suricata(settings)
+        self._engine = Suricata(settings, inherited=lock_file)
         self._heard = self._planned = time.monotonic()
-        self._rotations = 0
+        self.ready = settings.directory / READY
 
     @property
     def _store(self) -> Path:
@@ -85,7 +93,7 @@ class _Agent:
             try:
                 self._engine.prepare(plan)
                 self._begin(watch)
-                (self._settings.directory / READY).write_text(f"{plan.policy}\n", encoding="utf-8")
+                self.ready.write_text(f"{plan.policy}\n", encoding="utf-8")
                 self._supervise(spool, watch, plan)
             finally:
                 self._end(watch, threads)
@@ -155,13 +163,22 @@ class _Agent:
             return plan
         with spool.transaction():
             spool.set_note(_PLAN, fresh.model_dump_json())
-        (self._settings.directory / READY).write_text(f"{fresh.policy}\n", encoding="utf-8")
+        self.ready.write_text(f"{fresh.policy}\n", encoding="utf-8")
         return fresh
 
     def _rotate(self) -> None:
         file = self._settings.directory / configuration.EVE
-        if file.exists() and file.stat().st_size >= self._settings.rotate_at and self._engine.is_running():
-            self._engine.rotate(time.time_ns())
+        if not self._engine.is_running():
+            return
+        try:
+            if not file.exists():
+                # Moved aside by a rotation of which Suricata was not told, or has not yet had anything to write.
+                self._engine.reopen()
+            elif file.stat().st_size >= self._settings.rotate_at:
+                self._engine.rotate(int(self._clock.now().timestamp() * 1e6))
+        except EngineUnavailable:
+            # Nothing is lost: it writes on where it did, and is asked again; if it stays silent, ``_look`` sees that.
+            return
 
     def _follow(self) -> None:
         file = self._settings.directory / configuration.EVE
@@ -171,19 +188,26 @@ class _Agent:
                 pruned = 0.0
                 while True:
                     # Whether it is the last round is asked before reading: what Suricata wrote at its end is read too.
-                    last = self._drained.is_set()
+                    last = self._ended.is_set()
                     batch = reader.read()
                     now = self._clock.now().timestamp()
                     if batch.bookmark or batch.lost:
                         joiner.take(batch, now=now)
                     joiner.release(now=now)
-                    if now - pruned > 60:
-                        joiner.prune(now=now)
+                    if now - pruned > _TIDY_EVERY:
+                        self._tidy(joiner, reader, now)
                         pruned = now
                     if not batch.lines:
                         if last:
+                            # Suricata has ended: no transaction that an alert waits for is recorded any more.
+                            joiner.release(now=float("inf"))
                             return
                         time.sleep(self._settings.poll)
+
+    def _tidy(self, joiner: Joiner, reader: Reader, now: float) -> None:
+        joiner.prune(now=now)
+        for file in reader.finished():
+            file.unlink(missing_ok=True)
 
     def _deliver(self) -> None:
         with closing(Spool(self._store)) as spool:
@@ -216,7 +240,10 @@ class _Agent:
 
     def _end(self, watch: Watch, threads: list[threading.Thread]) -> None:
         self._engine.stop()
-        watch.blind("sensor-stopped", now=self._clock.now())
-        self._drained.set()
-        for thread in threads:
-            thread.join(10)
+        try:
+            watch.blind("sensor-stopped", now=self._clock.now())
+        finally:
+            # First everything that Suricata wrote is read, then everything that was read is delivered.
+            for thread, event in zip(threads, (self._ended, self._drained), strict=True):
+                event.set()
+                thread.join(10)

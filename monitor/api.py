@@ -17,7 +17,7 @@ from monitor import coverage, finding, plan
 from monitor.errors import SensorMismatch
 from monitor.finding import Outcome
 from monitor.models import Finding
-from monitor.sighting import Leak, Plan, Sighting
+from monitor.sighting import Leak, Moment, Plan, Sighting, Word
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["monitor"])
 
@@ -142,12 +142,12 @@ class AlertFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    domain: str = ""
-    person: str = ""
-    request_id: str = ""
-    serial: str = ""
-    state: str = ""
-    since: datetime | None = None
+    domain: Word = ""
+    person: Word = ""
+    request_id: Word = ""
+    serial: Word = ""
+    state: Word = ""
+    since: Moment | None = None
     limit: int = Field(default=200, ge=1, le=1000)
 
 
@@ -220,7 +220,7 @@ def list_alerts(session: ReadSession, wanted: Annotated[AlertFilter, Query()]) -
 
 @router.get("/alert/{identifier}")
 @permission("monitor:finding:read")
-def read_alert(identifier: str, session: ReadSession) -> AlertView:
+def read_alert(identifier: Word, session: ReadSession) -> AlertView:
     """Return one alert."""
     return _view(finding.get(session, identifier))
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from core.errors import Malformed, TrustError
-from monitor.sighting import Centre
+from monitor.sighting import Blind, Centre, Leak
 from monitor.spool import Spool
 
 _BATCH = 100
@@ -56,11 +56,25 @@ class Courier:
             try:
                 self._centre.report([sighting])
             except Malformed as error:
-                with self._spool.transaction():
-                    self._spool.set_aside(number, error.detail)
-                    self._spool.count("sighting-refused")
+                self._set_aside(number, sighting, error)
                 continue
             with self._spool.transaction():
                 self._spool.acknowledge([number])
         self._last = self._elapsed()
         return len(entries)
+
+    def _set_aside(self, number: int, sighting: Leak | Blind, error: Malformed) -> None:
+        with self._spool.transaction():
+            self._spool.set_aside(number, error.detail)
+            self._spool.count("sighting-refused")
+            if isinstance(sighting, Leak):
+                # The centre does not learn what was seen, but that it was not told something.
+                place = sighting.id.removeprefix(f"{sighting.sensor}:")
+                window = Blind(
+                    id=f"{sighting.sensor}:refused:{place}"[:160],
+                    sensor=sighting.sensor,
+                    at=sighting.at,
+                    until=sighting.at,
+                    cause="sighting-refused",
+                )
+                self._spool.send(window)

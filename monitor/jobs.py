@@ -14,4 +14,4 @@ def jobs(database: Database) -> list[Job]:
         with database.write() as session:
             coverage.notice_silence(session, now=now)
 
-    return [Job("monitor-silence", timedelta(seconds=5), notice_silence, lease=timedelta(seconds=20))]
+    return [Job("monitor.sensor.silence", timedelta(seconds=5), notice_silence, lease=timedelta(seconds=20))]

@@ -7,6 +7,7 @@ recorded at its end), it is told at once without and amended afterwards, under t
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -16,7 +17,7 @@ from monitor.errors import BadEve
 from monitor.eve import Record
 from monitor.reader import Batch, Line
 from monitor.rules import LEVEL_WORDS
-from monitor.sighting import Leak
+from monitor.sighting import LARGEST, Blind, Leak
 from monitor.spool import AMENDABLE, TOLD, WAITING, Pending, Spool
 
 #: Seconds without a further alert after which a joined sighting is told: rules for one body match together.
@@ -28,6 +29,8 @@ PATIENCE = 3.0
 #: Seconds that transactions and told sightings are remembered.
 MEMORY = 3600.0
 
+#: Controls (ends of lines, escape sequences), marks that turn the direction of writing, halves of characters.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _HEADER = re.compile(r"x-guosuo-(request|serial)", re.IGNORECASE)
 _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
 
@@ -46,36 +49,50 @@ class Joiner:
     def take(self, batch: Batch, *, now: float) -> None:
         """Commit what ``batch`` leads to together with its bookmark; ``now`` in seconds since 1970."""
         with self._spool.transaction():
-            for line in batch.lines:
-                self._line(line, now)
-            for loss in batch.lost:
-                self._spool.count("eve-lost")
-                self._spool.set_note("eve-lost", loss)
+            unread = [line for line in batch.lines if not self._line(line, now)]
+            if unread:
+                self._blind("records-unreadable", unread[0], since=now, now=now)
+            if batch.lost and batch.bookmark:
+                before = self._spool.bookmark()
+                since = before.modified / 1e9 if before else now
+                self._blind("records-lost", Line(batch.bookmark.epoch, 0, b""), since=since, now=now)
             if batch.bookmark:
                 self._spool.set_bookmark(batch.bookmark)
         # A crash before this point repeats the batch, after it goes on behind: sightings wait in the spool.
 
     def release(self, *, now: float) -> int:
         """Move what has waited enough into the outbox, in one transaction; return how many."""
-        due = [entry for entry in self._spool.all_pending(WAITING) if self._is_due(entry, now)]
-        amended = [entry for entry in self._spool.all_pending(AMENDABLE) if self._headers(entry) is not None]
-        if not due and not amended:
+        due = self._spool.due(now=now, settle=SETTLE)
+        if not due:
             return 0
         with self._spool.transaction():
-            for entry in [*due, *amended]:
+            # In the order of the wire: whoever reads what was told reads it as it happened.
+            for entry in sorted(due, key=_moment):
                 self._tell(entry)
         # A crash here leaves the sightings in the outbox, from which they are sent until acknowledged.
-        return len(due) + len(amended)
+        return len(due)
 
     def prune(self, *, now: float) -> None:
         """Forget what is too old to be joined."""
         with self._spool.transaction():
             self._spool.prune(before=now - MEMORY)
 
-    def _line(self, line: Line, now: float) -> None:
+    def _blind(self, cause: str, place: Line, *, since: float, now: float) -> None:
+        """Tell that records were not read: what they may have said is unmonitored, never clean."""
+        window = Blind(
+            id=f"{self._name}:{cause}:{place.epoch}:{place.offset}",
+            sensor=self._name,
+            at=datetime.fromtimestamp(min(since, now), UTC),
+            until=datetime.fromtimestamp(now, UTC),
+            cause=cause,
+        )
+        self._spool.send(window)
+
+    def _line(self, line: Line, now: float) -> bool:
+        """Take one line; say whether it could be read."""
         if line.oversized:
             self._spool.count("eve-oversized")
-            return
+            return False
         try:
             record = eve.parse_record(line.content)
             if record.event_type == "http":
@@ -84,6 +101,8 @@ class Joiner:
                 self._alert(record, line, now)
         except (BadEve, ValidationError):
             self._spool.count("eve-malformed")
+            return False
+        return True
 
     def _exchange(self, record: Record, now: float) -> None:
         if record.http is None or record.tx_id is None:
@@ -134,32 +153,24 @@ class Joiner:
             at=moment,
             last=moment,
             sid=record.alert.signature_id,
-            policy=said.get("policy", "")[:80],
-            domain=said.get("domain", "")[:80],
-            marking=text[:80],
+            policy=_printed(said.get("policy", ""), 80),
+            domain=_printed(said.get("domain", ""), 80),
+            marking=_printed(text, 80),
             excerpt=_masked(text),
-            encoding=encoding,
+            encoding=_printed(encoding, 80),
             confirmed=governing is not None,
             transaction=f"{record.flow_id}:{record.tx_id}",
-            direction=record.direction[:80],
-            source=record.src_ip[:45],
+            direction=_printed(record.direction, 80),
+            source=_printed(record.src_ip, 45),
             source_port=record.src_port,
-            destination=record.dest_ip[:45],
+            destination=_printed(record.dest_ip, 45),
             destination_port=record.dest_port,
             host=host,
             path=path,
         )
 
-    def _is_due(self, entry: Pending, now: float) -> bool:
-        if now >= entry.deadline:
-            return True
-        return now - entry.touched >= SETTLE and self._headers(entry) is not None
-
-    def _headers(self, entry: Pending) -> list[tuple[str, str]] | None:
-        return self._spool.find_exchange(entry.flow, entry.tx)
-
     def _tell(self, entry: Pending) -> None:
-        headers = self._headers(entry)
+        headers = self._spool.find_exchange(entry.flow, entry.tx)
         leak = entry.leak
         if headers is not None:
             leak = leak.model_copy(update={"request_id": _only(headers, "request"), "serial": _only(headers, "serial")})
@@ -169,9 +180,14 @@ class Joiner:
         self._spool.put_pending(replace(entry, leak=leak, state=AMENDABLE if headers is None else TOLD))
 
 
+def _moment(entry: Pending) -> tuple[datetime, int]:
+    """Return when a leak was seen first, and of those at the same moment its place in the EVE file."""
+    return entry.leak.at, int(entry.leak.id.rpartition(":")[2])
+
+
 def _merged(known: Pending, level: int, leak: Leak, now: float) -> Pending:
     """Count one more alert of a transaction; the higher level's marking governs, the first alert's id stays."""
-    counted = {"hits": known.leak.hits + 1, "last": max(known.leak.last, leak.last)}
+    counted = {"hits": min(known.leak.hits + 1, LARGEST), "last": max(known.leak.last, leak.last)}
     if level > known.level:
         shown = {name: getattr(leak, name) for name in ("marking", "excerpt", "encoding", "sid", "confirmed")}
         counted |= shown
@@ -196,9 +212,14 @@ def _place(record: Record) -> tuple[str, str]:
     """Return host and path of the request; a query may carry anything and is left out."""
     if record.http is None:
         return "", ""
-    return record.http.hostname[:255], record.http.url.partition("?")[0][:255]
+    return _printed(record.http.hostname, 255), _printed(record.http.url.partition("?")[0], 255)
 
 
 def _masked(text: str) -> str:
     """Return the marking between marks for what stands around it, which is not stored."""
-    return f"…{text[:80]}…"
+    return f"…{_printed(text, 80)}…"
+
+
+def _printed(text: str, longest: int) -> str:
+    """Return the beginning of ``text`` with U+FFFD for what is not printed, sent or stored."""
+    return _CONTROL.sub("\ufffd", text[:longest])

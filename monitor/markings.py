@@ -19,6 +19,9 @@ LEVELS = {
     level.marking: level for level in (Classification.TOP_SECRET, Classification.CONFIDENTIAL, Classification.SECRET)
 }
 
+#: The character that every level ends with.
+_COMMON = "密"
+
 #: Longest term in years (保守国家秘密法 2024, Art. 20); what is marked without a term is kept for the longest.
 LONGEST_TERM = {Classification.TOP_SECRET: 30, Classification.CONFIDENTIAL: 20, Classification.SECRET: 10}
 
@@ -91,23 +94,28 @@ def highest(markings: list[Marking]) -> Marking | None:
 
 
 def decode(content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield (encoding, text) for every encoding that ``content`` may be in; broken places become U+FFFD.
+    """Yield (encoding, text) for every encoding that ``content`` may carry a level in; broken places become U+FFFD.
 
     UTF-16 is tried at both alignments, because a window into a document may begin in the middle of a character.
     """
     for encoding in ENCODINGS:
+        if _COMMON.encode(encoding) not in content:
+            continue  # whole and quick: without this character there is no level in the text
         yield encoding, content.decode(encoding, errors="replace")
         if encoding.startswith("utf-16") or encoding == "gb18030":
             yield encoding, content[1:].decode(encoding, errors="replace")
 
 
 def find_in(content: bytes) -> tuple[str, list[Marking]]:
-    """Return the encoding in which ``content`` carries strong markings, and these; ("", []) when it carries none."""
+    """Return the strong markings in ``content``, of all encodings, and that of the highest; ("", []) without any.
+
+    A form may carry several documents, each in an encoding of its own.
+    """
+    found: list[tuple[str, Marking]] = []
     for encoding, text in decode(content):
-        found = [marking for marking in find_markings(text) if marking.strong]
-        if found:
-            return encoding, found
-    return "", []
+        found += [(encoding, marking) for marking in find_markings(text) if marking.strong]
+    governing = highest([marking for _encoding, marking in found])
+    return next((encoding for encoding, one in found if one is governing), ""), [one for _encoding, one in found]
 
 
 def exceeds_legal_maximum(level: Classification, term: str) -> bool:

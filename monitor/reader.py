@@ -82,6 +82,14 @@ class Reader:
             batch.bookmark = self._mark
         return batch
 
+    def finished(self) -> list[Path]:
+        """Return the rotated files that lie wholly before the bookmark: once that is committed they may go."""
+        present = self._present()
+        inodes = [one.stat().st_ino for one in present]
+        if self._mark is None or self._mark.inode not in inodes:
+            return []
+        return present[: inodes.index(self._mark.inode)]
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
@@ -153,7 +161,8 @@ class Reader:
         if not content:
             return self._skip_oversized(batch)
         for text in content.split(b"\n")[:-1]:
-            batch.lines.append(Line(self._mark.epoch, offset, text))
+            oversized = len(text) > self._longest
+            batch.lines.append(Line(self._mark.epoch, offset, b"" if oversized else text, oversized))
             offset += len(text) + 1
         self._advance(offset)
         return True

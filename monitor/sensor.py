@@ -18,13 +18,17 @@ from monitor.sighting import Plan
 
 _STARTED = "Engine started"
 
+#: Octets that the address of a unix socket has room for (unix(7): 108 with the final NUL).
+_LONGEST_SOCKET = 107
+
 
 class Suricata:
     """One Suricata on the sensor's interfaces."""
 
-    def __init__(self, settings: SensorSettings) -> None:
-        """Prepare; starts nothing."""
+    def __init__(self, settings: SensorSettings, *, inherited: int | None = None) -> None:
+        """Prepare; starts nothing. ``inherited`` is an open file that Suricata keeps as long as it lives."""
         self._settings = settings
+        self._inherited = () if inherited is None else (inherited,)
         self._directory = settings.directory
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -34,7 +38,12 @@ class Suricata:
         return self._directory / configuration.SOCKET
 
     def prepare(self, plan: Plan) -> None:
-        """Write configuration and rules. Raises ``BadPlan``, or ``RulesRefused`` and leaves the old rules."""
+        """Write configuration and rules.
+
+        Raises ``BadPlan``, ``RulesRefused`` (and leaves the old rules), or ``EngineUnavailable`` without Suricata.
+        """
+        if len(os.fsencode(self.socket)) > _LONGEST_SOCKET:
+            raise EngineUnavailable(f"the path `{self.socket}` is too long for a socket", hint="use a shorter one")
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("classification.config", "reference.config", "threshold.config"):
             (self._directory / name).touch()
@@ -55,7 +64,9 @@ class Suricata:
         line += ["--af-packet", "--runmode", "workers", "-k", "none", "-l", str(self._directory)]
         with (self._directory / "suricata.out").open("wb") as sink:
             try:
-                self._process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+                self._process = subprocess.Popen(
+                    line, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, pass_fds=self._inherited
+                )
             except OSError as error:
                 raise EngineUnavailable(f"suricata cannot be started: {error}", hint="see `guosuo doctor`") from error
         self._await_start()
@@ -85,6 +96,10 @@ class Suricata:
         file = self._directory / configuration.EVE
         file.rename(file.with_name(f"{configuration.EVE}.{number}"))
         # A crash here leaves Suricata writing to the renamed file, which the reader finishes first.
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Make Suricata open its log files anew. Raises ``EngineUnavailable``."""
         command.ask(self.socket, "reopen-log-files")
 
     def stop(self, patience: float = 15.0) -> None:

@@ -4,14 +4,31 @@ These shapes are the wire between the two; the same classes are used at both end
 them: only the marking itself and a masked excerpt.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+#: Largest number that every store's integer column takes.
+LARGEST = 2**31 - 1
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _bounded(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ValueError("a time between the years 2000 and 9000 is wanted")
+    return moment
+
+
+# No control character: what sensors read was chosen by whoever sent it, and not every store takes a NUL.
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 SightingId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._:-]{1,160}$")]
-Word = Annotated[str, StringConstraints(max_length=80)]
-Address = Annotated[str, StringConstraints(max_length=45)]
+Word = Annotated[str, StringConstraints(max_length=80, pattern=_PLAIN)]
+Address = Annotated[str, StringConstraints(max_length=45, pattern=_PLAIN)]
+Place = Annotated[str, StringConstraints(max_length=255, pattern=_PLAIN)]
+Moment = Annotated[AwareDatetime, AfterValidator(_bounded)]
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class _Wire(BaseModel):
@@ -31,13 +48,13 @@ class Leak(_Wire):
     id: SightingId
     revision: int = Field(default=1, ge=1, le=100)
     sensor: Word
-    at: datetime
-    last: datetime
-    sid: int
+    at: Moment
+    last: Moment
+    sid: Count
     policy: Word = ""
     domain: Word
-    marking: Annotated[str, StringConstraints(max_length=80)]
-    excerpt: Annotated[str, StringConstraints(max_length=120)] = ""
+    marking: Word
+    excerpt: Annotated[str, StringConstraints(max_length=120, pattern=_PLAIN)] = ""
     encoding: Word = ""
     confirmed: bool = True
     transaction: Word
@@ -48,9 +65,9 @@ class Leak(_Wire):
     source_port: int = Field(default=0, ge=0, le=65535)
     destination: Address = ""
     destination_port: int = Field(default=0, ge=0, le=65535)
-    host: Annotated[str, StringConstraints(max_length=255)] = ""
-    path: Annotated[str, StringConstraints(max_length=255)] = ""
-    hits: int = Field(default=1, ge=1)
+    host: Place = ""
+    path: Place = ""
+    hits: Count = 1
 
 
 class Blind(_Wire):
@@ -60,10 +77,10 @@ class Blind(_Wire):
     id: SightingId
     revision: int = Field(default=1, ge=1, le=100)
     sensor: Word
-    at: datetime
-    until: datetime | None = None
+    at: Moment
+    until: Moment | None = None
     cause: Word
-    dropped: int = Field(default=0, ge=0)
+    dropped: Count = 0
 
 
 Sighting = Annotated[Leak | Blind, Field(discriminator="type")]

@@ -114,9 +114,15 @@ class Spool:
         found = self._pending("flow=? AND tx=? AND domain=?", (flow, tx, domain))
         return max(found, key=lambda one: one.level, default=None)
 
-    def all_pending(self, state: str) -> list[Pending]:
-        """Return every entry in ``state``, oldest first."""
-        return sorted(self._pending("state=?", (state,)), key=lambda one: one.touched)
+    def due(self, *, now: float, settle: float) -> list[Pending]:
+        """Return what is to be told: settled with its transaction at hand, past its deadline, or amendable by now.
+
+        What was touched after ``now`` is due as well: the clock was set back, and nobody knows by how much.
+        """
+        joined = "EXISTS (SELECT 1 FROM exchange WHERE exchange.flow = pending.flow AND exchange.tx = pending.tx)"
+        waiting = f"state=? AND (deadline <= ? OR touched > ? OR (touched <= ? AND {joined}))"
+        found = [*self._pending(waiting, (WAITING, now, now, now - settle))]
+        return [*found, *self._pending(f"state=? AND {joined}", (AMENDABLE,))]
 
     def put_pending(self, entry: Pending) -> None:
         """Enter or change an entry."""
@@ -171,7 +177,7 @@ class Spool:
             row = rows.fetchone()
         return str(row[0]) if row else ""
 
-    def _pending(self, condition: str, values: tuple[int | str, ...]) -> Iterator[Pending]:
+    def _pending(self, condition: str, values: tuple[int | str | float, ...]) -> Iterator[Pending]:
         columns = "flow, tx, domain, level, leak, touched, deadline, state"
         statement = f"SELECT {columns} FROM pending WHERE {condition}"  # noqa: S608 - conditions are written in this file
         with closing(self._db.execute(statement, values)) as rows:

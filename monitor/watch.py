@@ -7,7 +7,7 @@ was killed tells at its next start from when it had not seen.
 from datetime import datetime
 
 from core.clock import from_rfc3339, to_rfc3339
-from monitor.sighting import Blind
+from monitor.sighting import LARGEST, Blind
 from monitor.spool import Spool
 
 #: Share of packets that may be dropped before the time in which it happened counts as unmonitored.
@@ -73,5 +73,5 @@ class Watch:
             at=begin,
             until=until,
             cause=cause,
-            dropped=dropped,
+            dropped=min(dropped, LARGEST),
         )

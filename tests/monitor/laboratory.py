@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-
 from pathlib import Path
 from urllib.parse import quote
 
@@ -143,8 +142,8 @@ class Day:
 
     def play(self) -> None:
         try:
-            self.seen["ready"] = until(lambda: (self.directory / "sensor/ready").exists(), 40)
-            until(lambda: answers(), 10)
+            self.seen["ready"] = until((self.directory / "sensor/ready").exists, 40)
+            until(answers, 10)
             for scene in (self.leaks, self.slow_download, self.blindness, self.raised_ceiling):
                 scene()
         finally:

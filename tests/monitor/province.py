@@ -9,6 +9,7 @@ from authz.models import GatewayRequest
 from core.database import Database
 from core.registry import change
 from core.registry.loader import parse_province
+from core.registry.models import SecurityDomain
 from monitor.sighting import Leak
 
 SAMPLE = Path(__file__).parents[2] / "deploy/province/beichen.yaml"
@@ -19,6 +20,14 @@ def load(database: Database, at: datetime) -> None:
     province = parse_province(SAMPLE.read_text(encoding="utf-8"))
     with database.write() as session:
         change.apply(session, province, actor="test", at=at - timedelta(days=30))
+
+
+def set_ceiling(database: Database, domain: str, ceiling: int) -> None:
+    """Change a domain's ceiling, as a new version of the register would."""
+    with database.write() as session:
+        row = session.get_one(SecurityDomain, domain)
+        row.ceiling = int(ceiling)
+        session.add(row)
 
 
 def request_id(number: int) -> str:

@@ -1,8 +1,10 @@
 """What is going on when the product is killed: for every crash point a piece of work that reaches it."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.errors import TrustError
 from core.identity import Principal
 from core.registry import role
 from pki import api, revocation
@@ -25,6 +27,14 @@ def issue(place: Place, say: Say) -> None:
     parts = Parts(place)
     for _ in range(3):
         say("issued", parts.issue().serial)
+
+
+def be_refused(place: Place, say: Say) -> None:
+    """The request names somebody else than the register knows."""
+    parts = Parts(place)
+    for _ in range(3):
+        with contextlib.suppress(TrustError):
+            parts.issue("nobody-here")
 
 
 def revoke(place: Place, say: Say) -> None:
@@ -108,7 +118,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),
-    **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3)},
-    **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (1, 2, 3)},
+    "pki.crl.CrlPublisher._refresh#3": Scenario(publish, 4),
+    **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
+    "pki.issuance.CertificateAuthority.issue#1": Scenario(be_refused, 3),
+    **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (2, 3, 4)},
+    "pki.jobs.jobs.give_up#1": Scenario(work_off, 3),
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
 }

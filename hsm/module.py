@@ -106,6 +106,7 @@ class Module:
         pin = so_pin.encode()
         padded = label.encode().ljust(32)
         self._call(_INIT_TOKEN, ctypes.c_ulong(slot.slot_id), pin, ctypes.c_ulong(len(pin)), padded)
+        # A crash here leaves a token without a user PIN and without an inventory: the next run removes it.
         with translated(), self.token(label).open(rw=True, so_pin=so_pin) as session:
             session.init_pin(user_pin)
 

@@ -19,6 +19,7 @@ def secure(settings: HsmSettings) -> list[str]:
         target = settings.token_copy / source.parent.name
         if content and (not target.exists() or target.read_bytes() != content):
             durable.write(target, content)
+            # A crash here leaves later tokens with an older copy, which is as good: the next start copies them.
     return restored
 
 
@@ -31,4 +32,5 @@ def _restore(settings: HsmSettings, name: str) -> bool:
     if not target.parent.is_dir() or (target.exists() and target.stat().st_size > 0):
         return False
     durable.write(target, (settings.token_copy / name).read_bytes())
+    # A crash here leaves the file whole again: the next start finds nothing to put back.
     return True

@@ -92,6 +92,7 @@ def serve(settings: HsmSettings, *, stop: threading.Event) -> None:
         unready.chmod(0o600)
         listener.listen(_CONNECTIONS)
         unready.rename(settings.socket)
+        # A crash here leaves a socket that nobody listens on: clients are told so, and the next start replaces it.
         threading.Thread(target=_test_for_ever, args=(signer, stop), daemon=True).start()
         _accept(listener, signer, stop)
     settings.socket.unlink(missing_ok=True)

@@ -69,6 +69,7 @@ class CrlPublisher:
             publication.der = content
             session.add(publication)
             evidence.append(session, events.crl_published(name, number, len(entries)), at=self._clock.now())
+        # A crash here leaves a published list whose number nobody was told: it is served from the store.
         return number
 
     def _is_due(self, session: Session, name: str, now: datetime) -> bool:

@@ -69,6 +69,7 @@ class _Establishment:
             session.add(Authority(name=name, key=label, serial=prepared.serial, der=der))
             event = events.authority_made(name, prepared.serial, label, info.spki_sha256, der)
             evidence.append(session, event, at=self.clock.now())
+        # A crash here leaves a finished authority: ``establish`` goes on with the next one.
 
     def _intend(self, name: str, prepared: Prepared) -> None:
         intent = IssuanceIntent(

@@ -92,6 +92,7 @@ class CertificateAuthority:
             admitted = self._admit(request)
         except TrustError as refusal:
             self._record_refusal(request, refusal, actor)
+            # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
             raise
         with self._database.read() as session:
             authority = issuer.load(session, ISSUING, self._keys)

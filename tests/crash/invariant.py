@@ -1,0 +1,107 @@
+"""What holds after every kill and its repair, read from outside: tables, files, and what the witness saw."""
+
+import hashlib
+
+from cryptography import x509
+from sqlmodel import Session, col, select
+
+from core.identity import Serial
+from core.registry import credential
+from core.registry.credential import CredentialState
+from pki.issuer import ISSUING, ROOT
+from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
+from tests.crash.site import Site
+from tests.ledger_check import check_folder, check_ledger
+
+
+def check(site: Site) -> None:
+    """Raise ``AssertionError`` unless everything holds; the site has been settled before."""
+    assert site.witness.violations == []
+    with site.parts.database.read() as session:
+        _check_intentions(session, site)
+        _check_certificates(session)
+        _check_lists(session, site)
+    _check_acknowledged(site, _check_evidence(site))
+    _check_going_on(site)
+
+
+def _check_intentions(session: Session, site: Site) -> None:
+    """No signature without a record, no serial number twice, and none left open."""
+    revoked = set(session.exec(select(Revocation.serial)))
+    intents = {one.serial: one for one in session.exec(select(IssuanceIntent))}
+    for serial, digest in site.witness.serials.items():
+        assert serial in intents, f"{serial} was signed, and nobody knows it any more"
+        assert hashlib.sha256(intents[serial].tbs).digest() == digest
+    for serial, intent in intents.items():
+        assert intent.state in ("issued", "abandoned"), f"{serial} is still {intent.state}"
+        assert intent.state == "issued" or serial in revoked, f"{serial} may have been signed and is not revoked"
+
+
+def _check_certificates(session: Session) -> None:
+    """Each certificate is exactly what was intended under its serial number, and has its credential."""
+    intents = {one.serial: one for one in session.exec(select(IssuanceIntent))}
+    rows: list[tuple[str, bytes]] = [(one.serial, one.der) for one in session.exec(select(Certificate))]
+    for serial, der in rows:
+        held = credential.get(session, Serial(serial))
+        assert held.certificate_sha256 == hashlib.sha256(der).hexdigest()
+    rows += [(one.serial, one.der) for one in session.exec(select(Authority))]
+    for serial, der in rows:
+        made = x509.load_der_x509_certificate(der)
+        assert f"{made.serial_number:040x}" == serial
+        assert intents[serial].state == "issued"
+        assert intents[serial].tbs == made.tbs_certificate_bytes
+    assert len({serial for serial, _der in rows}) == len(rows)
+    issued = {serial for serial, intent in intents.items() if intent.state == "issued"}
+    assert issued == {serial for serial, _der in rows}
+
+
+def _check_lists(session: Session, site: Site) -> None:
+    """Numbers only grow, none is used twice, and the newest list names every serial number that is revoked."""
+    for row in session.exec(select(CrlPublication).where(col(CrlPublication.der).is_not(None))):
+        key = (row.issuer, row.number)
+        assert row.der is not None
+        assert site.lists.setdefault(key, row.der) == row.der, f"list {key} changed"
+        told = hashlib.sha256(x509.load_der_x509_crl(row.der).tbs_certlist_bytes).digest()
+        assert site.witness.lists.get(key) == told, f"list {key} is not the one that was signed"
+    for name in (ROOT, ISSUING):
+        newest = x509.load_der_x509_crl(site.parts.publisher.current(name))
+        number = newest.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        assert number == max(known for issuer, known in site.lists if issuer == name)
+        revoked = set(session.exec(select(Revocation.serial).where(Revocation.issuer == name)))
+        assert {f"{entry.serial_number:040x}" for entry in newest} == revoked
+
+
+def _check_evidence(site: Site) -> list[bytes]:
+    """The log verifies, in its directory and by itself in the mirror, and is never shorter than it was."""
+    vkey = site.parts.vkey()
+    size = check_ledger(site.parts.database, site.folder / "ledger", vkey)
+    entries, _leaves = check_folder(site.folder / "mirror", vkey)
+    assert len(entries) == size >= site.size
+    site.size = size
+    return entries
+
+
+def _check_acknowledged(site: Site, entries: list[bytes]) -> None:
+    """Nothing that was answered is lost."""
+    log = b"\n".join(entries)
+    with site.parts.database.read() as session:
+        for kind, value in site.acknowledged:
+            if kind == "issued":
+                assert session.get(Certificate, value) is not None, f"{value} was handed out and is gone"
+            elif kind == "revoked":
+                assert credential.get(session, Serial(value)).state == CredentialState.REVOKED
+                assert session.get(Revocation, value) is not None
+            elif kind == "recorded":
+                assert value.encode() in log, f"record {value} was acknowledged and is gone"
+            elif kind == "published":
+                name, number = value.split(":")
+                assert (name, int(number)) in site.lists
+            else:
+                raise AssertionError(f"nobody checks `{kind}`")
+
+
+def _check_going_on(site: Site) -> None:
+    """The next operations work."""
+    issued = site.parts.issue("sun-yue")
+    site.parts.decide(issued.der)
+    assert site.parts.sequencer().run_once() > 0

@@ -1,0 +1,137 @@
+"""The product's parts over one place, put together as ``deploy/wiring.py`` does; importing this imports them all."""
+
+import functools
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from authz import policy
+from authz.decision import PolicyDecisionPoint
+from authz.policy import Policies
+from core.access import DecisionRequest
+from core.database import Database
+from core.enforcement import SITE
+from core.identity import RequestId, SubjectKind
+from core.jobs import run_due
+from core.ledger import checkpoint
+from core.ledger.sequencer import Sequencer
+from hsm.client import SignerClient
+from hsm.signer import TokenCheckpointSigner
+from pki import hierarchy, jobs
+from pki.authentication import CertificateAuthenticator
+from pki.crl import CrlPublisher
+from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
+from pki.ocsp import OcspResponder
+from pki.settings import PkiSettings
+
+ORIGIN = "evidence.beichen.example/sample"
+CHECKPOINT_KEY = "checkpoint"
+SETTINGS = PkiSettings(organisation="北辰省 演练样本", public_url="http://localhost:8480")
+
+
+@functools.cache
+def policies() -> Policies:
+    return policy.load()
+
+
+class TickingClock:
+    """Every look is a millisecond later, so that no two moments are the same."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        self._now += timedelta(milliseconds=1)
+        return self._now
+
+    def advance(self, **by: float) -> None:
+        self._now += timedelta(**by)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a site is: what a child needs to know, in a form that can be sent to it."""
+
+    folder: Path
+    url: str
+    signer: Path
+    at: datetime
+
+
+class Parts:
+    """Everything a worker has, with connections of its own."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.clock = TickingClock(place.at)
+        self.database = Database(place.url)
+        self.keys = SignerClient(place.signer)
+        self.authority = CertificateAuthority(
+            database=self.database, keys=self.keys, clock=self.clock, random=secrets.token_bytes, settings=SETTINGS
+        )
+        self.publisher = CrlPublisher(database=self.database, keys=self.keys, clock=self.clock, settings=SETTINGS)
+        self.responder = OcspResponder(database=self.database, keys=self.keys, clock=self.clock)
+        self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
+        self.decisions = PolicyDecisionPoint(database=self.database, clock=self.clock, policies=policies())
+
+    def close(self) -> None:
+        self.keys.close()
+        self.database.close()
+
+    def establish(self) -> None:
+        hierarchy.establish(self.database, self.keys, self.clock, secrets.token_bytes, SETTINGS)
+
+    def issue(self, holder: str = "li-wen") -> IssuedCertificate:
+        request = IssuanceRequest(csr=csr(holder), profile="person", holder_kind=SubjectKind.PERSON, holder=holder)
+        return self.authority.issue(request, actor="zhao-ra")
+
+    def decide(self, certificate: bytes) -> str:
+        """Ask whether the holder may see who they are; return the request's id. The answer must be yes."""
+        identifier = RequestId(secrets.token_hex(16))
+        asked = DecisionRequest(
+            principal=self.authenticator.authenticate(certificate),
+            action="self:identity:read",
+            resource_type="installation",
+            resource_id="site",
+            domain=SITE,
+            request_id=identifier,
+        )
+        assert self.decisions.decide(asked).allowed
+        return identifier
+
+    def work_off(self, owner: str) -> list[str]:
+        """Run every job that is due, as the worker process does; return what failed."""
+        return run_due(self.database, jobs.jobs(self.database, self.publisher), self.clock, owner)
+
+    def sequencer(self) -> Sequencer:
+        return Sequencer(
+            database=self.database,
+            clock=self.clock,
+            directory=self.place.folder / "ledger",
+            origin=ORIGIN,
+            signer=TokenCheckpointSigner(self.keys, CHECKPOINT_KEY),
+            owner="one",
+            mirror=self.place.folder / "mirror",
+        )
+
+    def vkey(self) -> str:
+        return str(checkpoint.verifier_key(ORIGIN, TokenCheckpointSigner(self.keys, CHECKPOINT_KEY)))
+
+
+def csr(holder: str) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject: Mapping[x509.ObjectIdentifier, str] = {NameOID.USER_ID: holder}
+    name = x509.Name([x509.NameAttribute(oid, value) for oid, value in subject.items()])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+# Compiled once, before anything is forked from here.
+policies()

@@ -1,0 +1,127 @@
+"""What is going on when the product is killed: for every crash point a piece of work that reaches it."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.errors import TrustError
+from core.identity import Principal
+from core.registry import role
+from pki import api, revocation
+from tests.crash.nursery import Say
+from tests.crash.parts import Parts, Place
+
+Work = Callable[[Place, Say], None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``work`` passes its points ``hits`` times at least; ``on`` is what it needs: an established site, or an empty one."""
+
+    work: Work
+    hits: int = 1
+    fresh: bool = False
+
+
+def issue(place: Place, say: Say) -> None:
+    parts = Parts(place)
+    for _ in range(3):
+        say("issued", parts.issue().serial)
+
+
+def be_refused(place: Place, say: Say) -> None:
+    """The request names somebody else than the register knows."""
+    parts = Parts(place)
+    for _ in range(3):
+        with contextlib.suppress(TrustError):
+            parts.issue("nobody-here")
+
+
+def revoke(place: Place, say: Say) -> None:
+    """The endpoint's own function; what stands before it (who asks, may they) is not what is killed here."""
+    parts = Parts(place)
+    issued = parts.issue()
+    say("issued", issued.serial)
+    principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
+    done = api.revoke(
+        issued.serial,
+        api.RevocationRequest(reason="key-compromise"),
+        principal,
+        parts.database,
+        parts.publisher,
+        parts.clock,
+    )
+    say("revoked", issued.serial)
+    say("recorded", done.record)
+
+
+def publish(place: Place, say: Say) -> None:
+    parts = Parts(place)
+    for _ in range(2):
+        serial = parts.issue().serial
+        with parts.database.write() as session:
+            revocation.revoke(session, serial, reason="superseded", actor="lu-security", at=parts.clock.now())
+        say("revoked", serial)
+        numbers = parts.publisher.refresh(force=True)
+        say("published", f"root:{numbers[0]}")
+        say("published", f"issuing:{numbers[1]}")
+
+
+def decide(place: Place, say: Say) -> None:
+    parts = Parts(place)
+    issued = parts.issue()
+    for _ in range(3):
+        say("recorded", parts.decide(issued.der))
+
+
+def work_off(place: Place, say: Say) -> None:
+    parts = Parts(place)
+    for _ in range(3):
+        assert parts.work_off("first") == []
+        # Less than what the repair moves the clock on by: time must not go back for it.
+        parts.clock.advance(minutes=2)
+
+
+def sequence(place: Place, say: Say) -> None:
+    parts = Parts(place)
+    sequencer = parts.sequencer()
+    for number in range(3):
+        # One act more each time, so that tiles grow, and enough time for the lease to be renewed.
+        with parts.database.write() as session:
+            role.assign(
+                session,
+                person=("chen-dev", "chu-dev", "wu-ops")[number],
+                domain="outer-finance",
+                role=f"reader-{parts.clock.now():%H%M%S%f}",
+                giver="lu-security",
+                at=parts.clock.now(),
+            )
+        parts.clock.advance(seconds=8)
+        sequencer.run_once()
+
+
+def establish(place: Place, say: Say) -> None:
+    Parts(place).establish()
+
+
+_LEDGER = "core.ledger"
+
+SCENARIOS: dict[str, Scenario] = {
+    "core.jobs.run_due#1": Scenario(work_off, 3),
+    f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
+    f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
+    **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
+    **{f"{_LEDGER}.sequencer.Sequencer._publish#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
+    f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
+    f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
+    f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),
+    "pki.api.revoke#1": Scenario(revoke),
+    "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
+    "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),
+    "pki.crl.CrlPublisher._refresh#3": Scenario(publish, 4),
+    **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
+    "pki.issuance.CertificateAuthority.issue#1": Scenario(be_refused, 3),
+    **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (2, 3, 4)},
+    "pki.jobs.jobs.give_up#1": Scenario(work_off, 3),
+    "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
+}

@@ -1,0 +1,65 @@
+"""Sees every signature of the authorities at the moment it is asked for, from outside of whoever asks.
+
+A digest may reach an authority's key only when its to-be-signed octets are on record already: as an open intention, or
+as a list whose number was taken. One serial number, one certificate; one list number, one list.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from sqlmodel import Session, col, select
+
+from core.database import Database
+from pki import crl, issuer
+from pki.models import CrlPublication, IssuanceIntent, Revocation
+from tests.services.relay import Signing
+
+AUTHORITY_KEYS = {"root-ca": "root", "issuing-ca": "issuing"}
+
+
+@dataclass
+class Witness:
+    """``serials`` and ``lists`` hold what was asked to be signed; ``violations`` what never may be."""
+
+    database: Database
+    serials: dict[str, bytes] = field(default_factory=dict)
+    lists: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    def see(self, signing: Signing) -> None:
+        """Judge one request to sign before it is passed on."""
+        name = AUTHORITY_KEYS.get(signing.label)
+        if name is None:
+            return
+        with self.database.read() as session:
+            if not self._is_intended(session, name, signing.data) and not self._is_list(session, name, signing.data):
+                self.violations.append(f"`{signing.label}` was asked to sign what is not on record")
+
+    def _is_intended(self, session: Session, name: str, digest: bytes) -> bool:
+        statement = select(IssuanceIntent).where(IssuanceIntent.issuer == name, IssuanceIntent.state == "open")
+        for intent in session.exec(statement):
+            if hashlib.sha256(intent.tbs).digest() == digest:
+                self._once(self.serials, intent.serial, digest)
+                return True
+        return False
+
+    def _is_list(self, session: Session, name: str, digest: bytes) -> bool:
+        authority = issuer.get(session, name)
+        open_ = select(CrlPublication).where(CrlPublication.issuer == name, col(CrlPublication.der).is_(None))
+        for taken in session.exec(open_.order_by(col(CrlPublication.number).desc())):
+            if hashlib.sha256(_encode(session, authority.der, taken)).digest() == digest:
+                self._once(self.lists, (name, taken.number), digest)
+                return True
+        return False
+
+    def _once(self, known: dict, key: object, digest: bytes) -> None:  # type: ignore[type-arg]  # of either kind
+        if known.setdefault(key, digest) != digest:
+            self.violations.append(f"{key} was signed twice with different content")
+
+
+def _encode(session: Session, authority: bytes, taken: CrlPublication) -> bytes:
+    rows = select(Revocation.entry).where(Revocation.issuer == taken.issuer).order_by(col(Revocation.at))
+    entries = list(session.exec(rows.limit(taken.entries)))
+    signer = issuer.Issuer(taken.issuer, x509.load_der_x509_certificate(authority), "", None)  # type: ignore[arg-type]  # it signs nothing here
+    return crl.encode(signer, taken.number, taken.this_update, taken.next_update, entries)

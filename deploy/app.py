@@ -27,7 +27,7 @@ SERVICE: tuple[APIRouter, ...] = (
 )
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.api.tiles)
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status)
 
 
 def service_app(built: Built) -> ASGIApp:

@@ -11,8 +11,9 @@ from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
-from backup import repository
+from backup.repository import Repository
 from backup.run import Backup
+from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
 from core.clock import Clock, SystemClock
 from core.database import Database
@@ -80,7 +81,7 @@ def sequencer(settings: Settings, database: Database, keys: SignerClient, *, own
 
 def evidence_mirror(settings: Settings) -> Path:
     """Return where the evidence is mirrored to as it grows: into the backup repository."""
-    return repository.evidence(settings.repository.path)
+    return Repository(settings.repository.path).evidence
 
 
 def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
@@ -132,6 +133,18 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
     )
 
 
+def backup(settings: Settings, database: Database) -> Backup:
+    """Return what makes recovery points."""
+    asked = BackupSettings(
+        state=settings.state,
+        repository=settings.repository.path,
+        recipients=settings.repository.recipients,
+        origin=settings.site.origin,
+        checkpoint_key=CHECKPOINT_KEY,
+    )
+    return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
+
+
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
     lists = publisher(settings, database, signer(settings))
@@ -157,6 +170,6 @@ def build(settings: Settings) -> Built:
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
-        Backup: Backup(database=database, clock=clock, state=settings.state),
+        Backup: backup(settings, database),
     }
     return Built(settings, provided)

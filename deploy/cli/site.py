@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from core.ledger.entry import JsonValue
 from deploy import settings as site_settings
 from deploy.cli.output import AsJson, people, print_json, print_rows
 
@@ -85,7 +86,7 @@ def doctor(as_json: AsJson = False) -> None:
     from deploy import doctor as examination
 
     findings = examination.inspect()
-    rows = [
+    rows: list[dict[str, JsonValue]] = [
         {"part": found.name, "ok": found.ok, "found": found.found, "expected": found.expected, "cure": found.cure}
         for found in findings
     ]

@@ -39,6 +39,8 @@ class Outcome:
 def rehearse(out: Path, *, as_json: bool) -> Outcome:
     """Run the rehearsal and leave bundle and report in ``out``; everything else it made is removed again."""
     console = Console(stderr=as_json)
+    # nginx and ip are programs of administration: an ordinary user's PATH lacks their folders.
+    os.environ["PATH"] = doctor.search_path(os.environ.get("PATH", ""))
     lacking = doctor.missing(doctor.inspect())
     if lacking:
         for finding in lacking:

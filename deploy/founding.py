@@ -9,10 +9,11 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backup.identity import make_identity
+from core import durable
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import Conflict
@@ -27,7 +28,7 @@ from hsm import token
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyPurpose
 from pki import hierarchy
-from pki.issuance import IssuanceRequest
+from pki.issuance import CertificateAuthority, IssuanceRequest
 
 #: Who acts before anybody can: the founding itself.
 FOUNDER = "founding"
@@ -139,46 +140,29 @@ class _signer:  # noqa: N801  # a context manager, read as a verb's object
 def _certify(settings: Settings, database: Database, keys: SignerClient) -> None:
     wiring.establish(settings, database, keys)
     authority = wiring.authority(settings, database, keys)
-    settings.trusted.write_text(hierarchy.pem_chain(database), encoding="ascii")
-    _certify_key(
-        settings,
-        settings.service_key,
-        settings.service_certificate,
-        lambda csr: (
-            authority.issue(
-                IssuanceRequest(
-                    csr=csr,
-                    profile="service",
-                    holder_kind=SubjectKind.SERVICE,
-                    holder=SERVICE_DEVICE,
-                    dns_names=(settings.listen.host,),
-                    ip_addresses=settings.listen.addresses,
-                ),
-                actor=FOUNDER,
-            ).chain_pem
-        ),
+    durable.write(settings.trusted, hierarchy.pem_chain(database).encode("ascii"), mode=0o644)
+    service = IssuanceRequest(
+        csr=b"",
+        profile="service",
+        holder_kind=SubjectKind.SERVICE,
+        holder=SERVICE_DEVICE,
+        dns_names=(settings.listen.host,),
+        ip_addresses=settings.listen.addresses,
     )
+    _certify_key(authority, service, key=settings.service_key, certificate=settings.service_certificate)
     certificate, key = bootstrap_files(settings)
-    _certify_key(
-        settings,
-        key,
-        certificate,
-        lambda csr: (
-            authority.issue(
-                IssuanceRequest(csr=csr, profile="bootstrap", holder_kind=SubjectKind.BOOTSTRAP, holder="bootstrap"),
-                actor=FOUNDER,
-            ).chain_pem
-        ),
-    )
+    first = IssuanceRequest(csr=b"", profile="bootstrap", holder_kind=SubjectKind.BOOTSTRAP, holder="bootstrap")
+    _certify_key(authority, first, key=key, certificate=certificate)
 
 
-def _certify_key(settings: Settings, key: Path, certificate: Path, issue: Callable[[bytes], str]) -> None:
+def _certify_key(authority: CertificateAuthority, request: IssuanceRequest, *, key: Path, certificate: Path) -> None:
+    """Make a key beside ``certificate`` and have it certified, unless that was done."""
     if certificate.exists():
         return
     key.unlink(missing_ok=True)
-    request = settings.state / "run" / f"{certificate.stem}.csr"
-    make_request(certificate.stem, key=key, out=request)
-    chain = issue(request.read_bytes())
+    asked = certificate.with_suffix(".csr")
+    make_request(request.holder, key=key, out=asked)
+    issued = authority.issue(replace(request, csr=asked.read_bytes()), actor=FOUNDER)
     # A crash here leaves an issued certificate that nobody has: the next run issues another, both are on record.
-    certificate.write_text(chain, encoding="ascii")
-    request.unlink()
+    durable.write(certificate, issued.chain_pem.encode("ascii"), mode=0o644)
+    asked.unlink()

@@ -38,13 +38,14 @@ def play(stage: Stage) -> None:
 
 def _open_gateway(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "open the gateway",
+        "开启网关 · open the gateway",
         "nginx from two reviewed app.yaml files; the hop behind it is in namespaces nobody else reaches",
         vital=True,
     ) as step:
         officer = stage.player(OFFICER)
-        enrol_device(stage, officer, GATEWAY_DEVICE, "gateway")
-        enrol_device(stage, officer, SENSOR_DEVICE, "sensor")
+        for device, profile in ((GATEWAY_DEVICE, "gateway"), (SENSOR_DEVICE, "sensor")):
+            enrol_device(stage, officer, device, profile)
+            stage.player(device).log_in(stage.gateway_url, stage.trusted)
         folder = stage.work / "gateway"
         folder.mkdir(exist_ok=True)
         for host, (device, name, address, namespace) in APPLICATIONS.items():
@@ -75,12 +76,10 @@ def configure(stage: Stage) -> None:
 
 
 def enrol_device(stage: Stage, officer: Player, device: str, profile: str, *more: str) -> str:
-    """Certify a machine's own key, log it in where it acts as a client, and return the serial number."""
-    player = stage.player(device)
+    """Certify a machine's own key and return the serial number."""
+    player = stage.player(device, "gateway")
     files = ["--csr", str(player.make_request()), "--out", str(player.certificate), "--profile", profile]
     answer = officer.act("cert", "issue", device, *files, *more)
-    if profile in ("gateway", "sensor"):
-        player.log_in(stage.url, stage.trusted)
     stage.notes[device] = str(answer["serial"])
     return str(answer["serial"])
 
@@ -95,7 +94,7 @@ def _answers(door: Door) -> bool:
 
 def _let_in(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "a person reaches the application",
+        "人员访问应用 · a person reaches the application",
         "mutual TLS 1.3 and a decision; the application greets the person by name and department",
         vital=True,
     ) as step:
@@ -113,7 +112,7 @@ def _first_line(page: Page) -> str:
 
 def _refuse_connections(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "refuse connections",
+        "拒绝不合规的连接 · refuse connections",
         "no certificate, expired, foreign authority, look-alike authority, unmapped path: each its own reason and "
         "record; forged identity headers are overwritten",
     ) as step:
@@ -145,7 +144,7 @@ def _refuse_connections(stage: Stage, journal: Journal) -> None:
 
 def _expired(stage: Stage) -> Identity:
     """Return a certificate that lived for one second."""
-    player = Player("short-lived", stage.work / "people" / "short-lived")
+    player = Player(COLLEAGUE, stage.work / "people" / "short-lived")
     files = ["--csr", str(player.make_request()), "--out", str(player.certificate), "--lifetime", "1"]
     stage.player(OFFICER).act("cert", "issue", COLLEAGUE, *files)
     time.sleep(1.2)
@@ -166,7 +165,7 @@ def _forge(stage: Stage, step: Step) -> None:
 
 def _decide(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "a decision says why",
+        "判定说明理由 · a decision says why",
         "read allowed, write denied, another domain denied: each with its policy or what is missing",
     ) as step:
         security = stage.player(SECURITY)

@@ -32,7 +32,7 @@ def play(stage: Stage) -> None:
     """Run the scene."""
     journal = stage.journal
     with journal.step(
-        "make a recovery point", "store, evidence, token and configuration in one encrypted cut, read back"
+        "制作恢复点 · make a recovery point", "store, evidence, token and configuration in one encrypted cut, read back"
     ) as step:
         point = stage.player(RECOVERY).act("backup", "run")
         stage.notes["point"] = str(point["id"])
@@ -44,7 +44,7 @@ def play(stage: Stage) -> None:
 def _prove_resumption(stage: Stage, journal: Journal) -> dict[str, Resumable]:
     prepared: dict[str, Resumable] = {}
     with journal.step(
-        "show that every door is open, and that resumption works where the cache is on",
+        "逐门核验：均开放，且缓存开启处会话可恢复 · show that every door is open, and that resumption works where the cache is on",
         "OCSP good, not on the CRL, decision allow; TLS 1.2 by session id and TLS 1.3 resume at the control listener, "
         "and never at the gateway's own",
         vital=True,
@@ -78,7 +78,7 @@ def _resume(
 
 def _revoke(stage: Stage, journal: Journal, prepared: dict[str, Resumable]) -> None:
     with journal.step(
-        "revoke: out at every door",
+        "撤销：各门均拒绝 · revoke: out at every door",
         "after `guosuo cert revoke` every door refuses within 5 s; a colleague notices nothing",
         vital=True,
     ) as step:
@@ -202,5 +202,5 @@ def evaluate(stage: Stage, serial: str) -> bool:
         "action": {"name": "budget:read"},
         "resource": {"type": "system", "id": "fin-budget"},
     }
-    with stage.player(GATEWAY_DEVICE).client() as client:
+    with stage.player(GATEWAY_DEVICE).client(stage.url) as client:
         return bool(client.post("/access/v1/evaluation", body)["decision"])

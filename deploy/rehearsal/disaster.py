@@ -27,21 +27,22 @@ def play(stage: Stage) -> None:
 def _count(stage: Stage) -> dict[str, int]:
     auditor = stage.player(AUDITOR)
     with auditor.client() as client:
-        evidence = items(client.get("/api/v1/evidence", limit=1))
+        evidence = items(client.get("/api/v1/evidence", limit=20))
         certificates = items(client.get("/api/v1/certificate"))
         people = items(client.get("/api/v1/register/person"))
-    newest = evidence[0]["sequence"]
+    # The newest records have no number for the blink until the sequencer gives them one.
+    numbers = [number for row in evidence if isinstance(number := row["sequence"], int)]
     return {
         "certificates": len(certificates),
         "people": len(people),
         "alerts": len(alerts(stage)),
-        "evidence": newest if isinstance(newest, int) else -1,
+        "evidence": max(numbers) + 1,
     }
 
 
 def _destroy(stage: Stage, journal: Journal) -> float:
     with journal.step(
-        "disaster", "the service is killed; store, token and local evidence are deleted", vital=True
+        "灾难 · disaster", "the service is killed; store, token and local evidence are deleted", vital=True
     ) as step:
         stage.children["serve"].kill()
         fault = time.monotonic()
@@ -58,7 +59,7 @@ def _destroy(stage: Stage, journal: Journal) -> float:
 
 def _drill(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "restore in isolation and prove it",
+        "在隔离处恢复并证明 · restore in isolation and prove it",
         "in a sandbox without network: counts, evidence, keys and revocations are checked; a damaged copy is noticed",
     ) as step:
         report = stage.out / "drill.html"
@@ -86,7 +87,7 @@ def _drill_command(stage: Stage, report: Path) -> str:
 
 def _come_back(stage: Stage, journal: Journal, before: dict[str, int], fault: float) -> None:
     with journal.step(
-        "come back",
+        "恢复服务 · come back",
         "restored and reconciled with the mirrored evidence, the service serves again: same counts, the person revoked "
         "after the recovery point is still revoked",
         vital=True,
@@ -112,7 +113,7 @@ def _compare(stage: Stage, step: Step, before: dict[str, int]) -> None:
     after = _count(stage)
     for name in ("certificates", "people", "alerts"):
         step.check(after[name] == before[name], f"{name}: {before[name]} before, {after[name]} after")
-    told = f"evidence: {before['evidence'] + 1} records before, {after['evidence'] + 1} after, none lost"
+    told = f"evidence: {before['evidence']} records before, {after['evidence']} after, none lost"
     step.check(after["evidence"] >= before["evidence"], told)
 
 

@@ -27,7 +27,9 @@ def play(stage: Stage) -> None:
 
 def _watch(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "watch the border", "Suricata listens on both hops, with rules made from each domain's ceiling", vital=True
+        "监测边界 · watch the border",
+        "Suricata listens on both hops, with rules made from each domain's ceiling",
+        vital=True,
     ) as step:
         sensor = stage.player(SENSOR_DEVICE)
         folder = stage.work / "sensor"
@@ -47,7 +49,7 @@ def _watch(stage: Stage, journal: Journal) -> None:
 
 def _name_the_leak(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "a marked document leaks over TLS 1.3",
+        "带密级标志的文件经 TLS 1.3 泄露 · a marked document leaks over TLS 1.3",
         "an alert within 10 s of each response, naming marking, ceiling, request, serial, person, department, "
         "主管 and 运行",
         vital=True,
@@ -89,7 +91,8 @@ def alerts(stage: Stage) -> list[Alert]:
 
 def _stay_silent(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "the same document where its marking is allowed", "the inner domain's ceiling is 机密: no alert is raised"
+        "同一文件在允许其密级的域内 · the same document where its marking is allowed",
+        "the inner domain's ceiling is 机密: no alert is raised",
     ) as step:
         before = len(alerts(stage))
         page = stage.door(DOCUMENTS).open("/docs/marked?encoding=utf-8", stage.player(CIVIL_SERVANT).identity)

@@ -4,22 +4,27 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core import errors
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.client import ServiceClient
+from deploy.rehearsal import lab
 from deploy.rehearsal.doors import Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Who acts: ``name`` is the id in the register, ``home`` holds key, certificate and login."""
+    """Who acts: ``name`` is the id in the register, ``home`` holds key, certificate and login.
+
+    ``namespace`` is where a machine stands; people sit in the office.
+    """
 
     name: str
     home: Path
+    namespace: str = ""
 
     @property
     def key(self) -> Path:
@@ -52,7 +57,7 @@ class Player:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command and return what it printed, whatever its exit status."""
         environment = {**os.environ, "GUOSUO_HOME": str(self.home), "COLUMNS": "200"}
-        command = [sys.executable, "-m", "deploy.cli", *arguments]
+        command = [*lab.within(self.namespace), sys.executable, "-m", "deploy.cli", *arguments]
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120
         )
@@ -70,9 +75,10 @@ class Player:
         files = ["--cert", str(self.certificate), "--key", str(self.key), "--trust", str(trusted)]
         return self.act("login", url, *files)
 
-    def client(self) -> ServiceClient:
-        """Return a client for what is asked many times a second."""
-        return ServiceClient(login.load(self.home))
+    def client(self, url: str = "") -> ServiceClient:
+        """Return a client for what is asked many times a second, at ``url`` or where the login says."""
+        own = login.load(self.home)
+        return ServiceClient(replace(own, url=url) if url else own)
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:

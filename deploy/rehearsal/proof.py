@@ -19,7 +19,7 @@ Files = dict[str, bytes]
 
 def play(stage: Stage) -> None:
     """Run the scene."""
-    with stage.journal.step("export the evidence", "one bundle and one fingerprint", vital=True) as step:
+    with stage.journal.step("导出证据 · export the evidence", "one bundle and one fingerprint", vital=True) as step:
         done = stage.player(AUDITOR).run("evidence", "export", str(stage.out / BUNDLE))
         step.check(done.returncode == 0, done.stdout.strip() or done.stderr.strip())
         stage.notes["fingerprint"] = done.stdout.split("--fingerprint", 1)[-1].strip()
@@ -34,7 +34,7 @@ def verify(bundle: Path, fingerprint: str) -> subprocess.CompletedProcess[str]:
 
 
 def _verify(stage: Stage, journal: Journal) -> None:
-    with journal.step("verify offline", "guosuo-verify accepts the bundle with its one fingerprint") as step:
+    with journal.step("离线核验 · verify offline", "guosuo-verify accepts the bundle with its one fingerprint") as step:
         done = verify(stage.out / BUNDLE, stage.notes["fingerprint"])
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         step.check(done.returncode == 0, f"exit {done.returncode}: {' · '.join(lines)[:700]}")
@@ -42,7 +42,8 @@ def _verify(stage: Stage, journal: Journal) -> None:
 
 def _damage(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "notice every change", "a changed byte, a dropped, reordered or added record and a cut tail are each named"
+        "任何改动均被发现 · notice every change",
+        "a changed byte, a dropped, reordered or added record and a cut tail are each named",
     ) as step:
         for name, change in CHANGES.items():
             path = stage.work / "damaged.zip"

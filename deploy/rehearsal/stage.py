@@ -60,13 +60,18 @@ class Stage:
         return f"https://{SERVICE}:{PORT}"
 
     @property
+    def gateway_url(self) -> str:
+        """Where the gateway and the sensor beside it reach the service."""
+        return f"https://{SERVICE_FOR_GATEWAY}:{PORT}"
+
+    @property
     def status_url(self) -> str:
         """Where certificate status is served."""
         return f"http://{SERVICE}:{STATUS_PORT}"
 
-    def player(self, name: str) -> Player:
-        """Return the player with that id, made on first use."""
-        return self.players.setdefault(name, Player(name, self.work / "people" / name))
+    def player(self, name: str, namespace: str = "") -> Player:
+        """Return the player with that id, made on first use; a machine stands in its ``namespace``."""
+        return self.players.setdefault(name, Player(name, self.work / "people" / name, namespace))
 
     def door(self, host: str = BUDGET, *, control: bool = False) -> Door:
         """Return a door of the gateway; the control listener is the one with the session cache on."""

@@ -29,7 +29,7 @@ def play(stage: Stage) -> None:
 
 def _found(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "build trust in the token",
+        "在令牌中建立信任 · build trust in the token",
         "keys generated in the token, not extractable, read back; no private key of the authority in any file",
         vital=True,
     ) as step:
@@ -52,7 +52,7 @@ def _found(stage: Stage, journal: Journal) -> None:
 
 def _refuse_faulty_province(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "refuse a faulty register",
+        "拒绝有误的登记册 · refuse a faulty register",
         "a system without a 运行 post, a domain cycle and overlapping addresses are refused with line numbers",
     ) as step:
         text = (PROVINCE / "beichen.yaml").read_text(encoding="utf-8")
@@ -76,14 +76,16 @@ def spoil(text: str) -> str:
 
 
 def _serve(stage: Stage, journal: Journal) -> None:
-    with journal.step("serve", "signer, sequencer, worker and interface answer within 60 s", vital=True) as step:
+    with journal.step(
+        "启动服务 · serve", "signer, sequencer, worker and interface answer within 60 s", vital=True
+    ) as step:
         stage.serve()
         step.note(f"{stage.url} answers over TLS 1.3")
 
 
 def _appoint(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "appoint three administrators",
+        "任命三员 · appoint three administrators",
         "the bootstrap certificate appoints them and can do nothing else; two offices in one hand are refused; "
         "with the third appointment it ends",
         vital=True,
@@ -117,7 +119,7 @@ def appoint(stage: Stage, boot: Player, person: str, role: str) -> dict[str, obj
 
 def _enrol(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "enrol people",
+        "为人员签发证书 · enrol people",
         "the security administrator makes a registration officer, who certifies people; openssl verifies the chain",
         vital=True,
     ) as step:
@@ -154,10 +156,11 @@ def issue(stage: Stage, officer: Player, person: str) -> str:
 
 def _refuse_requests(stage: Stage, journal: Journal) -> None:
     with journal.step(
-        "refuse bad requests", "six requests, six different reasons; no serial is used, each refusal has its record"
+        "拒绝不合规的申请 · refuse bad requests",
+        "six requests, six different reasons; no serial is used, each refusal has its record",
     ) as step:
         officer, auditor = stage.player(OFFICER), stage.player(AUDITOR)
-        spare = Player("spare", stage.work / "people" / "spare")
+        spare = Player(COLLEAGUE, stage.work / "people" / "spare")
         answer = officer.act(
             "cert", "issue", COLLEAGUE, "--csr", str(spare.make_request()), "--out", str(spare.certificate)
         )

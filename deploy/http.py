@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from deploy import app as apps
 from deploy import settings as site_settings
 from deploy import tls, wiring
+from deploy.peer import CertificateProtocol
 from deploy.settings import Settings
 
 
@@ -36,7 +37,7 @@ def _service_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
             app,
             host=settings.listen.address,
             port=settings.listen.port,
-            http=tls.CertificateProtocol,
+            http=CertificateProtocol,
             ssl_context_factory=context,
             log_level="warning",
             server_header=False,

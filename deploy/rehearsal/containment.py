@@ -44,7 +44,7 @@ def play(stage: Stage) -> None:
 def _prove_resumption(stage: Stage, journal: Journal) -> dict[str, Resumable]:
     prepared: dict[str, Resumable] = {}
     with journal.step(
-        "逐门核验：均开放，且缓存开启处会话可恢复 · show that every door is open, and that resumption works where the cache is on",
+        "逐门核验：均开放，缓存处会话可恢复 · every door is open, and sessions resume where the cache is on",
         "OCSP good, not on the CRL, decision allow; TLS 1.2 by session id and TLS 1.3 resume at the control listener, "
         "and never at the gateway's own",
         vital=True,

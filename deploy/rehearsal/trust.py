@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from deploy.rehearsal import impostors, lab
 from deploy.rehearsal.player import Player, complaint
@@ -30,7 +31,7 @@ def play(stage: Stage) -> None:
 def _found(stage: Stage, journal: Journal) -> None:
     with journal.step(
         "在令牌中建立信任 · build trust in the token",
-        "keys generated in the token, not extractable, read back; no private key of the authority in any file",
+        "the authorities' keys are made in the token; files hold no private key but the service's own and bootstrap's",
         vital=True,
     ) as step:
         command = [sys.executable, "-m", "deploy.cli", "init", "--from", str(PROVINCE / "beichen.yaml")]
@@ -47,7 +48,28 @@ def _found(stage: Stage, journal: Journal) -> None:
         step.check(mode == "0o700", f"the state folder is {mode}")
         pins = [oct(pin.stat().st_mode & 0o777) for pin in (stage.site / "secrets").glob("*.pin")]
         step.check(pins == ["0o400", "0o400"], f"the PIN files are {', '.join(pins)}")
+        found = private_keys(stage.site)
+        step.check(found == ["bootstrap/bootstrap.key", "secrets/service.key"], f"private keys in files: {found}")
         step.note("演练样本 province 北辰省 is loaded")
+
+
+#: How a private key begins in a file: in PEM, and as PKCS#8 (RFC 5958) or SEC 1 (RFC 5915) of P-256 in DER.
+_KEY_BEGINNINGS = (
+    b"PRIVATE KEY-----",
+    bytes.fromhex("020100301306072a8648ce3d020106082a8648ce3d030107"),
+    bytes.fromhex("02010104 20"),
+    bytes.fromhex("020100300506032b6570"),
+)
+
+
+def private_keys(folder: Path) -> list[str]:
+    """Return the files below ``folder`` that hold a private key in the clear; the authorities' are in the token."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [str(path.relative_to(folder)) for path in files if _holds_key(path.read_bytes())]
+
+
+def _holds_key(content: bytes) -> bool:
+    return any(beginning in content for beginning in _KEY_BEGINNINGS)
 
 
 def _refuse_faulty_province(stage: Stage, journal: Journal) -> None:

@@ -18,6 +18,7 @@ import uvicorn
 from core.identity import SubjectKind
 from deploy import login, tls
 from deploy.login import Login
+from deploy.peer import CertificateProtocol
 from deploy.rehearsal.doors import Door, Identity
 from pki import issuer
 from pki.issuer import ISSUING, ROOT
@@ -81,7 +82,7 @@ class Service:
                 house.app(),
                 host="127.0.0.1",
                 port=port,
-                http=tls.CertificateProtocol,
+                http=CertificateProtocol,
                 ssl_context_factory=context,
                 log_level="error",
                 timeout_graceful_shutdown=1,

@@ -32,7 +32,10 @@ class ServiceClient:
     """Speaks to one service as one person or device."""
 
     def __init__(self, login: Login, *, timeout: float = 60.0) -> None:
-        """Prepare a client; raises ``Malformed`` when the certificate or key cannot be used."""
+        """Prepare a client; raises ``NotFound`` or ``Malformed`` when a file is missing or unfit."""
+        for path in (login.certificate, login.key, login.trusted):
+            if not Path(path).is_file():
+                raise errors.NotFound(f"there is no file `{path}`", hint="log in with files that are there")
         try:
             context = tls.client_context(
                 certificate=Path(login.certificate), key=Path(login.key), trusted=Path(login.trusted)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from core.ledger.entry import JsonValue
 from deploy import login
@@ -18,8 +19,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the evidence.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and do nothing.")]
 
-people = Console()
-complaints = Console(stderr=True)
+# Without emoji: `hsm:key:read` is a permission, not a picture.
+people = Console(emoji=False)
+complaints = Console(stderr=True, emoji=False)
+
+
+#: Columns that are never folded.
+_WHOLE = ("serial", "id")
 
 
 def connect() -> ServiceClient:
@@ -42,7 +48,8 @@ def print_rows(rows: Sequence[Mapping[str, JsonValue]], columns: Sequence[str], 
         return
     table = Table(header_style="bold")
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        # A serial number or an id that is folded cannot be copied.
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     people.print(table)
@@ -55,7 +62,7 @@ def print_thing(thing: Mapping[str, JsonValue], *, as_json: bool) -> None:
         return
     table = Table(show_header=False, box=None)
     for name, value in thing.items():
-        table.add_row(f"[bold]{name.replace('_', ' ')}[/bold]", _cell(value))
+        table.add_row(Text(name.replace("_", " "), style="bold"), _cell(value))
     people.print(table)
 
 
@@ -75,11 +82,18 @@ def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[
     return [item for item in found if isinstance(item, Mapping)]
 
 
-def _cell(value: JsonValue) -> str:
+def _cell(value: JsonValue) -> Text:
+    """Return a value as people read it, and never as markup: it may be somebody else's text."""
+    return Text(_plain(value))
+
+
+def _plain(value: JsonValue) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:
         return ""
     if isinstance(value, str | int):
         return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    return "\n".join(_plain(item) for item in value)

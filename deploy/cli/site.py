@@ -51,9 +51,16 @@ def init(
         store=store,
         applications=tuple(app_file or ()),
     )
-    settings = founding.found(asked, progress=lambda done: people.print(f"  made: {done}", highlight=False))
+    settings = founding.found(
+        asked, progress=lambda done: people.print(f"  made: {done}", highlight=False, soft_wrap=True)
+    )
     certificate, key = founding.bootstrap_files(settings)
     people.print(f"the site is in {settings.state}", highlight=False, soft_wrap=True)
+    people.print(
+        f"the recovery identity is in {asked.recovery_identity}: move it to a safe place outside this machine",
+        highlight=False,
+        soft_wrap=True,
+    )
     login = f"guosuo login https://{settings.listen.host}:{settings.listen.port}"
     people.print(f"next: guosuo serve --site {settings.state}, then", highlight=False, soft_wrap=True)
     people.print(

@@ -45,7 +45,7 @@ def test_every_point_is_killed_at() -> None:
     assert set(covered) == set(POINTS)
 
 
-SAMPLE = '''
+SAMPLE = """
 def step(done):
     done.append("step")
 
@@ -77,7 +77,7 @@ class Thing:
         yield
         done.append("committed")
         # A crash here leaves five.
-'''
+"""
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy import login as logins
-from deploy.cli.output import AsJson, connect, people, print_thing
+from deploy.cli.output import AsJson, connect, print_thing, say
 from deploy.client import ServiceClient
 
 
@@ -37,7 +37,7 @@ def login(
 
 def logout() -> None:
     """Forget who I am on this machine; the certificate and key files stay."""
-    people.print("logged out" if logins.forget(logins.home()) else "nobody was logged in")
+    say("logged out" if logins.forget(logins.home()) else "nobody was logged in")
 
 
 def whoami(as_json: AsJson = False) -> None:

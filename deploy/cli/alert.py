@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, people, print_rows, print_thing
+from deploy.cli.output import AsJson, connect, items, print_rows, print_thing, say
 
 app = typer.Typer(no_args_is_help=True, help="What crossed the border that should not have, and whose it was.")
 sensor = typer.Typer(no_args_is_help=True, help="The sensor on a border.")
@@ -20,9 +20,9 @@ def list_(as_json: AsJson = False) -> None:
         print_rows(rows, (), as_json=True, empty="")
         return
     for row in rows:
-        people.print(f"{row['at']}  {row['summary']}", highlight=False, soft_wrap=True)
+        say(f"{row['at']}  {row['summary']}")
     if not rows:
-        people.print("no alert")
+        say("no alert")
 
 
 @app.command()

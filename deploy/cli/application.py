@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.ledger.entry import JsonValue
-from deploy.cli.output import AsJson, people, print_rows
+from deploy.cli.output import AsJson, print_rows, say
 from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="An application is one reviewable app.yaml.")
@@ -62,4 +62,4 @@ def config(
         port=port,
         control_port=control_port,
     )
-    people.print(f"nginx -c {path}", highlight=False, soft_wrap=True)
+    say(f"nginx -c {path}")

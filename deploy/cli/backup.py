@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, people, print_json, print_rows, print_thing
+from deploy.cli.output import AsJson, connect, items, print_json, print_rows, print_thing, say
 
 app = typer.Typer(no_args_is_help=True, help="Recovery points and their restore.")
 drill = typer.Typer(no_args_is_help=True, help="Prove that we can come back.")
@@ -60,6 +60,6 @@ def run_drill(
         print_json(outcome)
     else:
         print_rows(recovery.check_rows(outcome), ("name", "ok", "detail"), as_json=False, empty="no check ran")
-        people.print(f"RTO {outcome['rto_seconds']} s · RPO {outcome['rpo_seconds']} s · report {outcome['report']}")
+        say(f"RTO {outcome['rto_seconds']} s · RPO {outcome['rpo_seconds']} s · report {outcome['report']}")
     if not outcome["ok"]:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.ledger.entry import JsonValue
-from deploy.cli.output import AsJson, Yes, confirm, connect, items, people, print_rows, print_thing
+from deploy.cli.output import AsJson, Yes, confirm, connect, items, print_rows, print_thing, say
 from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, revoke.")
@@ -25,7 +25,7 @@ def csr(
     from deploy.request import make_request
 
     make_request(name, key=key, out=out)
-    people.print(f"the key is in {key}, the request in {out}", highlight=False, soft_wrap=True)
+    say(f"the key is in {key}, the request in {out}")
 
 
 @app.command()

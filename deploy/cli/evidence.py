@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, people, print_rows
+from deploy.cli.output import AsJson, connect, items, print_rows, say
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 
@@ -32,4 +32,4 @@ def export(out: Annotated[Path, typer.Argument(help="Where to write the bundle (
         response = client.download("/api/v1/evidence/bundle", {})
     out.write_bytes(response.content)
     fingerprint = response.headers["x-guosuo-fingerprint"]
-    people.print(f"guosuo-verify {out} --fingerprint {fingerprint}", highlight=False, soft_wrap=True)
+    say(f"guosuo-verify {out} --fingerprint {fingerprint}")

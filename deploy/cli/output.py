@@ -33,6 +33,11 @@ def connect() -> ServiceClient:
     return ServiceClient(login.load(login.home()))
 
 
+def say(line: str) -> None:
+    """Print one line as it is: no markup in it is read, nothing in it is coloured or wrapped."""
+    people.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
 def print_json(value: object) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -8,7 +8,7 @@ import typer
 
 from core.ledger.entry import JsonValue
 from deploy import settings as site_settings
-from deploy.cli.output import AsJson, people, print_json, print_rows
+from deploy.cli.output import AsJson, print_json, print_rows, say
 
 State = Annotated[Path | None, typer.Option("--site", help="The site's state folder (GUOSUO_STATE).")]
 
@@ -51,21 +51,13 @@ def init(
         store=store,
         applications=tuple(app_file or ()),
     )
-    settings = founding.found(
-        asked, progress=lambda done: people.print(f"  made: {done}", highlight=False, soft_wrap=True)
-    )
+    settings = founding.found(asked, progress=lambda done: say(f"  made: {done}"))
     certificate, key = founding.bootstrap_files(settings)
-    people.print(f"the site is in {settings.state}", highlight=False, soft_wrap=True)
-    people.print(
-        f"the recovery identity is in {asked.recovery_identity}: move it to a safe place outside this machine",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"the site is in {settings.state}")
+    say(f"the recovery identity is in {asked.recovery_identity}: move it to a safe place outside this machine")
     login = f"guosuo login https://{settings.listen.host}:{settings.listen.port}"
-    people.print(f"next: guosuo serve --site {settings.state}, then", highlight=False, soft_wrap=True)
-    people.print(
-        f"  {login} --cert {certificate} --key {key} --trust {settings.trusted}", highlight=False, soft_wrap=True
-    )
+    say(f"next: guosuo serve --site {settings.state}, then")
+    say(f"  {login} --cert {certificate} --key {key} --trust {settings.trusted}")
 
 
 def serve(site: State = None) -> None:
@@ -75,7 +67,7 @@ def serve(site: State = None) -> None:
     settings = site_settings.load(site or site_settings.default_state())
     stop = threading.Event()
     supervisor.install_signals(stop)
-    supervisor.serve(settings, announce=lambda url: people.print(f"serving at {url}"), stop=stop)
+    supervisor.serve(settings, announce=lambda url: say(f"serving at {url}"), stop=stop)
 
 
 def migrate(site: State = None) -> None:
@@ -85,7 +77,7 @@ def migrate(site: State = None) -> None:
     database = wiring.store(site_settings.load(site or site_settings.default_state()))
     schema.upgrade(database)
     database.close()
-    people.print("the store is at the newest revision")
+    say("the store is at the newest revision")
 
 
 def doctor(as_json: AsJson = False) -> None:

@@ -7,7 +7,6 @@ authority · 7. the service's own certificate · 8. one bootstrap certificate, w
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +18,7 @@ from core.database import Database
 from core.errors import Conflict
 from core.identity import SubjectKind
 from core.registry import change, loader
-from deploy import schema, wiring
-from deploy.children import Child, await_path
+from deploy import schema, signer, wiring
 from deploy.file import read_text
 from deploy.request import make_request, write_secret
 from deploy.settings import CONFIGURATION, ListenSection, RepositorySection, Settings, SiteSection, load, render
@@ -124,11 +122,8 @@ class _signer:  # noqa: N801  # a context manager, read as a verb's object
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        socket = wiring.token(settings).socket
-        socket.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "hsm.signerd", str(settings.state)]
-        self._child = Child("signer", command, log=settings.logs / "signer.log")
-        await_path(socket, self._child)
+        self._child = signer.start(settings)
+        signer.await_start(settings, self._child)
 
     def __enter__(self) -> SignerClient:
         return wiring.signer(self._settings)

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.errors import Conflict, Unavailable
-from deploy import schema, wiring
-from deploy.children import Child, await_path
+from deploy import schema, signer, wiring
+from deploy.children import Child
 from deploy.settings import Settings
 
 _PATIENCE = 60.0
@@ -44,7 +44,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None], stop: threadin
         for place in places:
             _start(place, settings)
             if place.name == "signer" and place.child is not None:
-                await_path(wiring.token(settings).socket, place.child)
+                signer.await_start(settings, place.child)
         await_answer(settings, places)
         announce(f"https://{settings.listen.host}:{settings.listen.port}")
         while not stop.wait(0.2):
@@ -101,6 +101,9 @@ def install_signals(stop: threading.Event) -> None:
 
 def _start(place: _Place, settings: Settings) -> None:
     place.starts.append(time.monotonic())
+    if place.name == "signer":
+        place.child = signer.start(settings)
+        return
     log = settings.logs / f"{place.name}.log"
     place.child = Child(place.name, [sys.executable, *place.arguments], log=log)
 

@@ -32,6 +32,8 @@ def init(
         str, typer.Option(help="Name of the evidence log; it never changes.")
     ] = "guosuo.example/evidence",
     listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the interface.", min=1, max=65535)] = 8443,
+    status_port: Annotated[int, typer.Option(help="Port of certificate status.", min=1, max=65535)] = 8480,
     host: Annotated[str, typer.Option(help="Host name in the service's certificate.")] = "localhost",
     address: Annotated[list[str] | None, typer.Option(help="Address in the service's certificate.")] = None,
     app_file: Annotated[list[Path] | None, typer.Option("--app", help="An app.yaml.")] = None,
@@ -46,7 +48,13 @@ def init(
         recovery_identity=recovery_identity or state.parent / f"{state.name}-recovery.age",
         name=name,
         origin=origin,
-        listen=site_settings.ListenSection(address=listen, host=host, addresses=tuple(address or ("127.0.0.1",))),
+        listen=site_settings.ListenSection(
+            address=listen,
+            port=port,
+            status_port=status_port,
+            host=host,
+            addresses=tuple(address or ("127.0.0.1",)),
+        ),
         repository=repository or state.parent / f"{state.name}-repository",
         store=store,
         applications=tuple(app_file or ()),

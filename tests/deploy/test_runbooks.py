@@ -27,7 +27,7 @@ def lines(program: str) -> list[tuple[str, str]]:
 
 def parse(line: str) -> None:
     command: Any = typer.main.get_command(app)
-    words = shlex.split(line.split(" #")[0].split(" > ")[0])[1:]
+    words = shlex.split(line.split(" #", maxsplit=1)[0].split(" > ", maxsplit=1)[0])[1:]
     while hasattr(command, "commands") and words and words[0] in command.commands:
         command = command.commands[words.pop(0)]
     assert not hasattr(command, "commands"), f"{line}: no such command"

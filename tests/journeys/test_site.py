@@ -1,0 +1,175 @@
+"""A site from nothing, on SQLite and on PostgreSQL, with nothing but the command line and real clients."""
+
+import json
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import guosuo_verify
+from deploy.rehearsal.player import complaint
+from tests.services import postgres, site
+from tests.services.site import Site
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def served(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A served site with the three administrators and a registration officer in office."""
+    store = ""
+    if request.param == "postgres":
+        cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+        store = cluster.create()
+    with site.made(store) as made:
+        made.serve()
+        made.appoint()
+        security = made.player("lu-security")
+        security.act("role", "assign", "zhao-ra", "registration-officer")
+        made.enrol(security, "zhao-ra")
+        yield made
+
+
+def curl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["curl", "-sS", "-m", "10", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_founding_again_changes_nothing(served: Site) -> None:
+    before = {path.name: path.read_bytes() for path in served.state.iterdir() if path.is_file()}
+    certificates = served.player("wei-auditor").act("cert", "list")["items"]
+    again = Site(served.folder, served.port, served.status_port, served.store).init()
+    # The token has its signer: the founding does not take it away from the site that is served.
+    assert again.returncode == 1
+    assert "Traceback" not in again.stderr
+    after = {path.name: path.read_bytes() for path in served.state.iterdir() if path.is_file()}
+    assert {name: content for name, content in after.items() if name in ("guosuo.toml", "keys.json", "trust.pem")} == {
+        name: content for name, content in before.items() if name in ("guosuo.toml", "keys.json", "trust.pem")
+    }
+    assert served.player("wei-auditor").act("cert", "list")["items"] == certificates
+
+
+def test_bootstrap_has_ended(served: Site) -> None:
+    boot = site.Player("bootstrap", served.state / "bootstrap")
+    done = boot.run("whoami")
+    assert done.returncode == 1
+    assert "nobody is logged in" in done.stderr or "revoked" in done.stderr
+
+
+def test_nothing_but_liveness_is_for_everybody(served: Site) -> None:
+    trusted = ["--cacert", str(served.trusted)]
+    assert curl(*trusted, f"{served.url}/livez").stdout == '{"status":"alive"}'
+    refused = curl("-i", *trusted, f"{served.url}/api/v1/certificate")
+    assert refused.stdout.startswith("HTTP/1.1 401")
+    assert "application/problem+json" in refused.stdout
+    assert json.loads(refused.stdout.split("\n\n", 1)[1])["reason"] == "no-certificate"
+    for path in ("/docs", "/openapi.json", "/redoc"):
+        assert curl("-i", *trusted, served.url + path).stdout.startswith("HTTP/1.1 404")
+
+
+def test_only_tls_1_3_is_spoken(served: Site) -> None:
+    assert site.handshake(served, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    with pytest.raises(ssl.SSLError):
+        site.handshake(served, ssl.TLSVersion.TLSv1_2)
+
+
+def test_session_is_not_resumed(served: Site) -> None:
+    identity = served.player("wei-auditor").identity
+    context = served.door().context(identity)
+    with served.door().connect(context) as connection:
+        first = connection.get("/api/v1/identity")
+    assert first.status == 200
+    if first.session is not None:
+        with served.door().connect(context, first.session) as connection:
+            assert not connection.get("/api/v1/identity").resumed
+
+
+def test_oversized_and_malformed_bodies_are_problems(served: Site, tmp_path: Path) -> None:
+    officer = served.player("zhao-ra")
+    own = ["--cert", str(officer.certificate), "--key", str(officer.key), "--cacert", str(served.trusted)]
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * (9 * 1024 * 1024))
+    target = f"{served.url}/api/v1/certificate"
+    assert '"too-large"' in curl(*own, "--data-binary", f"@{large}", target).stdout
+    assert '"malformed"' in curl(*own, "-H", "content-type: application/json", "-d", "{", target).stdout
+
+
+def test_issue_revoke_and_every_status_says_so(served: Site) -> None:
+    officer, security = served.player("zhao-ra"), served.player("lu-security")
+    serial = served.enrol(officer, "li-wen")
+    li_wen = served.player("li-wen")
+    assert li_wen.act("whoami")["id"] == "li-wen"
+    dry = security.run("cert", "revoke", serial)
+    assert dry.returncode == 2
+    assert li_wen.act("whoami")["id"] == "li-wen"
+    answer = security.act("cert", "revoke", serial, "--reason", "key-compromise", "--yes")
+    assert answer["published"] is True
+    refused = li_wen.run("whoami")
+    assert refused.returncode == 1
+    assert "was revoked" in complaint(refused)
+    again = security.run("cert", "revoke", serial, "--yes")
+    assert again.returncode == 1
+    crl = served.folder / "issuing.crl"
+    url = f"http://localhost:{served.status_port}/crl/issuing/0.crl"
+    assert curl("-f", "-o", str(crl), url).returncode == 0
+    command = ["openssl", "crl", "-inform", "DER", "-in", str(crl), "-noout", "-text"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert serial.upper().lstrip("0") in listed.replace(":", "")
+
+
+def test_wrong_person_is_refused_and_on_record(served: Site) -> None:
+    auditor, officer = served.player("wei-auditor"), served.player("zhao-ra")
+    before = len(auditor.act("evidence", "find", "--actor", "zhao-ra", "--limit", "500")["items"])  # type: ignore[arg-type]
+    refused = officer.run("backup", "run")
+    assert refused.returncode == 1
+    assert "may not" in complaint(refused)
+    after = auditor.act("evidence", "find", "--actor", "zhao-ra", "--limit", "500")["items"]
+    assert isinstance(after, list)
+    assert len(after) == before + 1
+    newest = after[0]
+    assert isinstance(newest, dict)
+    assert newest["result"] == "refused"
+
+
+def test_evidence_is_exported_and_verifies(served: Site) -> None:
+    bundle = served.folder / "evidence.zip"
+    done = served.player("wei-auditor").run("evidence", "export", str(bundle))
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.split()
+    assert guosuo_verify.main([str(bundle), "--fingerprint", words[words.index("--fingerprint") + 1]]) == 0
+
+
+@pytest.mark.parametrize("module", ["hsm.signerd", "deploy.sequencer", "deploy.worker", "deploy.http"])
+def test_killed_part_comes_back(served: Site, module: str) -> None:
+    before = served.children()[module]
+    site.kill(before)
+    deadline = time.monotonic() + 60
+    while served.children().get(module, before) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    served.await_answer()
+    serial = _issue_when_ready(served)
+    assert len(serial) == 40
+
+
+def _issue_when_ready(served: Site) -> str:
+    """Ask until the part that was killed works again; a refusal meanwhile is `unavailable`, never something else."""
+    officer = served.player("zhao-ra")
+    spare = site.Player("sun-yue", served.folder / "people" / f"spare-{time.monotonic_ns()}")
+    request = spare.make_request()
+    deadline = time.monotonic() + 60
+    while True:
+        done = officer.run("cert", "issue", "sun-yue", "--csr", str(request), "--out", str(spare.certificate), "--json")
+        if done.returncode == 0:
+            return str(json.loads(done.stdout)["serial"])
+        assert done.returncode == 4, done.stderr
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_zz_service_ends_in_order(served: Site) -> None:
+    assert served.stop() == 0
+    assert served.children() == {}
+    assert not (served.state / "run" / "signer.sock").exists()
+    served.serve()
+    assert served.player("wei-auditor").act("whoami")["id"] == "wei-auditor"

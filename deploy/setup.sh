@@ -284,10 +284,9 @@ restore() {
     if grep -qs "$MARK" "$POLICY"; then rm -f "$POLICY"; fi
     if [[ -e $POLICY_SAVED || -L $POLICY_SAVED ]]; then mv "$POLICY_SAVED" "$POLICY"; fi
     rm -f "$CLUSTERS"
-    # Ours alone when nothing else came to live in it.
-    if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
-        rmdir --ignore-fail-on-non-empty -p "$(dirname "$CLUSTERS")" 2>/dev/null || true
-    fi
+    local folder
+    folder=$(dirname "$CLUSTERS")
+    rmdir --ignore-fail-on-non-empty "$folder" "$(dirname "$folder")" 2>/dev/null || true
 }
 
 finish_interrupted() {
@@ -297,33 +296,28 @@ finish_interrupted() {
     fi
 }
 
-enabled_units() { find /etc/systemd/system /etc/rc?.d -type l \( -path '*.wants/*' -o -name 'S*' \) -printf '%p\n' 2>/dev/null | sort; }
-
-disable_units() {
-    local link name
-    while read -r link; do
-        case "$link" in
-            *.wants/*) name=$(basename "$link") ;;
-            /etc/rc?.d/S??*) name=$(basename "$link"); name=${name:3}.service ;;
-            *) continue ;;
-        esac
-        say "  leaving $name disabled"
-        disable_unit "$name" "$link"
-    done < <(printf '%s\n' "$1")
+# What is started at boot, one link a line.
+enabled_units() {
+    find /etc/systemd/system /etc/rc?.d -type l \( -path '*.wants/*' -o -name 'S*' \) -print 2>/dev/null | sort
 }
 
-disable_unit() {
-    if command -v systemctl >/dev/null && systemctl disable --no-reload --quiet "$1" >/dev/null 2>&1; then return; fi
-    if [[ $2 == /etc/rc* ]]; then
-        update-rc.d "$(basename "$1" .service)" disable >/dev/null 2>&1 || true
-    fi
-    if [[ $2 == *.wants/* ]]; then rm -f "$2"; fi
+disable_units() {
+    local links=$1 name names
+    names=$(sed -nE -e 's|^.*\.wants/||p' -e 's|^/etc/rc.\.d/S[0-9]+(.*)$|\1.service|p' <<<"$links" | sort -u)
+    if [[ -z $names ]]; then return; fi
+    say "  left disabled: $(xargs <<<"$names")"
+    for name in $names; do
+        if command -v systemctl >/dev/null; then systemctl disable --no-reload --quiet "$name" >/dev/null 2>&1 || true; fi
+        if [[ -e /etc/init.d/${name%.service} ]]; then update-rc.d "${name%.service}" disable >/dev/null 2>&1 || true; fi
+        find /etc/systemd/system -type l -path "*.wants/$name" -delete
+    done
 }
 
 # --- the virtual environment ------------------------------------------------------------------------------------------
 
 environment() {
     local python wanted
+    [[ -f $LOCK ]] || fail "there is no $LOCK: from an installed copy only --packages can be run"
     if ! python=$(find_python); then
         [[ $1 == say ]] || fail "no Python 3.11 to 3.13 with venv; run as root: $HERE/setup.sh --packages"
         python=/usr/bin/python3
@@ -396,4 +390,5 @@ offer_removal() {
     rm -f "$STATE/packages"
 }
 
-main "$@"
+# Tests read the functions without running them.
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

@@ -95,19 +95,6 @@ _EVE_SEED = (
     b'"5py65a+G4piFMTDlubQ="}}'
 )
 
-_APPLICATION_SEED = """# 演练样本
-application: fin-budget
-host: fin-budget.fin.beichen.example
-domain: outer-finance
-system: fin-budget
-upstream: 10.20.0.10:8000
-public: [/healthz]
-resources:
-  report: {level: internal}
-routes:
-  - {method: GET, path: /budget/report, action: budget:report:read, resource: report}
-"""
-
 
 def _made_request() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
@@ -153,17 +140,17 @@ def _made_bundle() -> bytes:
     return content.getvalue()
 
 
-def _sample_province() -> bytes:
-    return (Path(loader.__file__).parents[2] / "deploy" / "province" / "beichen.yaml").read_bytes()
+def _samples(*patterns: str) -> list[bytes]:
+    province = Path(loader.__file__).parents[2] / "deploy" / "province"
+    return [path.read_bytes() for pattern in patterns for path in sorted(province.glob(pattern))]
 
 
 TARGETS: dict[str, Target] = {
     "eve": Target(_eve, lambda: [_EVE_SEED, b'{"event_type":"stats"}']),
     "request": Target(_request, lambda: _broken(_made_request())),
     "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
-    "application": Target(_application, lambda: [_APPLICATION_SEED.encode()]),
-    "province": Target(_province, lambda: [_sample_province()], largest=16384),
+    "application": Target(_application, lambda: _samples("apps/*.yaml")),
+    "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),
+    "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
 }
-if hasattr(guosuo_verify, "main"):
-    TARGETS["bundle"] = Target(_bundle, lambda: [_made_bundle()], largest=65536)

@@ -53,7 +53,7 @@ bench: setup ## our figures beside a peer's, both measured in the same run
 	@$(PYTHON) -m deploy.bench
 
 soak: setup ## kill the service KILLS times at random moments and check what is left
-	@GUOSUO_SOAK=$(KILLS) $(PYTHON) -m pytest -n 0 --timeout 0 tests/crash -k random
+	@$(PYTHON) -m tests.crash.soak $(KILLS)
 
 fuzz: setup ## MINUTES of hostile input for every parser
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)

@@ -16,6 +16,7 @@ LOCK=$ROOT/requirements.lock
 STAMP=$VENV/.guosuo-setup
 SOURCE=/etc/apt/sources.list.d/guosuo-backports.sources
 STATE=/var/lib/guosuo-setup
+UNFINISHED=$STATE/unfinished
 POLICY=/usr/sbin/policy-rc.d
 POLICY_SAVED=/usr/sbin/policy-rc.d.before-guosuo
 CLUSTERS=/etc/postgresql-common/createcluster.d/guosuo-setup.conf
@@ -63,12 +64,12 @@ fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 packages() {
     local lacking
     mapfile -t lacking < <(find_lacking)
-    [[ $EUID -ne 0 ]] || finish_interrupted
-    if [[ ${#lacking[@]} -eq 0 ]]; then return; fi
+    [[ $EUID -ne 0 || $1 == say ]] || finish_interrupted
+    if [[ ${#lacking[@]} -eq 0 && ! -e $UNFINISHED ]]; then return; fi
 
     check_release
     say "set-up changes on this machine:"
-    say "  packages        ${lacking[*]} (Debian's, with what they need)"
+    say "  packages        ${lacking[*]:-the rest of an earlier run that was cut off} (Debian's, with what they need)"
     say "  services        none is started, stopped or enabled; no database cluster is made"
     if [[ " ${lacking[*]} " == *" suricata "* && ! -e $SOURCE ]]; then
         say "  package source  $SOURCE, if this release has no Suricata 7: backports, from the same mirror"
@@ -127,17 +128,22 @@ check_release() {
 
 install_packages() {
     export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-    local before after
     remember_packages "$@"
     trap restore EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     forbid_services
-    before=$(enabled_units)
+    if [[ -e $UNFINISHED ]]; then
+        configure_unpacked
+    else
+        enabled_units >"$UNFINISHED.new"
+        mv "$UNFINISHED.new" "$UNFINISHED"
+    fi
+    # A crash from here on leaves what was started at boot before: the next run ends what this one began.
     apt update
     install_and_suricata "$@"
-    after=$(enabled_units)
-    disable_units "$(comm -13 <(printf '%s\n' "$before") <(printf '%s\n' "$after"))"
+    disable_units "$(comm -13 "$UNFINISHED" <(enabled_units))"
+    rm -f "$UNFINISHED"
     restore
     trap - EXIT INT TERM HUP
 }
@@ -155,6 +161,9 @@ apt() {
     rm -f "$log"
 }
 
+# What an earlier run unpacked and did not configure: under our policy, so that nothing is started.
+configure_unpacked() { dpkg --configure -a --force-confold >/dev/null 2>&1 || true; }
+
 # Written before anything is installed: an interrupted run is undone all the same.
 remember_packages() {
     local name
@@ -170,7 +179,7 @@ install_and_suricata() {
     local name others=()
     for name in "$@"; do [[ $name == suricata ]] || others+=("$name"); done
     if [[ ${#others[@]} -gt 0 ]]; then apt install --no-install-recommends "${others[@]}"; fi
-    if [[ ${#others[@]} -eq $# ]]; then return; fi
+    if [[ " $* " != *" suricata "* ]]; then return; fi
     offer_suricata
     # What it needs must come from there too; everything else stays with the release.
     if [[ $(candidate) == *~bpo* ]]; then
@@ -284,10 +293,9 @@ restore() {
     if grep -qs "$MARK" "$POLICY"; then rm -f "$POLICY"; fi
     if [[ -e $POLICY_SAVED || -L $POLICY_SAVED ]]; then mv "$POLICY_SAVED" "$POLICY"; fi
     rm -f "$CLUSTERS"
-    # Ours alone when nothing else came to live in it.
-    if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
-        rmdir --ignore-fail-on-non-empty -p "$(dirname "$CLUSTERS")" 2>/dev/null || true
-    fi
+    local folder
+    folder=$(dirname "$CLUSTERS")
+    rmdir --ignore-fail-on-non-empty "$folder" "$(dirname "$folder")" 2>/dev/null || true
 }
 
 finish_interrupted() {
@@ -297,33 +305,28 @@ finish_interrupted() {
     fi
 }
 
-enabled_units() { find /etc/systemd/system /etc/rc?.d -type l \( -path '*.wants/*' -o -name 'S*' \) -printf '%p\n' 2>/dev/null | sort; }
-
-disable_units() {
-    local link name
-    while read -r link; do
-        case "$link" in
-            *.wants/*) name=$(basename "$link") ;;
-            /etc/rc?.d/S??*) name=$(basename "$link"); name=${name:3}.service ;;
-            *) continue ;;
-        esac
-        say "  leaving $name disabled"
-        disable_unit "$name" "$link"
-    done < <(printf '%s\n' "$1")
+# What is started at boot, one link a line.
+enabled_units() {
+    find /etc/systemd/system /etc/rc?.d -type l \( -path '*.wants/*' -o -name 'S*' \) -print 2>/dev/null | sort
 }
 
-disable_unit() {
-    if command -v systemctl >/dev/null && systemctl disable --no-reload --quiet "$1" >/dev/null 2>&1; then return; fi
-    if [[ $2 == /etc/rc* ]]; then
-        update-rc.d "$(basename "$1" .service)" disable >/dev/null 2>&1 || true
-    fi
-    if [[ $2 == *.wants/* ]]; then rm -f "$2"; fi
+disable_units() {
+    local links=$1 name names
+    names=$(sed -nE -e 's|^.*\.wants/||p' -e 's|^/etc/rc.\.d/S[0-9]+(.*)$|\1.service|p' <<<"$links" | sort -u)
+    if [[ -z $names ]]; then return; fi
+    say "  left disabled: $(xargs <<<"$names")"
+    for name in $names; do
+        if command -v systemctl >/dev/null; then systemctl disable --no-reload --quiet "$name" >/dev/null 2>&1 || true; fi
+        if [[ -e /etc/init.d/${name%.service} ]]; then update-rc.d "${name%.service}" disable >/dev/null 2>&1 || true; fi
+        find /etc/systemd/system -type l -path "*.wants/$name" -delete
+    done
 }
 
 # --- the virtual environment ------------------------------------------------------------------------------------------
 
 environment() {
     local python wanted
+    [[ -f $LOCK ]] || fail "there is no $LOCK: from an installed copy only --packages can be run"
     if ! python=$(find_python); then
         [[ $1 == say ]] || fail "no Python 3.11 to 3.13 with venv; run as root: $HERE/setup.sh --packages"
         python=/usr/bin/python3
@@ -393,7 +396,8 @@ offer_removal() {
         return
     fi
     apt remove --autoremove "${names[@]}"
-    rm -f "$STATE/packages"
+    rm -f "$STATE/packages" "$UNFINISHED"
 }
 
-main "$@"
+# Tests read the functions without running them.
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

@@ -56,7 +56,9 @@ def _load(content: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(content)
         extensions = list(certificate.extensions)
         version = certificate.version
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+        # Names and times are decoded when they are first asked for: ask here, where what cannot be read is refused.
+        _ = certificate.issuer, certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
         raise BadCertificate("the certificate cannot be read") from error
     if version is not x509.Version.v3:
         raise BadCertificate("the certificate is not of version 3")

@@ -1,0 +1,156 @@
+"""What is fuzzed: each parser of what strangers send, what it may answer, and inputs to start from.
+
+A target takes octets and returns, or raises what nobody foresaw. Refusing by a ``TrustError`` is an answer.
+"""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+import guosuo_verify
+from authz import appfile
+from core.errors import TrustError
+from core.ledger import checkpoint
+from core.registry import loader
+from monitor import eve, markings
+from monitor.errors import BadEve
+from pki import csr, path
+
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Target:
+    """``largest`` bounds what is tried, in octets."""
+
+    run: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+    largest: int = 8192
+
+
+def _eve(content: bytes) -> None:
+    try:
+        record = eve.parse_record(content)
+    except BadEve:
+        return
+    assert 0 <= record.src_port < 2**16
+    with suppress(BadEve):
+        assert eve.parse_time(record.timestamp).tzinfo is not None
+    if record.http is not None:
+        eve.parse_body(record.http.http_request_body)
+        body = eve.parse_body(record.http.http_response_body)
+        markings.find_in(body)
+
+
+def _request(content: bytes) -> None:
+    with suppress(TrustError):
+        request = csr.parse_request(content)
+        assert request.spki
+
+
+def _certificate(content: bytes) -> None:
+    with suppress(TrustError):
+        path.validate(content, [_authority()], NOW)
+        raise AssertionError("a certificate that nobody issued was accepted")
+
+
+def _application(content: bytes) -> None:
+    with suppress(TrustError):
+        appfile.parse_application(content.decode("utf-8", "replace"))
+
+
+def _province(content: bytes) -> None:
+    with suppress(TrustError):
+        loader.parse_province(content.decode("utf-8", "replace"))
+
+
+def _checkpoint(content: bytes) -> None:
+    with suppress(TrustError):
+        found = checkpoint.parse_checkpoint(content)
+        assert found.size >= 0
+
+
+def _bundle(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(content)
+        file.flush()
+        assert guosuo_verify.main([file.name, "--fingerprint", "00" * 32]) == 1
+
+
+_EVE_SEED = (
+    b'{"timestamp":"2026-11-20T08:00:00.000000+0000","event_type":"alert","flow_id":7,"tx_id":0,"src_ip":"10.30.0.2",'
+    b'"src_port":40000,"dest_ip":"10.20.0.10","dest_port":8000,"direction":"to_client","alert":{"signature_id":1000001,'
+    b'"signature":"sample","metadata":{"guosuo":["leak"]}},"http":{"hostname":"a.example","url":"/r","http_response_body":'
+    b'"5py65a+G4piFMTDlubQ="}}'
+)
+
+
+def _made_request() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "演练样本")])
+    hosts = x509.SubjectAlternativeName([x509.DNSName("a.example")])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name).add_extension(hosts, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def _made_certificate() -> x509.Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "演练样本")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW.replace(year=2027))
+    return builder.sign(key, hashes.SHA256())
+
+
+def _broken(content: bytes) -> list[bytes]:
+    """``content``, and the ways of breaking it that were not foreseen once."""
+    common_name = b"\x06\x03\x55\x04\x03\x0c"
+    return [
+        content,
+        content.replace(b"\x02\x01\x00", b"\x02\x01\x08", 1),
+        content.replace(common_name, common_name[:-1] + b"\x03"),
+        content.replace(common_name, b"\x06\x03\x55\x04\x03\xe6"),
+    ]
+
+
+_AUTHORITY: list[x509.Certificate] = []
+
+
+def _authority() -> x509.Certificate:
+    if not _AUTHORITY:
+        _AUTHORITY.append(_made_certificate())
+    return _AUTHORITY[0]
+
+
+def _made_bundle() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as bundle:
+        bundle.writestr("checkpoint", "log.example/sample\n1\n" + "A" * 43 + "=\n\n— log.example/sample AAAA\n")
+        bundle.writestr("verifier-key", "log.example/sample+00000000+AAAA")
+    return content.getvalue()
+
+
+def _samples(*patterns: str) -> list[bytes]:
+    province = Path(loader.__file__).parents[2] / "deploy" / "province"
+    return [path.read_bytes() for pattern in patterns for path in sorted(province.glob(pattern))]
+
+
+TARGETS: dict[str, Target] = {
+    "eve": Target(_eve, lambda: [_EVE_SEED, b'{"event_type":"stats"}']),
+    "request": Target(_request, lambda: _broken(_made_request())),
+    "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
+    "application": Target(_application, lambda: _samples("apps/*.yaml")),
+    "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
+    "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),
+    "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
+}

@@ -160,9 +160,16 @@ def answers() -> bool:
 
 
 def children(name: str) -> list[int]:
-    """Return the processes of this namespace with that name."""
-    names = {path.parent.name: path.read_text().strip() for path in Path("/proc").glob("[0-9]*/comm")}
-    return [int(number) for number, text in names.items() if text == name]
+    """Return the processes of this namespace with that name; one that has ended and only waits to be reaped is none."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            said = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue
+        if said["Name"] == name and not said["State"].startswith("Z"):
+            found.append(int(path.parent.name))
+    return found
 
 
 def main() -> None:

@@ -90,16 +90,24 @@ class ServiceClient:
         raise _error(response)
 
     def _object(self, response: httpx2.Response) -> Answer:
-        content = response.json()
-        assert isinstance(content, dict)
+        content = _decoded(response)
+        if content is None:
+            detail = f"what answers at `{self._url}` is not this service"
+            raise errors.Unavailable(detail, hint="is the address of the login right?")
         return content
 
 
-def _error(response: httpx2.Response) -> errors.TrustError:
+def _decoded(response: httpx2.Response) -> Answer | None:
+    """Return the JSON object of an answer, or nothing when it is something else."""
     try:
-        problem = response.json()
+        content = response.json()
     except ValueError:
-        problem = {}
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _error(response: httpx2.Response) -> errors.TrustError:
+    problem = _decoded(response) or {}
     kind = _KINDS.get(response.status_code, errors.Unavailable)
     detail = str(problem.get("detail", f"the service answered {response.status_code}"))
     return kind(detail, hint=str(problem.get("hint", "")), reason=str(problem.get("reason", "")))

@@ -6,7 +6,7 @@ the EVE file, one delivers. None waits for another: when the centre is away the 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -30,7 +30,7 @@ _LOCK = "lock"
 _SPOOL = "spool.sqlite3"
 _PLAN = "plan"
 _PAUSE = 0.05
-_TIDY_EVERY = 60
+_PRUNE_EVERY = 60
 _SLOWEST = 5.0
 
 
@@ -185,7 +185,7 @@ class _Agent:
         with closing(Spool(self._store)) as spool:
             joiner = Joiner(name=self._settings.name, spool=spool)
             with Reader(file, bookmark=spool.bookmark(), random=self._random) as reader:
-                pruned = 0.0
+                pruned, inode = 0.0, 0
                 while True:
                     # Whether it is the last round is asked before reading: what Suricata wrote at its end is read too.
                     last = self._ended.is_set()
@@ -194,8 +194,11 @@ class _Agent:
                     if batch.bookmark or batch.lost:
                         joiner.take(batch, now=now)
                     joiner.release(now=now)
-                    if now - pruned > _TIDY_EVERY:
-                        self._tidy(joiner, reader, now)
+                    if batch.bookmark and batch.bookmark.inode != inode:
+                        inode = batch.bookmark.inode
+                        _remove(reader.finished())
+                    if now - pruned > _PRUNE_EVERY:
+                        joiner.prune(now=now)
                         pruned = now
                     if not batch.lines:
                         if last:
@@ -203,11 +206,6 @@ class _Agent:
                             joiner.release(now=float("inf"))
                             return
                         time.sleep(self._settings.poll)
-
-    def _tidy(self, joiner: Joiner, reader: Reader, now: float) -> None:
-        joiner.prune(now=now)
-        for file in reader.finished():
-            file.unlink(missing_ok=True)
 
     def _deliver(self) -> None:
         with closing(Spool(self._store)) as spool:
@@ -247,3 +245,9 @@ class _Agent:
             for thread, event in zip(threads, (self._ended, self._drained), strict=True):
                 event.set()
                 thread.join(10)
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        # A crash here leaves files that were read to their end: they go when reading next begins or moves on.
+        file.unlink(missing_ok=True)

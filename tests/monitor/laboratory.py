@@ -135,6 +135,13 @@ class Day:
         time.sleep(2)
         self.seen["silent-under-raised-ceiling"] = self.find(request) is None
 
+    def first_line(self) -> bytes:
+        """Return the beginning of what Suricata writes to now; another one after a rotation."""
+        file = self.directory / "sensor/eve.json"
+        until(lambda: file.exists() and file.stat().st_size, 10)
+        with file.open("rb") as opened:
+            return opened.readline()
+
     def _raise(self, session: Session) -> None:
         row = session.get_one(SecurityDomain, "outer-finance")
         row.ceiling = 3
@@ -144,8 +151,11 @@ class Day:
         try:
             self.seen["ready"] = until((self.directory / "sensor/ready").exists, 40)
             until(answers, 10)
+            first = self.first_line()
             for scene in (self.leaks, self.slow_download, self.blindness, self.raised_ceiling):
                 scene()
+            self.seen["rotated"] = self.first_line() != first
+            self.seen["old-files"] = len(list((self.directory / "sensor").glob("eve.json.*")))
         finally:
             self.stop.set()
 
@@ -160,9 +170,16 @@ def answers() -> bool:
 
 
 def children(name: str) -> list[int]:
-    """Return the processes of this namespace with that name."""
-    names = {path.parent.name: path.read_text().strip() for path in Path("/proc").glob("[0-9]*/comm")}
-    return [int(number) for number, text in names.items() if text == name]
+    """Return the processes of this namespace with that name; one that has ended and only waits to be reaped is none."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            said = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue
+        if said["Name"] == name and not said["State"].startswith("Z"):
+            found.append(int(path.parent.name))
+    return found
 
 
 def main() -> None:
@@ -172,7 +189,13 @@ def main() -> None:
     player = threading.Thread(target=day.play)
     player.start()
     settings = SensorSettings(
-        name="sensor-1", directory=directory / "sensor", interfaces=["hop0"], heartbeat=0.5, plan_every=1.0
+        name="sensor-1",
+        directory=directory / "sensor",
+        interfaces=["hop0"],
+        heartbeat=0.5,
+        plan_every=1.0,
+        # Small: the file is moved aside again and again while all of this goes on.
+        rotate_at=20_000,
     )
     agent.run(settings, DirectCentre(day.database, CLOCK), CLOCK, day.stop, random=os.urandom)
     player.join()

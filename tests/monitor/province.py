@@ -34,15 +34,15 @@ def request_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def passed(session: Session, number: int, person: str, at: datetime, **more: object) -> GatewayRequest:
+def passed(session: Session, number: int, holder: str, at: datetime, **more: object) -> GatewayRequest:
     """Enter a request that the gateway let through."""
     values: dict[str, object] = {
         "request_id": request_id(number),
         "at": at,
         "gateway": "gw-1",
         "address": "10.30.0.2",
-        "serial": SERIALS[person],
-        "person": person,
+        "serial": SERIALS[holder],
+        "person": holder,
         "application": "fin-budget-app",
         "system": "fin-budget",
         "domain": "outer-finance",

@@ -1,5 +1,6 @@
 """Suricata reads captures made here; what is told must be the marking, above the ceiling, of the right request."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -105,20 +106,22 @@ def test_several_markings_in_one_response_are_one_sighting_of_the_highest(tmp_pa
     assert leak.hits > 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "机密计算是一种保护使用中数据的技术，秘密武器、绝密档案都是普通词语。",
-        "电影《绝密》★★★★☆ 秘密花园★★★",
-        "**机密**计算 * **秘密** * 绝密*",
-        "★机密计算白皮书\n★ 秘密武器展",
-        "商业秘密★5年",
-        "a" * 5000,
-    ],
-)
+BENIGN = [
+    "机密计算是一种保护使用中数据的技术，秘密武器、绝密档案都是普通词语。",
+    "电影《绝密》★★★★☆ 秘密花园★★★",
+    "**机密**计算 * **秘密** * 绝密*",
+    "★机密计算白皮书\n★ 秘密武器展",
+    "商业秘密★5年",
+    "a" * 5000,
+]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16-le"])
-def test_benign_texts_are_silent(tmp_path: Path, text: str, encoding: str) -> None:
-    assert told(tmp_path, one_response(text.encode(encoding))) == []
+def test_benign_texts_are_silent(tmp_path: Path, encoding: str) -> None:
+    benign = [one_response(text.encode(encoding), number=number) for number, text in enumerate(BENIGN, 1)]
+    # One that is none, so that silence cannot come from looking away.
+    (leak,) = told(tmp_path, *benign, one_response(DOCUMENT.encode(encoding), number=99))
+    assert leak.request_id == f"{99:032x}"
 
 
 def test_wrong_forms_are_told(tmp_path: Path) -> None:
@@ -140,3 +143,97 @@ def test_connection_that_is_joined_in_the_middle_is_seen(tmp_path: Path) -> None
     conversation = Conversation(exchanges)
     late = capture.Cut(conversation, first=3)
     assert f"{2:032x}" in {leak.request_id for leak in told(tmp_path, late)}
+
+
+@pytest.mark.parametrize(
+    ("bom", "encoding"), [(b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")]
+)
+def test_byte_order_marks_hide_nothing(tmp_path: Path, bom: bytes, encoding: str) -> None:
+    (leak,) = told(tmp_path, one_response(bom + DOCUMENT.encode(encoding)))
+    assert (leak.marking, leak.encoding) == ("机密★10年", encoding)
+
+
+def test_hostile_names_hide_no_leak(tmp_path: Path) -> None:
+    places = [
+        b"/\xff\xfe\x80",
+        "/机密".encode("gb18030"),
+        b"/a\x00b",
+        b'/"}\\u0000\\',
+        b"/%00%ff%c0%ae",
+        b"/" + b"x" * 6000,
+        b"/\x1b[2J\xe2\x80\xae",
+    ]
+    conversations = []
+    for number, place in enumerate(places, 1):
+        request = capture.get(headers=headers(number)).replace(b"/doc", place).replace(b"budget.example", place[:80])
+        exchange = Exchange(request, capture.answer(DOCUMENT.encode()))
+        conversations.append(Conversation([exchange], client=("10.20.0.1", 41000 + number)))
+    leaks = told(tmp_path, *conversations)
+    assert {leak.request_id for leak in leaks} == {f"{number:032x}" for number in range(1, len(places) + 1)}
+    for leak in leaks:
+        assert Leak.model_validate_json(leak.model_dump_json()) == leak
+        assert (leak.path + leak.host).isprintable()
+
+
+#: What clean documents are made of: ordinary words, and what looks like a marking and is none.
+WORDS = [
+    "预算",
+    "草案",
+    "公文",
+    "通知",
+    "会议",
+    "纪要",
+    "财政厅",
+    "办公厅",
+    "演练样本",
+    "2026年",
+    "10年",
+    "长期",
+    "机密计算",
+    "秘密武器",
+    "绝密档案",
+    "商业秘密★5年",
+    "工作秘密",
+    "保密工作",
+    "密级",
+    "解密",
+    "涉密",
+    "★★★☆☆",
+    "★",
+    "☆",
+    "*",
+    "**",
+    "评分★4",
+    "《绝密》★★★★",
+    "★机密计算白皮书",
+    "**秘密**花园",
+    "机密性",
+    "内部",
+    "公开",
+    "confidential",
+    "secret",
+]
+
+
+def clean_document(number: int) -> str:
+    chooser = random.Random(number)
+    lines = [
+        "，".join(chooser.choices(WORDS, k=chooser.randint(1, 12))) + chooser.choice("。！？\n")
+        for _ in range(chooser.randint(1, 30))
+    ]
+    return "\n".join(lines)
+
+
+def test_a_thousand_clean_documents_are_silent(tmp_path: Path) -> None:
+    conversations = []
+    for batch in range(40):
+        exchanges = []
+        for number in range(batch * 25 + 1, batch * 25 + 26):
+            body = clean_document(number).encode(("utf-8", "gb18030", "utf-16-le", "utf-16-be")[number % 4])
+            form = ("plain", "chunked", "gzip")[number % 3]
+            exchanges.append(Exchange(capture.get(headers=headers(number)), capture.answer(body, form=form)))
+        # One marked document at the end of each connection: it was looked at to its end.
+        marked = Exchange(capture.get(headers=headers(9000 + batch)), capture.answer(DOCUMENT.encode()))
+        conversations.append(Conversation([*exchanges, marked], client=("10.20.0.1", 42000 + batch)))
+    leaks = told(tmp_path, *conversations)
+    assert sorted(leak.request_id for leak in leaks) == [f"{9000 + batch:032x}" for batch in range(40)]

@@ -10,7 +10,6 @@ RFC 5280 (certificates). Exit status: 0 when everything holds, 1 when anything d
 
 import argparse
 import base64
-import binascii
 import hashlib
 import io
 import json
@@ -22,6 +21,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -32,6 +34,9 @@ KEY, CHECKPOINT, MANIFEST, README, HISTORY = "verifier-key", "checkpoint", "mani
 
 #: Entries in a full entry bundle, hashes in a full tile (C2SP tlog-tiles).
 WIDTH = 256
+
+#: The root of a tree without records (RFC 9162, 2.1.1).
+EMPTY = hashlib.sha256(b"").digest()
 
 #: Most octets of a member, by the kind of its name.
 LARGEST = {"entries": WIDTH * (2 + 65_535), "tile": WIDTH * 32, "note": 16_384, MANIFEST: 1 << 26, "text": 1 << 16}
@@ -48,7 +53,7 @@ LIST_RACE = timedelta(minutes=2)
 Object = dict[str, object]
 
 
-class Unreadable(Exception):  # names what is wrong, as everywhere here
+class Unreadable(Exception):
     """Something in the bundle is not what it must be; the text says what, in one sentence."""
 
 
@@ -64,14 +69,9 @@ class Check:
         """Note a fault; the check has failed."""
         self.faults.append(fault)
 
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was wrong."""
-        return not self.faults
-
     def lines(self) -> Iterator[str]:
         """Print: one line when it passed, one for each of the first faults when it did not."""
-        if self.ok:
+        if not self.faults:
             yield f"PASS  {self.name:<13} {self.found}"
         for fault in self.faults[:MOST_TOLD]:
             yield f"FAIL  {self.name:<13} {fault}"
@@ -79,15 +79,14 @@ class Check:
             yield f"FAIL  {self.name:<13} and {len(self.faults) - MOST_TOLD} more of this kind"
 
 
+@dataclass
 class Report:
     """Every check in the order in which they are made."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self.checks: list[Check] = []
-        self.origin = ""
-        self.size = 0
-        self.root = ""
+    checks: list[Check] = field(default_factory=list)
+    origin: str = ""
+    size: int = 0
+    root: str = ""
 
     def check(self, name: str) -> Check:
         """Begin a check."""
@@ -98,27 +97,28 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether every check passed."""
-        return bool(self.checks) and all(check.ok for check in self.checks)
+        return bool(self.checks) and not any(check.faults for check in self.checks)
 
     def lines(self) -> Iterator[str]:
         """Print every check and the verdict."""
         for check in self.checks:
             yield from check.lines()
         if self.ok:
-            yield f"VERIFIED: {self.size} records of {self.origin}, root {self.root}"
+            yield f"VERIFIED: {self.size} records of {shown(self.origin)}, root {self.root}"
         else:
-            failed = [check.name for check in self.checks if not check.ok]
+            failed = [check.name for check in self.checks if check.faults]
             yield f"NOT VERIFIED: {len(failed)} of {len(self.checks)} checks failed ({', '.join(failed)})"
 
     def as_json(self) -> Object:
         """Return the same for a program."""
-        checks = [{"name": one.name, "ok": one.ok, "detail": one.found, "faults": one.faults} for one in self.checks]
+        checks = [
+            {"name": one.name, "ok": not one.faults, "detail": one.found, "faults": one.faults} for one in self.checks
+        ]
         return {"ok": self.ok, "origin": self.origin, "size": self.size, "root": self.root, "checks": checks}
 
 
-def shown(value: object, most: int = 80) -> str:
+def shown(text: str, most: int = 80) -> str:
     """Return text from the bundle so that it can be printed: no control characters, not too long."""
-    text = value if isinstance(value, str) else repr(value)
     printable = "".join(one if one.isprintable() else "?" for one in text[:most])
     return printable + ("…" if len(text) > most else "")
 
@@ -140,20 +140,16 @@ class Bundle:
         """Open ``path``. Raises ``Unreadable`` when it is not a zip of the members that a bundle has."""
         _check_directory(path)
         try:
-            self._zip = zipfile.ZipFile(path)
+            self.zip = zipfile.ZipFile(path)
         except _ZIP_ERRORS as error:
             raise Unreadable(f"this is not a readable zip: {shown(str(error))}") from error
         self.digests: dict[str, str] = {}
         self.infos: dict[str, zipfile.ZipInfo] = {}
-        try:
-            self._check_members(os.path.getsize(path))
-        except Unreadable:
-            self.close()
-            raise
+        self._check_members(os.path.getsize(path))
 
     def _check_members(self, octets: int) -> None:
         total = 0
-        for info in self._zip.infolist():
+        for info in self.zip.infolist():
             name, largest = info.filename, largest_of(info.filename)
             # The name before the zip module tidied it: an embedded NUL would cut it short.
             if largest == 0 or info.orig_filename != name:
@@ -175,7 +171,7 @@ class Bundle:
         if info is None:
             raise Unreadable(f"the member `{name}` is missing")
         try:
-            with self._zip.open(info) as file:
+            with self.zip.open(info) as file:
                 content = file.read(info.file_size + 1)
         except _ZIP_ERRORS as error:
             raise Unreadable(f"the member `{name}` cannot be read: {shown(str(error))}") from error
@@ -183,10 +179,6 @@ class Bundle:
             raise Unreadable(f"the member `{name}` has not the size that the zip says")
         self.digests[name] = hashlib.sha256(content).hexdigest()
         return content
-
-    def close(self) -> None:
-        """Close the file."""
-        self._zip.close()
 
 
 def _check_directory(path: str) -> None:
@@ -215,8 +207,7 @@ def largest_of(name: str) -> int:
     return {MANIFEST: LARGEST[MANIFEST], README: LARGEST["text"], KEY: 1024}.get(name, 0)
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """The log's key with the name it signs under."""
 
     name: str
@@ -224,8 +215,7 @@ class Key:
     hash: bytes
 
 
-@dataclass(frozen=True)
-class Signed:
+class Signed(NamedTuple):
     """A checkpoint whose signature was verified."""
 
     size: int
@@ -236,7 +226,7 @@ def decode64(text: str) -> bytes:
     """Return base64's octets; one text for one value. Raises ``Unreadable``."""
     try:
         value = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise Unreadable("its base64 cannot be read") from error
     if base64.b64encode(value).decode() != text:
         raise Unreadable("its base64 is not in its one form")
@@ -260,12 +250,14 @@ def parse_key(content: bytes) -> Key:
 
 def open_note(note: bytes, key: Key) -> Signed:
     """Verify a signed checkpoint and return what it says. Raises ``Unreadable``."""
-    text, separator, block = note.rpartition(b"\n\n")
-    if not separator or not block.endswith(b"\n"):
+    try:
+        text, separator, block = note.decode().rpartition("\n\n")
+    except UnicodeDecodeError as error:
+        raise Unreadable("it is not UTF-8") from error
+    if not separator or not block.endswith("\n"):
         raise Unreadable("it is not a signed note")
-    text += b"\n"
     signatures = []
-    for line in _utf8(block[:-1]).split("\n"):
+    for line in block[:-1].split("\n"):
         parts = line.split(" ")
         if len(parts) != 3 or parts[0] != "—":
             raise Unreadable("a signature line has not the form `— name base64`")
@@ -275,29 +267,19 @@ def open_note(note: bytes, key: Key) -> Signed:
     if len(signatures) != 1:
         raise Unreadable(f"it carries {len(signatures)} signatures of this key, not one")
     try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(signatures[0], text)
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signatures[0], f"{text}\n".encode())
     except (InvalidSignature, ValueError) as error:
         raise Unreadable("its signature does not verify") from error
-    return _parse_checkpoint(text, key.name)
+    return _parse_checkpoint(text.split("\n"), key.name)
 
 
-def _parse_checkpoint(text: bytes, name: str) -> Signed:
-    lines = _utf8(text).split("\n")
-    if len(lines) != 4 or lines[3] or lines[0] != name:
-        raise Unreadable("it is not a checkpoint of this log: three lines, the first its name")
-    if not re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1], re.ASCII):
-        raise Unreadable("its size is not a number")
+def _parse_checkpoint(lines: list[str], name: str) -> Signed:
+    if len(lines) != 3 or lines[0] != name or not re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1], re.ASCII):
+        raise Unreadable("it is not a checkpoint of this log: its name, a number and a root, each in a line")
     root = decode64(lines[2])
     if len(root) != 32:
         raise Unreadable("its root has not 32 octets")
     return Signed(int(lines[1]), root)
-
-
-def _utf8(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise Unreadable("it is not UTF-8") from error
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -318,22 +300,13 @@ def roots_at(leaves: Sequence[bytes], sizes: Iterable[int]) -> dict[int, bytes]:
     for count in range(len(leaves) + 1):
         if wanted and wanted[-1] == count:
             wanted.pop()
-            roots[count] = _fold(stack)
+            roots[count] = reduce(lambda right, left: node_hash(left, right), reversed(stack)) if stack else EMPTY
         if count < len(leaves):
             node, rest = leaves[count], count
             while rest & 1:
                 node, rest = node_hash(stack.pop(), node), rest >> 1
             stack.append(node)
     return roots
-
-
-def _fold(stack: list[bytes]) -> bytes:
-    if not stack:
-        return hashlib.sha256(b"").digest()
-    root = stack[-1]
-    for node in reversed(stack[:-1]):
-        root = node_hash(node, root)
-    return root
 
 
 def tile_name(level: int | str, index: int, width: int = WIDTH) -> str:
@@ -375,11 +348,8 @@ _TYPE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+", re.ASCII)
 _SAFE_INTEGER = 2**53 - 1
 
 
-def _refuse_number(text: str) -> float:
-    raise ValueError(f"`{shown(text, 20)}` is not a whole number")
-
-
 def _integer(text: str) -> int:
+    """Read a whole number that every JSON reader knows exactly; fractions and constants raise ``ValueError``."""
     if len(text) > 17 or abs(int(text)) > _SAFE_INTEGER:
         raise ValueError(f"`{shown(text, 20)}` is larger than a JSON number may be")
     return int(text)
@@ -399,9 +369,7 @@ def _sorted(value: object) -> object:
 def parse_object(content: bytes) -> Object:
     """Read a canonical JSON object. Raises ``Unreadable``."""
     try:
-        value = json.loads(
-            content.decode(), parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_integer
-        )
+        value = json.loads(content.decode(), parse_float=_integer, parse_constant=_integer, parse_int=_integer)
         same = canonical(value) == content
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is not JSON of the kind that evidence holds ({shown(str(error))})") from error
@@ -454,18 +422,12 @@ def parse_record(number: int, content: bytes) -> Record:
         raise Unreadable("its id or its type is not in the right form")
     if words["result"] not in ("done", "refused"):
         raise Unreadable("its result is neither `done` nor `refused`")
-    kind, actor, thing, result = (words[name] for name in ("type", "actor", "object", "result"))
-    return Record(number, words["id"], parse_time(words["at"]), kind, actor, thing, result, value["details"])
-
-
-def parse_time(text: str) -> datetime:
-    """Read a time as records carry it (RFC 3339, UTC, milliseconds). Raises ``Unreadable``."""
     try:
-        if _AT.fullmatch(text):
-            return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    raise Unreadable(f"`{shown(text, 40)}` is not a time in UTC with milliseconds")
+        at = datetime.fromisoformat(words["at"] if _AT.fullmatch(words["at"]) else "")
+    except ValueError as error:
+        raise Unreadable(f"`{shown(words['at'], 40)}` is not a time in UTC with milliseconds") from error
+    kind, actor, thing, result = (words[name] for name in ("type", "actor", "object", "result"))
+    return Record(number, words["id"], at, kind, actor, thing, result, value["details"])
 
 
 def split_entries(content: bytes) -> tuple[list[bytes], str]:
@@ -504,57 +466,52 @@ class Chronicle:
     """Goes through the records in their order and holds each against those before it."""
 
     def __init__(self, report: Report, now: datetime) -> None:
-        """Begin the checks."""
         self._now = now
         self._ids: dict[str, int] = {}
         self._latest: datetime | None = None
         self._lives: dict[str, Life] = {}
         self._authorities: dict[str, list[x509.Certificate]] = {}
-        self._allowed: dict[tuple[str, str], Record] = {}
+        self._allowed: dict[tuple[str, str], tuple[int, str]] = {}
         self._lists: dict[tuple[str, int], Record] = {}
-        self._newest_list: dict[str, Record] = {}
+        self._newest_list: dict[str, tuple[int, Record]] = {}
         self._counts = {"issued": 0, "revoked": 0, "decisions": 0, "alerts": 0}
-        self.ids = report.check("ids")
-        self.times = report.check("times")
-        self.issuance = report.check("issuance")
-        self.certificates = report.check("certificates")
-        self.revocation = report.check("revocation")
-        self.decisions = report.check("decisions")
-        self.alerts = report.check("alerts")
-        self.lists = report.check("crl numbers")
+        names = ("ids", "times", "issuance", "certificates", "revocation", "decisions", "alerts", "crl numbers")
+        self._checks = {name: report.check(name) for name in names}
 
     def see(self, record: Record) -> None:
         """Take the next record."""
-        self._check_id(record)
+        first = self._ids.setdefault(record.id, record.number)
+        if first != record.number:
+            self._fail("ids", f"{record} has the id of record {first}")
         self._check_time(record)
         handler = _HANDLERS.get(record.type)
         if handler is not None:
             handler(self, record)
-        elif record.type.startswith("monitor.leak."):
-            self._alert(record)
 
     def conclude(self) -> None:
         """Say what was found where nothing was wrong."""
         count = self._counts
-        self.times.found = f"records go forward in time, the last is of {self._latest}"
-        self.ids.found = f"{len(self._ids)} records, no id twice"
-        self.issuance.found = f"{count['issued']} certificates issued, each intended before, no serial number twice"
-        self.certificates.found = f"{count['issued']} certificates lead to the root that the records hold"
-        self.revocation.found = f"{count['revoked']} revocations, each of a certificate issued before"
-        self.decisions.found = f"{count['decisions']} decisions, none allows a certificate after its revocation"
-        self.alerts.found = f"{count['alerts']} alerts name a person, each resolves to request and certificate"
-        self.lists.found = f"{len(self._lists)} revocation lists, numbers only rise"
+        found = {
+            "ids": f"{len(self._ids)} records, no id twice",
+            "times": f"records go forward in time, the last is of {self._latest}",
+            "issuance": f"{count['issued']} certificates issued, each intended before, no serial number twice",
+            "certificates": f"{count['issued']} certificates lead to the root that the records hold",
+            "revocation": f"{count['revoked']} revocations, each of a certificate issued before",
+            "decisions": f"{count['decisions']} decisions, none allows a certificate after its revocation",
+            "alerts": f"{count['alerts']} alerts name a person, each leads to its request and certificate",
+            "crl numbers": f"{len(self._lists)} revocation lists, numbers only rise",
+        }
+        for name, text in found.items():
+            self._checks[name].found = text
 
-    def _check_id(self, record: Record) -> None:
-        first = self._ids.setdefault(record.id, record.number)
-        if first != record.number:
-            self.ids.fail(f"{record} has the id of record {first}")
+    def _fail(self, name: str, fault: str) -> None:
+        self._checks[name].fail(fault)
 
     def _check_time(self, record: Record) -> None:
         if self._latest is not None and record.at < self._latest - BACKWARDS:
-            self.times.fail(f"{record} is of {record.at}, but a record before it is of {self._latest}")
+            self._fail("times", f"{record} is of {record.at}, but a record before it is of {self._latest}")
         if record.at > self._now + AHEAD:
-            self.times.fail(f"{record} is of {record.at}, which is in the future")
+            self._fail("times", f"{record} is of {record.at}, which is in the future")
         self._latest = record.at if self._latest is None else max(self._latest, record.at)
 
     def _life(self, record: Record) -> Life:
@@ -563,41 +520,37 @@ class Chronicle:
     def _intended(self, record: Record) -> None:
         life = self._life(record)
         if life.intended is not None:
-            self.issuance.fail(f"{record} takes serial {shown(record.serial)}, taken before by record {life.intended}")
+            self._fail("issuance", f"{record} takes the serial number of record {life.intended}")
             return
         life.intended = record.number
 
     def _abandoned(self, record: Record) -> None:
         life = self._life(record)
         if life.intended is None or life.issued is not None:
-            self.issuance.fail(f"{record} gives up serial {shown(record.serial)}, which was not open")
+            self._fail("issuance", f"{record} gives up serial {shown(record.serial)}, which was not open")
         life.abandoned = record.number
 
     def _issued(self, record: Record) -> None:
         self._counts["issued"] += 1
         life = self._outcome(record)
         life.holder = record.word("holder")
-        if life.revoked is not None:
-            self.revocation.fail(
-                f"{record} issues serial {shown(record.serial)} after record {life.revoked} revoked it"
-            )
-        made = self._certificate(record)
-        if made is None:
-            return
-        if _is_authority(made):
-            self.certificates.fail(f"{record} holds a certificate that could issue others")
-        self._check_issuer(record, made, record.word("issuer"))
+        read = self._certificate(record)
+        if read is not None:
+            if read[1]:
+                self._fail("certificates", f"{record} holds a certificate that could issue others")
+            self._check_issuer(record, read[0], record.word("issuer"))
 
     def _made(self, record: Record) -> None:
         self._outcome(record)
         name = record.object.partition(":")[2]
-        made = self._certificate(record)
-        if made is None:
+        read = self._certificate(record)
+        if read is None:
             return
-        if name in ("root", "issuing") and not _is_authority(made):
-            self.certificates.fail(f"{record} makes an authority of a certificate that is none")
+        made, authority = read
+        if name in ("root", "issuing") and not authority:
+            self._fail("certificates", f"{record} makes an authority of a certificate that is none")
         if name == "root" and self._authorities.get(name):
-            self.certificates.fail(f"{record} makes a second root")
+            self._fail("certificates", f"{record} makes a second root")
         self._authorities.setdefault(name, []).append(made)
         self._check_issuer(record, made, "issuing" if name not in ("root", "issuing") else "root")
 
@@ -606,48 +559,48 @@ class Chronicle:
         life = self._life(record)
         serial = shown(record.serial)
         if record.word("serial") != record.serial:
-            self.issuance.fail(f"{record} names two serial numbers")
+            self._fail("issuance", f"{record} names two serial numbers")
         if life.issued is not None:
-            self.issuance.fail(f"{record} issues serial {serial}, issued before by record {life.issued}")
+            self._fail("issuance", f"{record} issues serial {serial}, issued before by record {life.issued}")
         elif life.intended is None:
-            self.issuance.fail(f"{record} issues serial {serial}, which no record before it intended")
+            self._fail("issuance", f"{record} issues serial {serial}, which no record before it intended")
         elif life.abandoned is not None:
-            self.issuance.fail(f"{record} issues serial {serial}, given up before by record {life.abandoned}")
+            self._fail("issuance", f"{record} issues serial {serial}, given up before by record {life.abandoned}")
         life.issued = record.number
         return life
 
-    def _certificate(self, record: Record) -> x509.Certificate | None:
+    def _certificate(self, record: Record) -> tuple[x509.Certificate, bool] | None:
         """Read the certificate in a record and hold it against what the record says of it."""
         try:
             made = x509.load_der_x509_certificate(decode64(record.word("certificate")))
-            facts = _facts(made)
+            facts, authority = _facts(made), _is_authority(made.extensions)
         except (Unreadable, *_X509_ERRORS) as error:
-            self.certificates.fail(f"{record} holds no readable certificate: {shown(str(error))}")
+            self._fail("certificates", f"{record} holds no readable certificate: {shown(str(error))}")
             return None
         for name, value in facts.items():
             if name in record.details and record.details[name] != value:
-                self.certificates.fail(f"{record} says another {name} than its certificate")
+                self._fail("certificates", f"{record} says another {name} than its certificate")
         if facts["serial"] != record.serial:
-            self.certificates.fail(f"{record} holds the certificate of serial {facts['serial']}")
-        return made
+            self._fail("certificates", f"{record} holds the certificate of serial {facts['serial']}")
+        return made, authority
 
     def _check_issuer(self, record: Record, made: x509.Certificate, issuer: str) -> None:
         above = self._authorities.get(issuer, [])
         if not any(_is_issued_by(made, one) for one in above):
             why = "no signature of it verifies" if above else "no record before it made that authority"
-            self.certificates.fail(f"{record}: its certificate was not issued by `{shown(issuer)}`: {why}")
+            self._fail("certificates", f"{record}: its certificate was not issued by `{shown(issuer)}`: {why}")
 
     def _revoked(self, record: Record) -> None:
         self._counts["revoked"] += 1
         life = self._life(record)
         if life.issued is None and life.abandoned is None:
-            self.revocation.fail(f"{record} revokes serial {shown(record.serial)}, which was never issued")
+            self._fail("revocation", f"{record} revokes serial {shown(record.serial)}, which was never issued")
         if life.revoked is not None:
-            self.revocation.fail(f"{record} revokes serial {shown(record.serial)} again after record {life.revoked}")
+            self._fail("revocation", f"{record} revokes again what record {life.revoked} revoked")
             return
         life.revoked = record.number
         if life.holder and record.word("holder") != life.holder:
-            self.revocation.fail(f"{record} names another holder than the one it was issued to")
+            self._fail("revocation", f"{record} names another holder than the one it was issued to")
 
     def _decided(self, record: Record) -> None:
         self._counts["decisions"] += 1
@@ -656,10 +609,10 @@ class Chronicle:
         serial = record.word("serial")
         life = self._lives.get(serial, Life())
         if life.revoked is not None:
-            self.decisions.fail(f"{record} allows serial {shown(serial)}, revoked before by record {life.revoked}")
+            self._fail("decisions", f"{record} allows serial {shown(serial)}, revoked before by record {life.revoked}")
         elif life.issued is None:
-            self.decisions.fail(f"{record} allows serial {shown(serial)}, which no record before it issued")
-        self._allowed.setdefault((record.word("request_id"), serial), record)
+            self._fail("decisions", f"{record} allows serial {shown(serial)}, which no record before it issued")
+        self._allowed.setdefault((record.word("request_id"), serial), (record.number, record.actor))
 
     def _alert(self, record: Record) -> None:
         if record.word("state") != "named":
@@ -668,25 +621,25 @@ class Chronicle:
         request, serial, person = record.word("request_id"), record.word("serial"), record.word("person")
         decision = self._allowed.get((request, serial))
         if decision is None:
-            self.alerts.fail(f"{record} names request {shown(request)}, which no record allowed to its certificate")
-        elif decision.actor != person:
-            self.alerts.fail(f"{record} names {shown(person)}, but record {decision.number} allowed somebody else")
+            self._fail("alerts", f"{record} names request {shown(request)}, which no record allowed to its certificate")
+        elif decision[1] != person:
+            self._fail("alerts", f"{record} names {shown(person)}, but record {decision[0]} allowed somebody else")
         if self._lives.get(serial, Life()).holder != person:
-            self.alerts.fail(f"{record} names {shown(person)}, to whom serial {shown(serial)} was not issued")
+            self._fail("alerts", f"{record} names {shown(person)}, to whom serial {shown(serial)} was not issued")
 
     def _listed(self, record: Record) -> None:
         number = record.details.get("number")
         if not isinstance(number, int) or isinstance(number, bool):
-            self.lists.fail(f"{record} has no list number")
+            self._fail("crl numbers", f"{record} has no list number")
             return
         before = self._lists.setdefault((record.object, number), record)
         if before is not record:
-            self.lists.fail(f"{record} uses list number {number} of record {before.number} again")
-        newest = self._newest_list.get(record.object)
-        if newest is None or _number(newest) < number:
-            self._newest_list[record.object] = record
+            self._fail("crl numbers", f"{record} uses list number {number} of record {before.number} again")
+        highest, newest = self._newest_list.get(record.object, (-1, record))
+        if number > highest:
+            self._newest_list[record.object] = (number, record)
         elif abs(record.at - newest.at) > LIST_RACE:
-            self.lists.fail(f"{record} goes back to list number {number} after record {newest.number}")
+            self._fail("crl numbers", f"{record} goes back to list number {number} after record {newest.number}")
 
 
 _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
@@ -697,6 +650,8 @@ _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
     "pki.certificate.revoked": Chronicle._revoked,
     "pki.crl.published": Chronicle._listed,
     "authz.decision.made": Chronicle._decided,
+    "monitor.leak.found": Chronicle._alert,
+    "monitor.leak.attributed": Chronicle._alert,
 }
 
 #: What reading or checking a hostile certificate raises.
@@ -704,12 +659,6 @@ _X509_ERRORS = (
     *(ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm),
     *(x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound),
 )
-
-
-def _number(record: Record) -> int:
-    number = record.details["number"]
-    assert isinstance(number, int)
-    return number
 
 
 def _facts(made: x509.Certificate) -> dict[str, str]:
@@ -723,11 +672,8 @@ def _facts(made: x509.Certificate) -> dict[str, str]:
     }
 
 
-def _is_authority(made: x509.Certificate) -> bool:
-    try:
-        return made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except _X509_ERRORS:
-        return False
+def _is_authority(extensions: x509.Extensions) -> bool:
+    return any(isinstance(one.value, x509.BasicConstraints) and one.value.ca for one in extensions)
 
 
 def _is_issued_by(made: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -756,11 +702,10 @@ class Verification:
     def run(self) -> None:
         """Make every check, as far as each can be made."""
         key = self._check_key()
-        signed = self._check_checkpoint(key)
-        if key is None or signed is None:
+        signed = self._check_checkpoint(key) if key else None
+        if key is None or signed is None or not self._check_members(signed):
             return
-        self._check_members(signed)
-        history = self.report.check("history")
+        history = Check("history")
         past = self._past(key, signed, history)
         self._edges = {number for size in past for number in (size - 1, size)} | {0}
         tiled = self._read_hashes(signed)
@@ -776,13 +721,9 @@ class Verification:
         check = self.report.check("fingerprint")
         try:
             content = self._bundle.read(KEY)
-        except Unreadable as fault:
-            check.fail(str(fault))
-            return None
-        found = hashlib.sha256(content).hexdigest()
-        if found != self._fingerprint:
-            check.fail(f"the bundle's key has the fingerprint {found}: it is another key than the one you know")
-        try:
+            found = hashlib.sha256(content).hexdigest()
+            if found != self._fingerprint:
+                check.fail(f"the bundle's key has the fingerprint {found}: it is another key than the one you know")
             key = parse_key(content)
         except Unreadable as fault:
             check.fail(str(fault))
@@ -790,49 +731,45 @@ class Verification:
         check.found = f"the key of {shown(key.name)} is the one you know"
         return key
 
-    def _check_checkpoint(self, key: Key | None) -> Signed | None:
+    def _check_checkpoint(self, key: Key) -> Signed | None:
         check = self.report.check("checkpoint")
-        if key is None:
-            check.fail("not checked: there is no key to verify it with")
-            return None
         try:
             signed = open_note(self._bundle.read(CHECKPOINT), key)
         except Unreadable as fault:
             check.fail(f"the checkpoint: {fault}")
             return None
-        self.report.origin, self.report.size, self.report.root = shown(key.name), signed.size, signed.root.hex()
+        self.report.origin, self.report.size, self.report.root = key.name, signed.size, signed.root.hex()
         check.found = f"signed for {signed.size} records with root {signed.root.hex()}"
         return signed
 
-    def _check_members(self, signed: Signed) -> None:
+    def _check_members(self, signed: Signed) -> bool:
+        """Hold the names against those of a log of this size; return whether there is anything to go on with."""
         check = self.report.check("members")
-        # Only as many names are made as could be there: a checkpoint may say any size.
-        if signed.size > len(self._bundle.infos) * WIDTH:
-            check.fail(f"records are missing: {len(self._bundle.infos)} members cannot hold {signed.size} records")
-            return
+        present = set(self._bundle.infos)
+        # A checkpoint may say any size: no more names are made than there could be.
+        if signed.size > len(present) * WIDTH:
+            check.fail(f"records are missing: {len(present)} members cannot hold {signed.size} records")
+            return False
         expected = {KEY, CHECKPOINT, MANIFEST, README, *expected_tiles(signed.size)}
-        expected |= {name for name in self._bundle.infos if name.startswith(f"{HISTORY}/")}
-        for name in sorted(expected - set(self._bundle.infos)):
+        expected |= {name for name in present if name.startswith(f"{HISTORY}/")}
+        for name in sorted(expected - present):
             check.fail(f"the member `{name}` is missing")
-        for name in sorted(set(self._bundle.infos) - expected):
+        for name in sorted(present - expected):
             check.fail(f"the member `{name}` does not belong to a log of {signed.size} records")
         check.found = f"all {len(expected)} files of a log of {signed.size} records"
+        return True
 
     def _read_hashes(self, signed: Signed) -> list[bytes]:
         """Return the hashes that the tiles of level 0 hold, as far as they can be read."""
         check = self.report.check("tiles")
         hashes: list[bytes] = []
-        for name in self._present(0, signed.size):
+        for name in names_of(0, signed.size):
             content = self._read(name, check)
             hashes += [content[start : start + 32] for start in range(0, len(content), 32)]
             if len(content) % 32 or (len(hashes) % WIDTH and len(hashes) < signed.size):
                 check.fail(f"the tile `{name}` does not hold as many hashes as it must")
                 break
         return hashes
-
-    def _present(self, level: int | str, count: int) -> Iterator[str]:
-        """Return the names of a level's tiles, but no more than the bundle can have."""
-        return iter(names_of(level, min(count, len(self._bundle.infos) * WIDTH)))
 
     def _read(self, name: str, check: Check) -> bytes:
         try:
@@ -844,19 +781,20 @@ class Verification:
     def _check_records(self, signed: Signed, tiled: list[bytes]) -> Record | None:
         check = self.report.check("records")
         chronicle = Chronicle(self.report, self._now)
-        entries: list[bytes] = []
         last: Record | None = None
-        mismatch = False
-        for index, name in enumerate(self._present("entries", signed.size)):
+        for index, name in enumerate(names_of("entries", signed.size)):
             entries, broken = split_entries(self._read(name, check))
             first = index * WIDTH
             width = min(WIDTH, signed.size - first)
             self._leaves += [leaf_hash(entry) for entry in entries]
-            if not mismatch and (broken or self._leaves[first:] != tiled[first : first + width]):
+            if broken or self._leaves[first:] != tiled[first : first + width]:
                 check.fail(self._first_wrong(first, width, entries, tiled, broken))
-                mismatch = True
             for number, entry in enumerate(entries, first):
-                last = self._take(chronicle, check, number, entry) or last
+                try:
+                    last = parse_record(number, entry)
+                    chronicle.see(last)
+                except Unreadable as fault:
+                    check.fail(f"{name_entry(number, entry)}: {fault}")
                 if number in self._edges:
                     self._names[number] = name_entry(number, entry)
             if len(entries) != width:
@@ -865,15 +803,6 @@ class Verification:
         chronicle.conclude()
         check.found = f"{len(self._leaves)} records, each canonical and the one whose hash is in the tree"
         return last
-
-    def _take(self, chronicle: Chronicle, check: Check, number: int, entry: bytes) -> Record | None:
-        try:
-            record = parse_record(number, entry)
-        except Unreadable as fault:
-            check.fail(f"{name_entry(number, entry)}: {fault}")
-            return None
-        chronicle.see(record)
-        return record
 
     def _first_wrong(self, first: int, width: int, entries: list[bytes], tiled: list[bytes], broken: str) -> str:
         """Name the first record of a bundle whose hash is not the one in the tile, and say what seems to be done."""
@@ -884,23 +813,22 @@ class Verification:
             place += 1
         number = first + place
         if place >= len(entries):
-            missing = (
-                f"record {number} and what follows it in its bundle is missing: {len(entries)} of {width} are there"
-            )
+            missing = f"record {number} and what follows it in its bundle is missing: {place} of {width} are there"
             return f"{missing}; the entry {broken}" if broken else f"{missing}, the tail was cut"
-        named = name_entry(number, entries[place])
-        if place >= width:
-            return f"{named} was added: the signed log has no such record here"
-        if len(wanted) <= place:
-            return f"{named} has no hash in the tiles to compare with"
         following, next_wanted = found[place + 1 : place + 2], wanted[place + 1 : place + 2]
-        if next_wanted == [found[place]] and following == [wanted[place]]:
-            return f"{named} and the one after it stand in each other's place"
-        if following == [wanted[place]]:
-            return f"{named} was added: the record that belongs here comes after it"
-        if next_wanted == [found[place]]:
-            return f"record {number} was dropped: {named} is the one that belongs after it"
-        return f"{named} was changed: its hash is not the one in the tree"
+        comes_next, came_early = following == wanted[place : place + 1], next_wanted == found[place : place + 1]
+        how = "was changed: its hash is not the one in the tree"
+        if place >= width:
+            how = "was added: the signed log has no such record here"
+        elif place >= len(wanted):
+            how = "has no hash in the tiles to compare with"
+        elif comes_next and came_early:
+            how = "and the one after it stand in each other's place"
+        elif comes_next:
+            how = "was added: the record that belongs here comes after it"
+        elif came_early:
+            how = "stands in the place of a record that was dropped: it belongs after that one"
+        return f"{name_entry(number, entries[place])} {how}"
 
     def _check_upper_tiles(self, tiled: list[bytes]) -> None:
         """Recompute the tiles above level 0 from those of level 0."""
@@ -924,6 +852,7 @@ class Verification:
         broken = [size for size, root in sorted(past.items()) if roots.get(size) != root]
         if broken:
             history.fail(f"`{HISTORY}/{broken[0]}` was signed for other records{self._where(past, roots)}")
+        self.report.checks.append(history)
         check.found = f"{len(self._leaves)} records lead to the signed root"
         history.found = f"the log begins with what each of {len(past)} checkpoints was signed for"
 
@@ -953,12 +882,8 @@ class Verification:
         except Unreadable as fault:
             check.fail(f"the checkpoint that you kept: {fault}")
             return
-        if kept.size > len(self._leaves):
-            check.fail(
-                f"you kept a checkpoint of {kept.size} records, the bundle holds {len(self._leaves)}: the tail was cut"
-            )
-        elif roots_at(self._leaves, [kept.size])[kept.size] != kept.root:
-            check.fail(f"the first {kept.size} records are not those that the checkpoint you kept was signed for")
+        if roots_at(self._leaves, [kept.size]).get(kept.size) != kept.root:
+            check.fail(f"record {kept.size - 1} or one before it is not there as it was at the checkpoint you kept")
         check.found = f"the log begins with the {kept.size} records of the checkpoint that you kept"
 
     def _where(self, past: dict[int, bytes], roots: dict[int, bytes]) -> str:
@@ -966,19 +891,17 @@ class Verification:
         good = 0
         for size, root in sorted(past.items()):
             if roots.get(size) != root:
-                return f": the first change lies from {self._named(good)} to {self._named(size - 1)}"
+                first, last = (self._names.get(number, f"record {number}") for number in (good, size - 1))
+                return f": the first change lies from {first} to {last}"
             good = size
         return f": every record before record {good} is as it was signed"
-
-    def _named(self, number: int) -> str:
-        return self._names.get(number, f"record {number}")
 
     def _check_end(self, signed: Signed, last: Record | None) -> None:
         check = self.report.check("end")
         if last is None or last.number != signed.size - 1 or last.type != "ledger.bundle.exported":
-            check.fail(f"the last record, record {signed.size - 1}, is not that of the export: the tail was cut")
-            return
-        check.found = f"ends with the export by {shown(last.actor)} at {last.at:%Y-%m-%d %H:%M:%S} UTC"
+            check.fail(f"record {signed.size - 1}, the last that was signed, is not there as the record of this export")
+        else:
+            check.found = f"ends with the export by {shown(last.actor)} at {last.at:%Y-%m-%d %H:%M:%S} UTC"
 
     def _check_manifest(self, signed: Signed) -> None:
         check = self.report.check("manifest")
@@ -1010,7 +933,7 @@ def verify(path: str, fingerprint: str, *, known: bytes | None = None, now: date
         return report
     verification = Verification(bundle, fingerprint, known, now or datetime.now(UTC))
     verification.run()
-    bundle.close()
+    bundle.zip.close()
     return verification.report
 
 
@@ -1058,10 +981,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     try:
-        known = None
-        if arguments.known:
-            with open(arguments.known, "rb") as file:
-                known = file.read(LARGEST["note"] + 1)
+        known = Path(arguments.known).read_bytes() if arguments.known else None
         report = verify(arguments.bundle, arguments.fingerprint, known=known)
     except OSError as error:
         print(f"guosuo-verify: `{error.filename}` cannot be read: {error.strerror}", file=sys.stderr)

@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
-from core.errors import Unavailable
+from core.errors import Malformed, Unavailable
 
 #: One naming scheme for constraints, so that a migration can name what it changes on either store.
 SQLModel.metadata.naming_convention = {
@@ -66,7 +66,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a write transaction; commit when the block ends, roll back when it raises.
 
-        Raises ``Unavailable`` when the store cannot be reached or refuses to begin or commit.
+        Raises ``Unavailable`` when the store cannot be reached or refuses to begin or commit, ``Malformed`` for a
+        value that it cannot hold.
         """
         with _translated(), Session(self._writer, expire_on_commit=False) as session:
             # Take SQLite's write lock before the first read, so that what was read cannot be stale when we write.
@@ -92,6 +93,9 @@ def _translated() -> Iterator[None]:
         yield
     except exc.OperationalError as error:
         raise Unavailable(f"the store does not answer: {error.orig}", hint="see `guosuo doctor`") from error
+    except exc.DataError as error:
+        # PostgreSQL alone says so: a text with a NUL, a number or a text that is too large for its column.
+        raise Malformed("the store cannot hold a value of this form") from error
 
 
 def _prepare_sqlite(engine: Engine) -> None:

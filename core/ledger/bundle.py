@@ -7,6 +7,7 @@ Members: ``verifier-key``, ``checkpoint`` and ``checkpoints/SIZE`` (signed notes
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
@@ -19,7 +20,7 @@ from core.database import Database
 from core.ledger import checkpoint, evidence, published
 from core.ledger.checkpoint import Checkpoint
 from core.ledger.entry import Event
-from core.ledger.errors import InconsistentLog
+from core.ledger.errors import InconsistentLog, StorageFailed
 from core.ledger.place import LedgerPlace
 from core.ledger.publication import await_publication
 from core.ledger.sequencer import BUNDLE_EXPORTED
@@ -30,9 +31,6 @@ KEY, CHECKPOINT, MANIFEST, README = "verifier-key", "checkpoint", "manifest.json
 
 #: Most earlier checkpoints that a bundle carries; of more, every so many-th is taken, evenly over the log.
 MOST_KEPT = 2_048
-
-#: A bundle larger than this waits on disk instead of in memory until it is sent.
-_IN_MEMORY = 8 * 1024 * 1024
 
 #: Zip's earliest time: a bundle's octets must not depend on when it was packed.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -48,30 +46,34 @@ class Exported:
     content: IO[bytes]
 
 
-def export(database: Database, clock: Clock, place: LedgerPlace, *, actor: str, timeout: float) -> Exported:
+def export(database: Database, clock: Clock, place: LedgerPlace, *, actor: str) -> Exported:
     """Record the export, wait until that record is published, and pack everything up to it.
 
-    Raises ``NotPublished`` after ``timeout`` seconds; ``InconsistentLog``, ``StorageFailed``, ``UnknownTile`` and
+    Raises ``NotPublished`` after ``place.patience``; ``InconsistentLog``, ``StorageFailed``, ``UnknownTile`` and
     ``BadTile`` when the published log cannot be read whole: no bundle is handed out that would not verify.
     """
     event = Event(BUNDLE_EXPORTED, actor, f"log:{place.origin}"[:200], details={"fingerprint": place.fingerprint})
     with database.write() as session:
         record = evidence.append(session, event, at=clock.now())
     # A crash here leaves the record of a bundle that nobody got: it is asked for again, and that is recorded too.
-    size = await_publication(database, record, timeout=timeout) + 1
-    content = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=_spool(place))  # noqa: SIM115  # handed on
+    size = await_publication(database, record, timeout=place.patience) + 1
     try:
-        write_bundle(place, size, content)
-    except BaseException:
-        content.close()
-        raise
-    octets = content.tell()
-    content.seek(0)
+        content, octets = _spooled(place, size)
+    except OSError as error:
+        detail = f"the bundle cannot be written: {error.strerror}"
+        raise StorageFailed(detail, hint="is there room in the folder for temporary files?") from error
     return Exported(record, size, octets, content)
 
 
-def _spool(place: LedgerPlace) -> str | None:
-    return str(place.spool) if place.spool else None
+def _spooled(place: LedgerPlace, size: int) -> tuple[IO[bytes], int]:
+    """Write the bundle to a file without a name: it is gone when it is closed, or when we die."""
+    with ExitStack() as stack:
+        content = stack.enter_context(tempfile.TemporaryFile(dir=place.spool))
+        write_bundle(place, size, content)
+        octets = content.tell()
+        content.seek(0)
+        stack.pop_all()
+    return content, octets
 
 
 def write_bundle(place: LedgerPlace, size: int, out: IO[bytes]) -> None:

@@ -3,6 +3,7 @@
 Pure: a function of values. Personal or classified content does not belong into ``details``.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,11 @@ from core.errors import Malformed
 JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 MAXIMUM_OCTETS = 65_535
+
+#: Most characters of each text, the same on either store: what would not fit is refused, never cut.
+LONGEST = {"type": 80, "actor": 120, "object": 200, "domain": 80}
+
+_TYPE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,9 @@ class Event:
 
 
 def encode(event: Event, *, identifier: str, at: datetime) -> bytes:
-    """Return the canonical bytes of ``event``. Raises ``Malformed`` when they would not fit into an entry bundle."""
-    content = rfc8785.dumps(
+    """Return the canonical bytes of ``event``. Raises ``Malformed`` when it has not a record's form or is too large."""
+    _check(event)
+    content = _canonical(
         {
             "v": 1,
             "id": identifier,
@@ -47,7 +54,7 @@ def encode(event: Event, *, identifier: str, at: datetime) -> bytes:
             "object": event.object,
             "domain": event.domain,
             "result": event.result,
-            "details": _plain(event.details),
+            "details": event.details,
         }
     )
     if len(content) > MAXIMUM_OCTETS:
@@ -55,9 +62,28 @@ def encode(event: Event, *, identifier: str, at: datetime) -> bytes:
     return content
 
 
+def _check(event: Event) -> None:
+    if not _TYPE.fullmatch(event.type) or event.result not in ("done", "refused"):
+        raise Malformed(f"`{event.type[:80]}` with the result `{event.result[:20]}` is not the form of a record")
+    for name, most in LONGEST.items():
+        text = getattr(event, name)
+        # PostgreSQL holds no NUL in a text.
+        if len(text) > most or "\0" in text:
+            raise Malformed(f"the {name} of a record is longer than {most} characters, or holds a NUL")
+
+
+def _canonical(record: Mapping[str, JsonValue]) -> bytes:
+    try:
+        return rfc8785.dumps(_plain(record))
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise Malformed(f"a record cannot be written as canonical JSON: {error}") from error
+
+
 def _plain(value: JsonValue) -> "rfc8785._impl._Value":
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_plain(item) for item in value]
+    if not isinstance(value, str | int | None):
+        raise Malformed(f"a record holds texts, whole numbers, truth and nothing, not a {type(value).__name__}")
     return value

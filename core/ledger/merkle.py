@@ -129,11 +129,11 @@ def verify_consistency(*, size1: int, size2: int, proof: Sequence[bytes], root1:
     """
     if not 0 < size1 <= size2:
         raise BadProof(f"no consistency can be proved from size {size1} to size {size2}")
-    _check_lengths(root1, root2, *proof)
     if size1 == size2:
         if proof or root1 != root2:
             raise BadProof(f"two trees of size {size1} have different roots, or the proof is too long")
         return
+    _check_lengths(root1, root2, *proof)
     # 1. A size1 that is a power of two is itself the first node of the path.
     path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
     if not path:

@@ -9,11 +9,15 @@ from core.ledger.checkpoint import VerifierKey
 
 @dataclass(frozen=True, slots=True)
 class LedgerPlace:
-    """``directory`` holds the published log, ``spool`` is a folder for bundles in the making (none: the system's)."""
+    """``directory`` holds the published log, ``spool`` is a folder for bundles in the making (none: the system's).
+
+    ``patience`` is how many seconds an export waits until its own record is published.
+    """
 
     directory: Path
     key: VerifierKey
     spool: Path | None = None
+    patience: float = 20.0
 
     @property
     def origin(self) -> str:

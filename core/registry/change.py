@@ -56,6 +56,8 @@ class Change:
 def apply(session: Session, province: Province, *, actor: str, at: datetime) -> Change:
     """Enter ``province`` and append what happened. Applying the same file again changes nothing and records nothing."""
     worker = _Worker(session, actor, at)
+    # Locked, so that of two files at once the second is compared with what the first has made.
+    session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
     _enter_rows(worker, province)
     for domain in province.domains:
         _set_addresses(worker, domain)

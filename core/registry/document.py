@@ -23,6 +23,9 @@ class Entry:
         self._fields: dict[str, yaml.Node] = {}
         self._read: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.fault("a field's name is not a text", key)
+                continue
             name = str(key.value)
             if name in self._fields:
                 self.fault(f"`{name}` stands twice", key)
@@ -46,6 +49,9 @@ class Entry:
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
             self.fault(f"`{name}` is not a text", node)
             return default or ""
+        if not node.value.isprintable():
+            self.fault(f"`{name}` holds a character that cannot be printed", node)
+            return default or ""
         return str(node.value)
 
     def optional(self, name: str) -> str | None:
@@ -64,9 +70,9 @@ class Entry:
     def number(self, name: str, lowest: int, highest: int) -> int:
         """Return a whole number between ``lowest`` and ``highest``."""
         value = self.text(name)
-        if not value.isascii() or not value.isdigit() or not lowest <= int(value) <= highest:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
             if value:
-                self.fault(f"`{name}` is `{value}`, not a number from {lowest} to {highest}", self._fields[name])
+                self.fault(f"`{name}` is `{value[:40]}`, not a number from {lowest} to {highest}", self._fields[name])
             return lowest
         return int(value)
 
@@ -139,12 +145,14 @@ def read(text: str, faults: list[Fault]) -> Entry:
 
 
 def _check_tokens(text: str) -> None:
-    """Refuse what a reviewed file has no need of, before a tree is built from it: aliases, and deep nesting."""
+    """Refuse what a reviewed file has no need of, before a tree is built from it: aliases, tags, deep nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RegisterRejected((Fault(line, "anchors and aliases are not allowed"),))
+        if getattr(event, "tag", None) is not None:
+            raise RegisterRejected((Fault(line, "tags are not allowed"),))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise RegisterRejected((Fault(line, f"nested deeper than {DEEPEST}"),))

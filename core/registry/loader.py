@@ -24,6 +24,9 @@ CLASSIFICATIONS = {
 _TIERS = {"province": 0, "prefecture": 1, "county": 2, "department": 3}
 _NETWORKS = {"inner": 0, "outer": 1}
 _KINDS = {"gateway": 0, "sensor": 1, "application": 2, "service": 3}
+#: Names that evidence and roles give to something else.
+_RESERVED = {"domain": ("site",), "person": ("anonymous", "founding", "recovery")}
+_ROLE = re.compile(r"[a-z][a-z0-9-]{0,79}")
 _NAME_SPACE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}")
 
 
@@ -103,7 +106,8 @@ class _Reader:
         )
         if made.name_space and not _NAME_SPACE.fullmatch(made.name_space):
             self._fault(entry, "name_space", f"`{made.name_space}` is not a DNS name")
-        self._spaces.append((made.name_space, identifier, entry.line_of("name_space")))
+        if made.name_space:
+            self._spaces.append((made.name_space, identifier, entry.line_of("name_space")))
         self._refer("organisation", made.organisation, entry, "organisation")
         self._refer("domain", made.parent, entry, "parent")
         entry.close()
@@ -113,8 +117,8 @@ class _Reader:
         member_of, roles = entry.texts("member_of"), []
         for text, line in entry.texts("roles"):
             domain, _, role = text.partition(":")
-            if not role:
-                self._faults.append(Fault(line, f"`{text}` is not written `domain:role`"))
+            if not _ROLE.fullmatch(role):
+                self._faults.append(Fault(line, f"`{text[:120]}` is not written `domain:role`"))
             self._meant.append(("domain", domain, line))
             roles.append((domain, role))
         self._meant += [("domain", domain, line) for domain, line in member_of]
@@ -167,7 +171,7 @@ class _Reader:
             ("organisation", {entry.id: entry.parent for entry in province.organisations}),
             ("domain", {entry.id: entry.parent for entry in province.domains}),
         ):
-            self._faults += rules.cycles(kind, parents, {name: lines[kind, name] for name in parents})
+            self._faults += rules.cycles(kind, parents, {name: lines.get((kind, name), 1) for name in parents})
         networks, unreadable = rules.parse_networks(self._ranges)
         self._faults += [*unreadable, *rules.overlaps(networks)]
         above = {entry.id: entry.parent for entry in province.domains}
@@ -175,7 +179,10 @@ class _Reader:
 
     def _id(self, kind: str, entry: Entry) -> str:
         identifier = entry.identifier()
-        self._named.setdefault(kind, []).append((identifier, entry.line))
+        if identifier in _RESERVED.get(kind, ()):
+            self._fault(entry, "id", f"`{identifier}` means something else and cannot be the id of a {kind}")
+        if identifier:
+            self._named.setdefault(kind, []).append((identifier, entry.line))
         return identifier
 
     def _officer(self, entry: Entry, name: str, title: str) -> str:

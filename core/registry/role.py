@@ -12,7 +12,7 @@ from core.ledger.entry import Event
 from core.registry import domain as domains
 from core.registry import person as people
 from core.registry.errors import NotInRegister, SeparationOfDuties
-from core.registry.models import RoleAssignment, SecurityDomain
+from core.registry.models import Person, RoleAssignment, SecurityDomain
 
 SITE = "site"
 
@@ -81,6 +81,8 @@ def check_separation(held_roles: Sequence[str], role: str, person: str) -> None:
 
 
 def _give(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime, event: str) -> bool:
+    # Locked, so that two acts at once cannot give one person two offices that exclude each other.
+    session.exec(select(Person.id).where(Person.id == person).with_for_update()).all()
     people.get(session, person)
     current = roles(session, person, at)
     if (domain, role) in current:

@@ -37,9 +37,13 @@ def parse_networks(ranges: Iterable[tuple[str, str, int]]) -> tuple[list[tuple[N
     networks, faults = [], []
     for text, domain, line in ranges:
         try:
-            networks.append((ipaddress.ip_network(text), domain, line))
+            network = ipaddress.ip_network(text)
         except ValueError as error:
-            faults.append(Fault(line, f"`{text}` is not a range of addresses: {error}"))
+            faults.append(Fault(line, f"`{text[:80]}` is not a range of addresses: {str(error)[:120]}"))
+            continue
+        networks.append((network, domain, line))
+        if str(network) != text:
+            faults.append(Fault(line, f"`{text[:80]}` is written `{network}`"))
     return networks, faults
 
 

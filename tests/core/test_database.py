@@ -38,12 +38,12 @@ def test_moments_come_back_aware(database: Database, clock: ManualClock) -> None
 
 def test_naive_moment_is_refused(sqlite_database: Database) -> None:
     with pytest.raises(Exception, match="offset"), sqlite_database.write() as session:
-        evidence.append(session, Event("t", "a", "o"), at=datetime(2026, 1, 1))
+        evidence.append(session, Event("test.thing.made", "a", "o"), at=datetime(2026, 1, 1))
 
 
 def test_failed_block_leaves_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError), database.write() as session:
-        evidence.append(session, Event("t", "a", "o"), at=datetime.now(UTC))
+        evidence.append(session, Event("test.thing.made", "a", "o"), at=datetime.now(UTC))
         raise RuntimeError
     with database.read() as session:
         assert session.exec(select(EvidenceRow)).all() == []

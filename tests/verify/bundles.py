@@ -1,9 +1,12 @@
 """Bundles for the tests: made by the product over a real store, read and damaged by the test alone."""
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlmodel import SQLModel
 
 import guosuo_verify
 from core.database import Database
@@ -16,6 +19,9 @@ from tests.core.ledger.keys import MemoryCheckpointSigner
 from tests.core.ledger.logs import ORIGIN, Log
 
 Members = dict[str, bytes]
+
+#: When the auditor looks, in every test.
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def place_of(log: Log, signer: checkpoint.CheckpointSigner | None = None) -> LedgerPlace:
@@ -65,12 +71,25 @@ def write(path: Path, members: Mapping[str, bytes]) -> Path:
     return path
 
 
-def verify(path: Path, fingerprint: str, **options: bytes) -> guosuo_verify.Report:
-    return guosuo_verify.verify(str(path), fingerprint, **options)  # type: ignore[arg-type]  # known
+def verify(path: Path, fingerprint: str, known: bytes | None = None) -> guosuo_verify.Report:
+    return guosuo_verify.verify(str(path), fingerprint, known=known, now=NOW)
 
 
 def failures(report: guosuo_verify.Report) -> dict[str, list[str]]:
-    return {check.name: check.faults for check in report.checks if not check.ok}
+    return {check.name: check.faults for check in report.checks if check.faults}
 
 
-Change = Callable[[Members], None]
+def opened(root: Path, clock: ManualClock | None = None) -> Teller:
+    """A teller over an SQLite store of its own."""
+    database = Database(f"sqlite:///{root}/store.sqlite3")
+    SQLModel.metadata.create_all(database.engine)
+    return Teller(database, clock or ManualClock(), root)
+
+
+def told(root: Path, events: Sequence[Event], *, step: int = 5) -> tuple[Path, str]:
+    """Return the bundle and fingerprint of a log of ``events``."""
+    teller = opened(root)
+    teller.tell(events, step=step)
+    fingerprint = teller.export(root / "evidence.zip")
+    teller.database.close()
+    return root / "evidence.zip", fingerprint

@@ -107,6 +107,10 @@ class Issue:
     def abandoned(self) -> Event:
         return events.abandoned(intent(self.serial, "issuing", self.holder))
 
+    @property
+    def object(self) -> str:
+        return f"certificate:{self.serial}"
+
     def issued(self, **changed: JsonValue) -> Event:
         return with_details(events.issued(self.credential, self.der, actor="zhao-min"), changed)
 

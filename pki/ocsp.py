@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from core.clock import Clock
 from core.database import Database
+from core.errors import Unavailable
 from core.identity import Serial
 from core.registry import credential
 from hsm.adapters import TokenEcKey
@@ -42,7 +43,14 @@ class OcspResponder:
         self._signing: tuple[Issuer, x509.Certificate, TokenEcKey] | None = None
 
     def respond(self, content: bytes) -> bytes:
-        """Return the DER answer to a DER request; what cannot be read gets an OCSP error, not ours."""
+        """Return the DER answer to a DER request; what cannot be read or answered now gets an OCSP error, not ours."""
+        try:
+            return self._respond(content)
+        except Unavailable:
+            # Store or signer: whoever asks knows what to do with tryLater, and nothing else (RFC 6960, 2.3).
+            return _failure(ocsp.OCSPResponseStatus.TRY_LATER)
+
+    def _respond(self, content: bytes) -> bytes:
         if len(content) > LARGEST:
             return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
         try:

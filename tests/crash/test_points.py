@@ -2,7 +2,6 @@
 
 import hashlib
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from tests.crash.fuse import Fuse
 from tests.crash.points import Point, find_points, points_of
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.signer_scenarios import SIGNER_SCENARIOS
-from tests.crash.site import Site, running_token, sqlite_stores
+from tests.crash.site import Site, StoreMaker
 from tests.crash.table import rows
 
 POINTS = find_points()
@@ -45,7 +44,7 @@ def test_every_point_is_killed_at() -> None:
     assert set(covered) == set(POINTS)
 
 
-SAMPLE = '''
+SAMPLE = """
 def step(done):
     done.append("step")
 
@@ -77,7 +76,7 @@ class Thing:
         yield
         done.append("committed")
         # A crash here leaves five.
-'''
+"""
 
 
 @pytest.fixture
@@ -133,13 +132,9 @@ def test_fuse_does_not_burn_where_a_step_failed(sample: tuple[Path, dict[str, Po
             fuse.disarm()
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with running_token() as token, sqlite_stores() as make:
-        made = Site(token, make())
-        made.settle()
-        yield made
-        made.close()
+@pytest.fixture(scope="module")
+def stores(sqlite: StoreMaker) -> StoreMaker:
+    return sqlite
 
 
 def test_witness_sees_what_is_not_on_record(site: Site) -> None:

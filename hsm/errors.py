@@ -39,6 +39,12 @@ class BadRequest(Malformed):
     reason = "bad-request"
 
 
+class NoToken(NotFound):
+    """No token was made here."""
+
+    reason = "no-token"
+
+
 class TokenUnavailable(Unavailable):
     """The token does not answer."""
 

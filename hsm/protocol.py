@@ -98,8 +98,11 @@ def parse_request(content: bytes) -> Request:
 
 
 def parse_answer(content: bytes) -> Answer:
-    """Return the answer, or raise the error it carries."""
-    answer = _ANSWERS.decode(content)
+    """Return the answer, or raise the error it carries; ``SignerUnavailable`` for what no signer of ours says."""
+    try:
+        answer = _ANSWERS.decode(content)
+    except msgspec.MsgspecError as error:
+        raise own.SignerUnavailable("what answers is not the signer", hint="see `guosuo doctor`") from error
     if answer.error:
         raise _KINDS.get(answer.kind, errors.Unavailable)(answer.error, hint=answer.hint)
     return answer

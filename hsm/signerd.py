@@ -17,7 +17,7 @@ from pathlib import Path
 from core.clock import Clock, SystemClock
 from core.errors import Conflict, TrustError
 from hsm import protocol, recovery
-from hsm.errors import BadRequest
+from hsm.errors import BadRequest, NoToken
 from hsm.keys import KeyStore
 from hsm.models import KeyAlgorithm, KeyInfo, KeyPurpose
 from hsm.module import Module
@@ -76,7 +76,9 @@ class Signer:
 
 
 def serve(settings: HsmSettings, *, stop: threading.Event) -> None:
-    """Serve until ``stop``. Raises ``Conflict`` when the token has a signer, ``PinRefused``, ``KeyMismatch``."""
+    """Serve until ``stop``. Raises ``NoToken``, ``Conflict`` when it has a signer, ``PinRefused``, ``KeyMismatch``."""
+    if not settings.inventory.exists():
+        raise NoToken(f"there is no token of ours in `{settings.state}`", hint="make the site with `guosuo init`")
     lock = _lock(settings)
     _harden()
     recovery.secure(settings)

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import select
 
@@ -121,9 +121,12 @@ def issue(
     return Issued(serial=issued.serial, holder=body.holder, profile=body.profile, chain=issued.chain_pem)
 
 
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+
+
 @router.get("/certificate")
 @permission("pki:certificate:read")
-def list_certificates(session: ReadSession, holder: str = "", limit: int = 1000) -> CertificateList:
+def list_certificates(session: ReadSession, holder: str = "", limit: Limit = 1000) -> CertificateList:
     """List certificates, of one holder or all."""
     statement = select(Credential).order_by(Credential.not_before, Credential.serial).limit(limit)  # type: ignore[arg-type]  # columns
     if holder:

@@ -41,13 +41,15 @@ def parse_request(content: bytes) -> CertificationRequest:
         key = _strong_key(request)
         proved = request.is_signature_valid
         extensions = list(request.extensions)
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature, x509.DuplicateExtension) as error:
+        # Decoded when it is first asked for: ask here, where what cannot be read is refused.
+        subject = request.subject
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.DuplicateExtension) as error:
         raise BadRequest(f"the request cannot be read: {error}") from error
     if not proved:
         raise BrokenProof("the request's signature does not verify", hint="make the request with the key it names")
     hosts = [name for one in extensions for name in _hosts(one)]
     return CertificationRequest(
-        subject=request.subject,
+        subject=subject,
         key=key,
         spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
         hosts=tuple(hosts),
@@ -75,7 +77,7 @@ def _load(content: bytes) -> x509.CertificateSigningRequest:
         if content.lstrip().startswith(b"-----BEGIN"):
             return x509.load_pem_x509_csr(content)
         return x509.load_der_x509_csr(content)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise BadRequest("the request cannot be read as PEM or DER", hint="see `guosuo cert csr --help`") from error
 
 

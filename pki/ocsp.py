@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
@@ -57,7 +58,11 @@ class OcspResponder:
             request = ocsp.load_der_ocsp_request(content)
             serial, algorithm = request.serial_number, _HASHES.get(type(request.hash_algorithm))
             nonce = _nonce(request)
-        except (ValueError, x509.DuplicateExtension):
+        except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm, NotImplementedError):
+            # The last is cryptography's word for a request about several certificates.
+            return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+        if serial < 0:
+            # No certificate has a negative serial number, and none can be told of in an answer.
             return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
         authority, certificate, key = self._keys_and_certificates()
         if algorithm is None or not _is_ours(request, authority, algorithm):

@@ -21,6 +21,12 @@ class KeyMismatch(Conflict):
     reason = "key-mismatch"
 
 
+class BadLabel(Malformed):
+    """No key of ours can be called so."""
+
+    reason = "bad-label"
+
+
 class MechanismRefused(Rejected):
     """The key may not be used so."""
 

@@ -78,6 +78,7 @@ _KINDS: dict[str, type[errors.TrustError]] = {
     kind.__name__: kind
     for kind in (
         own.UnknownKey,
+        own.BadLabel,
         own.KeyExists,
         own.KeyMismatch,
         own.MechanismRefused,

@@ -119,19 +119,24 @@ def _converse(connection: socket.socket, signer: Signer, done: Callable[[], None
     try:
         with connection:
             connection.settimeout(None)
-            while (content := protocol.receive(connection)) is not None:
-                answer = signer.answer(content)
-                protocol.send(connection, answer)
-                if answer.kind == BadRequest.__name__:
-                    # Whoever sends nonsense once is not listened to any further.
-                    return
-    except BadRequest as error:
-        protocol.send(connection, protocol.failure(error))
+            _answer_all(connection, signer)
     except OSError:
         # The other side is gone; it asks again over another connection.
         return
     finally:
         done()
+
+
+def _answer_all(connection: socket.socket, signer: Signer) -> None:
+    """Answer until the other side closes; whoever sends nonsense once is told so, and not listened to any further."""
+    try:
+        while (content := protocol.receive(connection)) is not None:
+            answer = signer.answer(content)
+            protocol.send(connection, answer)
+            if answer.kind == BadRequest.__name__:
+                return
+    except BadRequest as error:
+        protocol.send(connection, protocol.failure(error))
 
 
 def _test_for_ever(signer: Signer, stop: threading.Event) -> None:

@@ -16,7 +16,14 @@ from typing import Any
 
 from tests.crash.fuse import Fuse
 
-_PRELOADED = ["tests.crash.parts", "tests.crash.scenarios", "tests.crash.soak", "hsm.signerd", "hsm.token"]
+_PRELOADED = [
+    "tests.crash.parts",
+    "tests.crash.scenarios",
+    "tests.crash.sensor_scenarios",
+    "tests.crash.soak",
+    "hsm.signerd",
+    "hsm.token",
+]
 _PR_SET_PDEATHSIG = 1
 
 Say = Callable[[str, str], None]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.errors import Unavailable
 from hsm import protocol
-from hsm.errors import SignerUnavailable, UnknownKey
+from hsm.errors import BadRequest, SignerUnavailable, UnknownKey
 from hsm.models import Health, KeyAlgorithm, KeyInfo, KeyPurpose
 
 
@@ -60,7 +60,8 @@ class SignerClient:
                 connection = self._connect() if last or not self._idle else self._idle.pop()
                 protocol.send(connection, request)
                 content = protocol.receive(connection)
-            except (OSError, IndexError) as error:
+            except (OSError, IndexError, BadRequest) as error:
+                # The last: a message longer than any of the signer's, so something else listens there.
                 if connection is not None:
                     connection.close()
                 if last:

@@ -21,6 +21,12 @@ class KeyMismatch(Conflict):
     reason = "key-mismatch"
 
 
+class BadLabel(Malformed):
+    """No key of ours can be called so."""
+
+    reason = "bad-label"
+
+
 class MechanismRefused(Rejected):
     """The key may not be used so."""
 
@@ -37,6 +43,12 @@ class BadRequest(Malformed):
     """The signer cannot read the request."""
 
     reason = "bad-request"
+
+
+class NoToken(NotFound):
+    """No token was made here."""
+
+    reason = "no-token"
 
 
 class TokenUnavailable(Unavailable):

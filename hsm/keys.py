@@ -45,8 +45,9 @@ class KeyStore:
     def generate(self, label: str, algorithm: KeyAlgorithm, purpose: KeyPurpose) -> KeyInfo:
         """Generate a key, read its attributes back, then record it. The same request again returns the same key.
 
-        Raises ``KeyExists`` for another algorithm or purpose, ``UnsafeKey`` when the token made something else.
+        Raises ``BadLabel``, ``KeyExists`` for another algorithm or purpose, ``UnsafeKey`` for a key not as asked for.
         """
+        mechanisms.check_label(label)
         mechanisms.check_pair(algorithm, purpose)
         with self._managing:
             known = self._entries.get(label)

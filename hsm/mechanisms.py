@@ -3,7 +3,9 @@
 A wrong parameter can crash a token's library, so nothing relies on the token's own checks.
 """
 
-from hsm.errors import MechanismRefused
+import re
+
+from hsm.errors import BadLabel, MechanismRefused
 from hsm.models import KeyAlgorithm, KeyPurpose
 
 #: Octets of a SHA-256 digest: the only thing that a P-256 key signs (raw ECDSA, the hash is made outside).
@@ -19,6 +21,16 @@ _ALLOWED: dict[KeyPurpose, KeyAlgorithm] = {
     KeyPurpose.SELF_TEST: KeyAlgorithm.P256,
     KeyPurpose.CHECKPOINT: KeyAlgorithm.ED25519,
 }
+
+
+#: A label: what stands in file names, logs and commands as it is.
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
+
+
+def check_label(label: str) -> None:
+    """Raise ``BadLabel`` unless a key of ours can be called so."""
+    if not _LABEL.fullmatch(label):
+        raise BadLabel(f"`{label[:80]!a}` is no label for a key", hint="lower-case letters, digits, hyphens and dots")
 
 
 def check_pair(algorithm: KeyAlgorithm, purpose: KeyPurpose) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from core.errors import Unavailable
 from hsm import module as pkcs11
 from hsm.errors import PinRefused, TokenUnavailable
 from hsm.settings import HsmSettings
@@ -83,13 +84,13 @@ class SessionPool:
                 raise PinRefused("the token refused the PIN; it is not tried again", hint="start the signer again")
             if time.monotonic() < self._not_before:
                 raise TokenUnavailable("the token does not answer", hint="it is tried again by itself")
-            workers = [self._free.get(timeout=_WAIT) for _ in range(self.size)]
+            self._drain()
             try:
                 fresh = self._start()
-            except TokenUnavailable:
-                for worker in workers:
-                    worker.session, worker.handles = None, {}
-                    self._free.put(worker)
+            except Unavailable:
+                # Workers without a session: whoever borrows one is told at once, and not after waiting for it.
+                for _ in range(self.size):
+                    self._free.put(Worker(None))
                 self._not_before = time.monotonic() + self._pause
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
                 raise
@@ -97,12 +98,23 @@ class SessionPool:
                 self._free.put(worker)
             self._pause = 0.1
 
+    def _drain(self) -> None:
+        """Take every worker out, waiting for those that are lent; all or none. Raises ``TokenUnavailable``."""
+        taken: list[Worker] = []
+        try:
+            while len(taken) < self.size:
+                taken.append(self._free.get(timeout=_WAIT))
+        except queue.Empty:
+            for worker in taken:
+                self._free.put(worker)
+            raise TokenUnavailable("a session with the token is stuck", hint="start the signer again") from None
+
     def _start(self) -> list[Worker]:
         if self.generation:
             self._library.finalise()
         self._library.initialise()
         token = self._library.token(self._settings.token_label)
-        pin = self._settings.user_pin_file.read_text(encoding="ascii")
+        pin = _read_pin(self._settings)
         try:
             with pkcs11.translated():
                 # The login lives as long as its session: this one is never used for anything else, and never closed.
@@ -113,3 +125,10 @@ class SessionPool:
             raise
         self.generation += 1
         return workers
+
+
+def _read_pin(settings: HsmSettings) -> str:
+    try:
+        return settings.user_pin_file.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise TokenUnavailable("the PIN file cannot be read", hint="restore it from a recovery point") from error

@@ -78,6 +78,7 @@ _KINDS: dict[str, type[errors.TrustError]] = {
     kind.__name__: kind
     for kind in (
         own.UnknownKey,
+        own.BadLabel,
         own.KeyExists,
         own.KeyMismatch,
         own.MechanismRefused,
@@ -98,8 +99,11 @@ def parse_request(content: bytes) -> Request:
 
 
 def parse_answer(content: bytes) -> Answer:
-    """Return the answer, or raise the error it carries."""
-    answer = _ANSWERS.decode(content)
+    """Return the answer, or raise the error it carries; ``SignerUnavailable`` for what no signer of ours says."""
+    try:
+        answer = _ANSWERS.decode(content)
+    except msgspec.MsgspecError as error:
+        raise own.SignerUnavailable("what answers is not the signer", hint="see `guosuo doctor`") from error
     if answer.error:
         raise _KINDS.get(answer.kind, errors.Unavailable)(answer.error, hint=answer.hint)
     return answer

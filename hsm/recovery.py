@@ -13,6 +13,7 @@ _NAME = "token.object"
 
 def secure(settings: HsmSettings) -> list[str]:
     """Before login: put back every ``token.object`` that is empty or gone, then copy all; return what was put back."""
+    settings.token_copy.mkdir(mode=0o700, exist_ok=True)
     restored = [name for name in _copies(settings) if _restore(settings, name)]
     for source in sorted(settings.tokens.glob(f"*/{_NAME}")):
         content = source.read_bytes()

@@ -17,7 +17,7 @@ from pathlib import Path
 from core.clock import Clock, SystemClock
 from core.errors import Conflict, TrustError
 from hsm import protocol, recovery
-from hsm.errors import BadRequest
+from hsm.errors import BadRequest, NoToken
 from hsm.keys import KeyStore
 from hsm.models import KeyAlgorithm, KeyInfo, KeyPurpose
 from hsm.module import Module
@@ -76,7 +76,9 @@ class Signer:
 
 
 def serve(settings: HsmSettings, *, stop: threading.Event) -> None:
-    """Serve until ``stop``. Raises ``Conflict`` when the token has a signer, ``PinRefused``, ``KeyMismatch``."""
+    """Serve until ``stop``. Raises ``NoToken``, ``Conflict`` when it has a signer, ``PinRefused``, ``KeyMismatch``."""
+    if not settings.inventory.exists():
+        raise NoToken(f"there is no token of ours in `{settings.state}`", hint="make the site with `guosuo init`")
     lock = _lock(settings)
     _harden()
     recovery.secure(settings)
@@ -117,19 +119,24 @@ def _converse(connection: socket.socket, signer: Signer, done: Callable[[], None
     try:
         with connection:
             connection.settimeout(None)
-            while (content := protocol.receive(connection)) is not None:
-                answer = signer.answer(content)
-                protocol.send(connection, answer)
-                if answer.kind == BadRequest.__name__:
-                    # Whoever sends nonsense once is not listened to any further.
-                    return
-    except BadRequest as error:
-        protocol.send(connection, protocol.failure(error))
+            _answer_all(connection, signer)
     except OSError:
         # The other side is gone; it asks again over another connection.
         return
     finally:
         done()
+
+
+def _answer_all(connection: socket.socket, signer: Signer) -> None:
+    """Answer until the other side closes; whoever sends nonsense once is told so, and not listened to any further."""
+    try:
+        while (content := protocol.receive(connection)) is not None:
+            answer = signer.answer(content)
+            protocol.send(connection, answer)
+            if answer.kind == BadRequest.__name__:
+                return
+    except BadRequest as error:
+        protocol.send(connection, protocol.failure(error))
 
 
 def _test_for_ever(signer: Signer, stop: threading.Event) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import select
 
@@ -88,7 +88,10 @@ class RevocationRequest(BaseModel):
 
 
 class Revoked(BaseModel):
-    """A revocation: its record, whether that is published and mirrored, and the numbers of the new lists."""
+    """A revocation: its record, whether that is published and mirrored, and the numbers of the new lists.
+
+    No numbers: the signer did not answer, and the list follows when it does. The revocation is in force all the same.
+    """
 
     serial: str
     revoked_at: str
@@ -118,9 +121,12 @@ def issue(
     return Issued(serial=issued.serial, holder=body.holder, profile=body.profile, chain=issued.chain_pem)
 
 
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+
+
 @router.get("/certificate")
 @permission("pki:certificate:read")
-def list_certificates(session: ReadSession, holder: str = "", limit: int = 1000) -> CertificateList:
+def list_certificates(session: ReadSession, holder: str = "", limit: Limit = 1000) -> CertificateList:
     """List certificates, of one holder or all."""
     statement = select(Credential).order_by(Credential.not_before, Credential.serial).limit(limit)  # type: ignore[arg-type]  # columns
     if holder:
@@ -156,7 +162,7 @@ def revoke(
             session, Serial(serial.lower()), reason=body.reason, actor=principal.identifier, at=at
         )
     # From here on every decision refuses. A crash here leaves the list to the job that publishes it.
-    numbers = publisher.refresh()
+    numbers = _publish(publisher)
     return Revoked(
         serial=serial.lower(),
         revoked_at=to_rfc3339(at),
@@ -213,6 +219,15 @@ def ocsp_get(name: str, encoded: str, responder: Responder) -> Response:
 def _known(name: str) -> None:
     if name != issuer.ISSUING:
         raise NotEstablished(f"there is no responder for `{name}`")
+
+
+def _publish(publisher: CrlPublisher) -> list[int]:
+    """Publish what the revocation changed; nothing while the signer does not answer, the job repeats it every 2 s."""
+    try:
+        return publisher.refresh()
+    except Unavailable:
+        # Told as a failure, a revocation that is in force would be taken for one that is not.
+        return []
 
 
 def _published(database: Database, record: str) -> bool:

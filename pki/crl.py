@@ -15,7 +15,7 @@ from hsm.client import SignerClient
 from pki import der, events, issuer
 from pki.errors import NotEstablished
 from pki.issuer import ISSUING, ROOT, Issuer
-from pki.models import CrlPublication, Revocation
+from pki.models import Authority, CrlPublication, Revocation
 from pki.settings import PkiSettings
 
 #: OBJECT IDENTIFIERs id-ce-authorityKeyIdentifier and id-ce-cRLNumber.
@@ -51,6 +51,8 @@ class CrlPublisher:
                 return None
             authority = issuer.load(session, name, self._keys)
         with self._database.write() as session:
+            # One at a time for each authority, or two would take the same number (SQLite: by the write lock).
+            session.get_one(Authority, name, with_for_update=True)
             number = (session.exec(select(func.max(CrlPublication.number)).where(_of(name))).one() or 0) + 1
             # Entries are read in the transaction that takes the number: a higher number never lists fewer of them.
             rows = session.exec(select(Revocation).where(Revocation.issuer == name).order_by(col(Revocation.at)))

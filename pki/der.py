@@ -1,7 +1,7 @@
 """As much DER as a certificate's frame and a CRL need (X.690). Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 SEQUENCE, INTEGER, BIT_STRING, ENUMERATED, OCTET_STRING = 0x30, 0x02, 0x03, 0x0A, 0x04
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
@@ -23,6 +23,7 @@ def integer(value: int, tag: int = INTEGER) -> bytes:
 
 def time(moment: datetime) -> bytes:
     """Return a Time: UTCTime until 2049, then GeneralizedTime (RFC 5280, 4.1.2.5)."""
+    moment = moment.astimezone(UTC)
     if moment.year < 2050:
         return encode(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode("ascii"))
     return encode(GENERALIZED_TIME, moment.strftime("%Y%m%d%H%M%SZ").encode("ascii"))

@@ -33,6 +33,12 @@ class WildcardName(Rejected):
     reason = "wildcard-name"
 
 
+class BadHostName(Rejected):
+    """What is given as a host name is none, or is not spelled as names are compared."""
+
+    reason = "bad-host-name"
+
+
 class ForeignName(Rejected):
     """The request names somebody else than the register does."""
 
@@ -73,6 +79,12 @@ class NotEstablished(NotFound):
     """There is no such authority."""
 
     reason = "no-authority"
+
+
+class AuthorityExpired(Conflict):
+    """The authority's own certificate has no time left to issue under."""
+
+    reason = "authority-expired"
 
 
 class AlreadyRevoked(Conflict):

@@ -9,7 +9,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -26,7 +26,7 @@ from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
 from pki import csr, events, holder, issuer, names, profile, tbs
 from pki.csr import CertificationRequest
-from pki.errors import Lapsed, ReusedKey, RevokedKey, WrongProfile
+from pki.errors import AuthorityExpired, Lapsed, ReusedKey, RevokedKey, WrongProfile
 from pki.issuer import ISSUING, Issuer
 from pki.models import Certificate, IssuanceIntent
 from pki.names import Holder
@@ -111,6 +111,8 @@ class CertificateAuthority:
         wanted = profile.get(request.profile)
         if wanted.holder_kind is not request.holder_kind:
             raise WrongProfile(f"the profile `{wanted.name}` is not for a {request.holder_kind}")
+        if request.lifetime_seconds is not None and request.lifetime_seconds < 1:
+            raise WrongProfile(f"a lifetime of {request.lifetime_seconds} seconds is none", hint="leave it out")
         if (request.dns_names or request.ip_addresses) and not wanted.named:
             raise WrongProfile(f"a certificate of profile `{wanted.name}` carries no host names")
         content = csr.parse_request(request.csr)
@@ -124,16 +126,12 @@ class CertificateAuthority:
 
     def _template(self, admitted: _Admitted, authority: Issuer) -> Template:
         start = self._clock.now().replace(microsecond=0)
-        lifetime = admitted.profile.lifetime
-        if admitted.request.lifetime_seconds is not None:
-            lifetime = min(lifetime, timedelta(seconds=admitted.request.lifetime_seconds))
         return Template(
             serial=issuer.new_serial(self._random),
             issuer=authority.certificate.subject,
             subject=names.subject(admitted.holder),
             not_before=start,
-            # A validity period includes its last second (RFC 5280, 4.1.2.5).
-            not_after=start + lifetime - timedelta(seconds=0 if lifetime.total_seconds() <= 1 else 1),
+            not_after=_end(admitted, start, authority),
             spki=admitted.content.spki,
             extensions=_extensions(admitted, authority, self._settings.public_url),
         )
@@ -185,6 +183,22 @@ class CertificateAuthority:
         event = events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
         with self._database.write() as session:
             evidence.append(session, event, at=self._clock.now())
+
+
+def _end(admitted: _Admitted, start: datetime, authority: Issuer) -> datetime:
+    """Return the last second: of the profile, or of what was asked for, or of the authority, whichever is first.
+
+    Raises ``AuthorityExpired``.
+    """
+    lifetime = admitted.profile.lifetime
+    if admitted.request.lifetime_seconds is not None:
+        lifetime = min(lifetime, timedelta(seconds=admitted.request.lifetime_seconds))
+    # A validity period includes its last second (RFC 5280, 4.1.2.5).
+    end = start + lifetime - timedelta(seconds=0 if lifetime.total_seconds() <= 1 else 1)
+    end = min(end, authority.certificate.not_valid_after_utc)
+    if end <= start:
+        raise AuthorityExpired("the issuing authority's own certificate has expired", hint="make a new authority")
+    return end
 
 
 def _check_key(session: Session, content: CertificationRequest, request: IssuanceRequest) -> None:

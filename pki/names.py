@@ -1,13 +1,20 @@
 """Names: what the register says a holder is called, and whether a request says anything else. Pure."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from pki.errors import ForeignName, WildcardName
+from pki.errors import BadHostName, ForeignName, WildcardName
+
+#: Most octets of a common name, and of a host name (RFC 5280, A.1; RFC 1035, 2.3.4).
+LONGEST_COMMON_NAME, LONGEST_HOST = 64, 253
+
+#: Labels of letters, digits and hyphens (RFC 1123, 2.1), in the one spelling that is compared.
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +36,15 @@ def subject(holder: Holder) -> x509.Name:
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, holder.organisation),
-            x509.NameAttribute(NameOID.COMMON_NAME, holder.name),
+            x509.NameAttribute(NameOID.COMMON_NAME, _shortened(holder.name)),
             x509.NameAttribute(NameOID.USER_ID, holder.identifier),
         ]
     )
+
+
+def _shortened(name: str) -> str:
+    """Cut a name to the 64 octets that every reader takes as a common name (RFC 5280, A.1); the id tells apart."""
+    return name.encode()[:LONGEST_COMMON_NAME].decode("utf-8", errors="ignore")
 
 
 def alternative_names(holder: Holder, hosts: Sequence[str], addresses: Sequence[str]) -> x509.SubjectAlternativeName:
@@ -48,6 +60,10 @@ def check_hosts(holder: Holder, hosts: Sequence[str]) -> None:
     for host in hosts:
         if "*" in host:
             raise WildcardName(f"`{host}` is a wildcard", hint="name every host")
+        if not _HOST.fullmatch(host) or len(host) > LONGEST_HOST:
+            raise BadHostName(
+                f"`{host[:80]!a}` is no host name", hint="lower-case letters, digits and hyphens, with dots"
+            )
         inside = host == holder.name_space or host.endswith("." + holder.name_space)
         if host != "localhost" and not inside:
             raise ForeignName(f"`{host}` lies outside the name space `{holder.name_space}` of `{holder.domain}`")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
@@ -11,6 +12,7 @@ from sqlmodel import Session
 
 from core.clock import Clock
 from core.database import Database
+from core.errors import Unavailable
 from core.identity import Serial
 from core.registry import credential
 from hsm.adapters import TokenEcKey
@@ -42,14 +44,25 @@ class OcspResponder:
         self._signing: tuple[Issuer, x509.Certificate, TokenEcKey] | None = None
 
     def respond(self, content: bytes) -> bytes:
-        """Return the DER answer to a DER request; what cannot be read gets an OCSP error, not ours."""
+        """Return the DER answer to a DER request; what cannot be read or answered now gets an OCSP error, not ours."""
+        try:
+            return self._respond(content)
+        except Unavailable:
+            # Store or signer: whoever asks knows what to do with tryLater, and nothing else (RFC 6960, 2.3).
+            return _failure(ocsp.OCSPResponseStatus.TRY_LATER)
+
+    def _respond(self, content: bytes) -> bytes:
         if len(content) > LARGEST:
             return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
         try:
             request = ocsp.load_der_ocsp_request(content)
             serial, algorithm = request.serial_number, _HASHES.get(type(request.hash_algorithm))
             nonce = _nonce(request)
-        except (ValueError, x509.DuplicateExtension):
+        except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm, NotImplementedError):
+            # The last is cryptography's word for a request about several certificates.
+            return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+        if serial < 0:
+            # No certificate has a negative serial number, and none can be told of in an answer.
             return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
         authority, certificate, key = self._keys_and_certificates()
         if algorithm is None or not _is_ours(request, authority, algorithm):

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki import der
 from pki.errors import BadCertificate, Expired, ForeignIssuer, LookAlikeIssuer, NotYetValid, WrongPurpose
 
 _UNDERSTOOD = (
@@ -41,6 +42,9 @@ def validate(content: bytes, authorities: Sequence[x509.Certificate], now: datet
         certificate.verify_directly_issued_by(issuing)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise LookAlikeIssuer("issued under our authority's name, but not with its key") from error
+    # What is not under the signature has one encoding too: a second form of the same certificate is not ours.
+    if der.signed(certificate.tbs_certificate_bytes, certificate.signature) != content:
+        raise BadCertificate("the certificate is not in its one encoding (X.690, 10)")
     # 4.
     for one in (certificate, *authorities):
         _check_time(one, now)
@@ -62,6 +66,8 @@ def _load(content: bytes) -> x509.Certificate:
         raise BadCertificate("the certificate cannot be read") from error
     if version is not x509.Version.v3:
         raise BadCertificate("the certificate is not of version 3")
+    if certificate.serial_number < 1:
+        raise BadCertificate("the certificate's serial number is not positive (RFC 5280, 4.1.2.2)")
     for extension in extensions:
         if extension.critical and not isinstance(extension.value, _UNDERSTOOD):
             raise BadCertificate(f"the certificate has a critical extension {extension.oid.dotted_string}")

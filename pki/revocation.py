@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from core.identity import Serial
 from core.ledger import evidence
 from core.registry import credential
-from core.registry.credential import CredentialState
+from core.registry.credential import Credential, CredentialState
 from pki import der, events, reason
 from pki.errors import AlreadyRevoked
 from pki.models import IssuanceIntent, Revocation
@@ -18,6 +18,8 @@ _REASON_CODE = bytes.fromhex("0603551d15")
 
 def revoke(session: Session, serial: Serial, *, reason: str, actor: str, at: datetime) -> str:
     """Revoke and return the record's identifier. Raises ``NotFound``, ``AlreadyRevoked``, ``UnknownReason``."""
+    # Locked, or two at once would both find it good (SQLite: by the write lock).
+    session.get(Credential, serial, with_for_update=True)
     found = credential.get(session, serial)
     if found.state == CredentialState.REVOKED:
         raise AlreadyRevoked(f"the certificate `{serial}` was revoked before", hint="there is nothing left to do")

@@ -16,7 +16,14 @@ from typing import Any
 
 from tests.crash.fuse import Fuse
 
-_PRELOADED = ["tests.crash.parts", "hsm.signerd", "hsm.token"]
+_PRELOADED = [
+    "tests.crash.parts",
+    "tests.crash.scenarios",
+    "tests.crash.sensor_scenarios",
+    "tests.crash.soak",
+    "hsm.signerd",
+    "hsm.token",
+]
 _PR_SET_PDEATHSIG = 1
 
 Say = Callable[[str, str], None]
@@ -50,6 +57,10 @@ class Child:
         """End it at once."""
         self.process.kill()
         self.process.join()
+
+    def hear(self, timeout: float = 20.0) -> None:
+        """Wait until it has said something, which stays to be read."""
+        assert self._heard.poll(timeout), "a child says nothing"
 
     def said(self) -> Iterator[tuple[str, str]]:
         """Yield what it said, each thing only after it was done."""

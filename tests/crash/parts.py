@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from sqlalchemy.orm import configure_mappers
 
 from authz import policy
 from authz.decision import PolicyDecisionPoint
@@ -22,6 +23,7 @@ from core.identity import RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
 from core.ledger.sequencer import Sequencer
+from core.ledger.storage import Writer
 from hsm.client import SignerClient
 from hsm.signer import TokenCheckpointSigner
 from pki import hierarchy, jobs
@@ -68,10 +70,10 @@ class Place:
 class Parts:
     """Everything a worker has, with connections of its own."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, database: Database | None = None) -> None:
         self.place = place
         self.clock = TickingClock(place.at)
-        self.database = Database(place.url)
+        self.database = database or Database(place.url)
         self.keys = SignerClient(place.signer)
         self.authority = CertificateAuthority(
             database=self.database, keys=self.keys, clock=self.clock, random=secrets.token_bytes, settings=SETTINGS
@@ -110,8 +112,9 @@ class Parts:
         """Run every job that is due, as the worker process does; return what failed."""
         return run_due(self.database, jobs.jobs(self.database, self.publisher), self.clock, owner)
 
-    def sequencer(self) -> Sequencer:
+    def sequencer(self, writer: Writer | None = None) -> Sequencer:
         return Sequencer(
+            writer=writer,
             database=self.database,
             clock=self.clock,
             directory=self.place.folder / "ledger",
@@ -133,5 +136,6 @@ def csr(holder: str) -> bytes:
     return request.public_bytes(serialization.Encoding.PEM)
 
 
-# Compiled once, before anything is forked from here.
+# Done once, before anything is forked from here.
 policies()
+configure_mappers()

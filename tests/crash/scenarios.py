@@ -16,7 +16,7 @@ Work = Callable[[Place, Say], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """``work`` passes its points ``hits`` times at least; ``on`` is what it needs: an established site, or an empty one."""
+    """``work`` passes its points ``hits`` times at least; ``fresh`` work needs a site that is not founded yet."""
 
     work: Work
     hits: int = 1

@@ -1,4 +1,4 @@
-"""A small real site: a token with its signer process, a store, the hierarchy, the province, the evidence and its mirror.
+"""A small real site: a token with its signer process, a store, the authorities, the province, evidence and mirror.
 
 ``settle`` does what the product does after a crash (start what died, run the jobs, run the sequencer); ``check`` then
 demands everything that must hold.
@@ -9,16 +9,20 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col, select
 
 from core.database import Database
+from core.jobs import JobLease
+from core.ledger.models import EvidenceRow, LedgerCheckpoint
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyInfo, KeyPurpose
 from hsm.settings import HsmSettings
+from pki.models import CrlPublication, IssuanceIntent
 from tests.crash import nursery
 from tests.crash.fuse import Fuse
 from tests.crash.nursery import Child
@@ -45,6 +49,7 @@ class Token:
         self.settings = HsmSettings(state=state)
         self.client = SignerClient(self.settings.socket)
         self.known: dict[str, KeyInfo] = {}
+        self.expected: set[str] = set()
         self.signer: Child | None = None
 
     def make(self) -> None:
@@ -52,11 +57,11 @@ class Token:
         self.start()
         self.client.generate(CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
 
-    def start(self, fuse: Fuse | None = None) -> bool:
+    def start(self, fuse: Fuse | None = None, *, wait: bool = True) -> bool:
         """Start the signer; say whether it came up."""
         self.settings.socket.unlink(missing_ok=True)
         self.signer = Child(nursery.run_signer, self.settings.state, fuse=fuse)
-        return nursery.await_socket(self.settings.socket, self.signer)
+        return wait and nursery.await_socket(self.settings.socket, self.signer)
 
     def stop(self) -> None:
         self.client.close()
@@ -67,9 +72,10 @@ class Token:
         """Start the signer again when it died; every key that was ever known is there, and signs."""
         if self.signer is None or not self.signer.process.is_alive():
             assert self.start(), (self.settings.state / "signer.log").read_text()
-        found = {info.label: info for info in self.client.keys()}
+        found = {info.label: info for info in list(self.client.keys())}
         for label, info in self.known.items():
             assert found.get(label) == info, f"the key `{label}` is gone or another one"
+        assert self.expected <= set(found), "a key that was handed out is gone"
         self.known = found
         for label, info in found.items():
             assert self.client.sign(label, bytes(32)), info
@@ -89,11 +95,30 @@ class Site:
         self.relay.before = self.witness.see
         self.acknowledged: list[tuple[str, str]] = []
         self.size = 0
+        self._left_out = 0
         self.lists: dict[tuple[str, int], bytes] = {}
 
     @property
     def place(self) -> Place:
         return Place(self.folder, self.url, self.relay.path, self.now)
+
+    def open_ends(self) -> Counter[str]:
+        """Count what a kill left to be repaired."""
+        with self.parts.database.read() as session:
+            counts = {
+                "intentions given up": select(IssuanceIntent).where(IssuanceIntent.state == "open"),
+                "list numbers left out": select(CrlPublication).where(col(CrlPublication.der).is_(None)),
+                "records numbered": select(EvidenceRow).where(col(EvidenceRow.sequence).is_(None)),
+                "checkpoints published": select(LedgerCheckpoint).where(col(LedgerCheckpoint.published_at).is_(None)),
+                "leases taken over": select(JobLease).where(col(JobLease.expires).is_not(None)),
+            }
+            found = Counter({name: len(session.exec(statement).all()) for name, statement in counts.items()})
+        # Numbers without a list stay for ever: only new ones are of this kill.
+        found["list numbers left out"], self._left_out = (
+            found["list numbers left out"] - self._left_out,
+            found["list numbers left out"],
+        )
+        return found
 
     def settle(self) -> None:
         """Do what the product does by itself after a crash, some time later."""

@@ -1,27 +1,19 @@
 """Five kills at every crash point of the signer, of the making of a token, and of a durable write."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.crash.fuse import Fuse
 from tests.crash.points import find_points
 from tests.crash.signer_scenarios import SIGNER_SCENARIOS
-from tests.crash.site import Token, running_token
+from tests.crash.site import Token
 
 KILLS = 5
 POINTS = find_points()
-
-
-@pytest.fixture(scope="module")
-def token() -> Iterator[Token]:
-    with running_token() as made:
-        yield made
 
 
 @pytest.mark.parametrize("name", SIGNER_SCENARIOS)
 def test_five_kills(token: Token, name: str) -> None:
     strike, hits = SIGNER_SCENARIOS[name]
     for number in range(KILLS):
-        label = f"{name.rpartition('.')[2].replace('#', '-')}-{number}"
+        label = f"{name.lower().rpartition('.')[2].replace('#', '-')}-{number}"
         strike(token, Fuse(POINTS[name], number % hits + 1), label)

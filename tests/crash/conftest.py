@@ -1,0 +1,40 @@
+"""A token for each module, a store of the kind the module asks for, and sites on both."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash.site import Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
+
+
+@pytest.fixture(scope="module")
+def token() -> Iterator[Token]:
+    with running_token() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def sqlite() -> Iterator[StoreMaker]:
+    with sqlite_stores() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def postgres(request: pytest.FixtureRequest) -> StoreMaker:
+    return postgres_stores(request.getfixturevalue("postgres_cluster"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def stores(request: pytest.FixtureRequest) -> StoreMaker:
+    """Both kinds; a module that wants one only says so with a fixture of this name."""
+    made: StoreMaker = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture(scope="module")
+def site(token: Token, stores: StoreMaker) -> Iterator[Site]:
+    """One site for many kills: what one leaves, the next must live with."""
+    made = Site(token, stores())
+    made.settle()
+    yield made
+    made.close()

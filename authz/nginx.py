@@ -281,6 +281,8 @@ def _decision(placement: Placement, application: Application, *, refused: bool) 
     handshake = "\n    proxy_set_header X-Guosuo-Handshake refused;" if refused else ""
     return f"""location = {_OWN}/{"explain" if refused else "decide"} {{
     internal;
+    # A question that fails has no page of its own, so the other pages are not inherited.
+    error_page 404 {_OWN}/refused/not-found;
     proxy_pass https://guosuo_decision/gateway/v1/nginx;
     proxy_method GET;
     proxy_http_version 1.1;
@@ -324,13 +326,14 @@ def _asking(place: str) -> Iterator[str]:
 
 def _bad_certificate() -> str:
     asking = "\n    ".join(_asking("explain"))
-    # There is nothing to be served here: should the answer ever be yes, this is a 404, and the page says why.
+    # There is nothing to be served here: should the answer ever be yes, it is refused all the same.
     return f"""location = {_OWN}/bad-certificate {{
     internal;
     {asking}
-    root /nonexistent;
-    error_page 404 =401 {_OWN}/refused;
+    try_files /nothing =410;
+    error_page 410 =401 {_OWN}/refused;
     error_page 401 403 {_OWN}/refused;
+    error_page 404 {_OWN}/refused/not-found;
     error_page 500 =503 {_OWN}/refused/decision-unavailable;
 }}"""
 

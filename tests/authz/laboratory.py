@@ -63,7 +63,7 @@ class _EchoHandler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(b"echo")
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # the standard library's names
 
     def log_message(self, *_arguments: object) -> None:
         pass
@@ -109,6 +109,7 @@ class Laboratory:
     house: House
     folder: Path
     echo: Echo
+    sample: int
     port: int
     control_port: int
     service_port: int
@@ -121,11 +122,11 @@ class Laboratory:
         echo, sample = Echo(), free_port()
         upstreams = {"fin_budget": f"127.0.0.1:{sample}", "office_docs": echo.place}
         house = houses.build(pki, houses.applications(**upstreams))
-        made = cls(house, folder, echo, free_port(), free_port(), free_port())
+        made = cls(house, folder, echo, sample, free_port(), free_port(), free_port())
         for name, text in houses.texts(**upstreams).items():
             (folder / f"{name}.yaml").write_text(text, "utf-8")
         try:
-            made.start(sample)
+            made.start()
             yield made
         finally:
             made.stop()
@@ -142,7 +143,7 @@ class Laboratory:
     def gateway(self) -> Path:
         return self.folder / "gateway"
 
-    def start(self, sample: int) -> None:
+    def start(self) -> None:
         self._trust()
         names = {"localhost": ("trust", SubjectKind.SERVICE), BUDGET: ("fin-budget-app", SubjectKind.APPLICATION)}
         names[DOCUMENTS] = ("office-docs-app", SubjectKind.APPLICATION)
@@ -152,12 +153,17 @@ class Laboratory:
         url = f"https://localhost:{self.service_port}"
         login.save(Login(url, str(certificate), str(key), str(self.trusted)), self.people / "home")
         self.serve()
-        command = [sys.executable, "-m", "deploy.sample.application", "--bind", f"127.0.0.1:{sample}"]
-        self.processes.append(subprocess.Popen(command))
+        self.processes.append(self.start_sample())
         done = self.configure()
         assert done.returncode == 0, done.stderr
         self._nginx()
-        until(lambda: _connects(sample) and _connects(self.port))
+        until(lambda: _connects(self.port))
+
+    def start_sample(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "deploy.sample.application", "--bind", f"127.0.0.1:{self.sample}"]
+        started = subprocess.Popen(command)
+        until(lambda: _connects(self.sample))
+        return started
 
     def serve(self) -> None:
         self.service = Service(
@@ -193,6 +199,25 @@ class Laboratory:
 
     def door(self, host: str = BUDGET, *, control: bool = False) -> Door:
         return Door("127.0.0.1", self.control_port if control else self.port, host, self.trusted)
+
+    def without_service(self) -> None:
+        assert self.service is not None
+        self.service.stop()
+        self.service = None
+
+    def raw(self, content: bytes, identity: Identity | None = None, host: str = BUDGET) -> bytes:
+        """Send octets over a fresh connection as they are, and return everything that comes back."""
+        with self.door(host).connect(self.door(host).context(identity)) as connection:
+            secured = connection._socket
+            secured.sendall(content)
+            secured.settimeout(5)
+            answer = b""
+            try:
+                while piece := secured.recv(65536):
+                    answer += piece
+            except TimeoutError:
+                pass
+            return answer
 
     def stop(self) -> None:
         if self.service is not None:

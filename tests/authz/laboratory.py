@@ -183,7 +183,7 @@ class Laboratory:
         other = f"{self.people}/office-docs-app.pem,{self.people}/office-docs-app.key"
         arguments += ["--app", str(self.folder / "office-docs.yaml"), "--certificate", f"{DOCUMENTS}={other}", *more]
         return subprocess.run(
-            [*_namespace(), sys.executable, "-m", "deploy.cli", "gateway", "config", *arguments],
+            [*namespace(), sys.executable, "-m", "deploy.cli", "gateway", "config", *arguments],
             env={**os.environ, "GUOSUO_HOME": str(self.people / "home"), "COLUMNS": "200"},
             capture_output=True,
             text=True,
@@ -236,11 +236,11 @@ class Laboratory:
 
     def _nginx(self) -> None:
         log = self.gateway / "log" / "error.log"
-        command = [*_namespace(), "nginx", "-e", str(log), "-c", str(self.gateway / "nginx.conf")]
+        command = [*namespace(), "nginx", "-e", str(log), "-c", str(self.gateway / "nginx.conf")]
         self.processes.append(subprocess.Popen(command))
 
 
-def _namespace() -> list[str]:
+def namespace() -> list[str]:
     # As root, in a user namespace, as the rehearsal does: one way for everybody.
     return ["unshare", "--user", "--map-root-user"] if os.geteuid() == 0 else []
 

@@ -12,6 +12,7 @@ Why it is written as it is (measured, see DECISIONS.md):
 - ``auth_request`` knows 2xx, 401 and 403; anything else, and no answer at all, is the page for 503.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pathlib import Path
 from authz import refusal
 from authz.application import Application
 from authz.errors import ApplicationRejected
+from authz.events import shortened
+from core.errors import Malformed
 
 #: Where the gateway keeps its own places; no description may map anything in it (``authz/appfile.py``).
 _OWN = "/_guosuo"
@@ -49,6 +52,11 @@ _OWN_ANSWERS: tuple[tuple[str, int | None, str], ...] = (
 )
 
 _PATH = re.compile(r"/[A-Za-z0-9/._+@-]*")
+
+#: What an operator gives besides: an address, ``ADDRESS:PORT``, a DNS name, nginx's user and group.
+_SERVICE = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_USER = re.compile(r"([a-z_][a-z0-9_-]*( [a-z_][a-z0-9_-]*)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +91,23 @@ class Placement:
 
 
 def render(placement: Placement, hosts: Sequence[Host]) -> str:
-    """Return ``nginx.conf``. Raises ``ApplicationRejected`` when two applications share a host or a path is odd."""
+    """Return ``nginx.conf``.
+
+    Raises ``ApplicationRejected`` when two applications share a host or a path is odd, ``Malformed`` for a bad address.
+    """
     _check(placement, hosts)
     sections = [_main(placement), "http {", _indent(_http(placement)), _indent(_maps())]
     sections += [_indent(_upstreams(placement, hosts))]
     for port, resumption in ((placement.port, False), (placement.control_port, True)):
         if port is not None:
-            address = f"{placement.listen}:{port}"
+            address = _listener(placement, port)
             sections.append(_indent(_nobody(address, resumption=resumption)))
             sections += [_indent(_server(placement, host, address, resumption=resumption)) for host in hosts]
     return "\n".join([*sections, "}", ""])
 
 
 def _check(placement: Placement, hosts: Sequence[Host]) -> None:
+    _check_placement(placement)
     if not hosts:
         raise ApplicationRejected("a gateway without applications refuses everything", hint="give an app.yaml")
     for kind, names in (
@@ -110,6 +122,24 @@ def _check(placement: Placement, hosts: Sequence[Host]) -> None:
     odd = next((path for path in paths if not _PATH.fullmatch(str(path))), None)
     if odd is not None:
         raise ApplicationRejected(f"the path `{odd}` is not absolute or holds a character that nginx would interpret")
+
+
+def _check_placement(placement: Placement) -> None:
+    try:
+        ipaddress.ip_address(placement.listen)
+    except ValueError as error:
+        raise Malformed(f"`{shortened(placement.listen)}` is no address to listen on") from error
+    for value, form, what in (
+        (placement.service, _SERVICE, "`ADDRESS:PORT`"),
+        (placement.service_name, _NAME, "a host name"),
+        (placement.user, _USER, "a user and a group"),
+    ):
+        if not form.fullmatch(value):
+            raise Malformed(f"`{shortened(value)}` is not {what}")
+
+
+def _listener(placement: Placement, port: int) -> str:
+    return f"[{placement.listen}]:{port}" if ":" in placement.listen else f"{placement.listen}:{port}"
 
 
 def _main(placement: Placement) -> str:

@@ -69,7 +69,8 @@ def configure(stage: Stage) -> None:
         shown = stage.player(device)
         arguments += ["--app", str(PROVINCE / "apps" / f"{name}.yaml")]
         arguments += ["--certificate", f"{host}={shown.certificate},{shown.key}"]
-    done = stage.player(GATEWAY_DEVICE).run(*arguments)
+    # On the gateway's own machine: nginx tests its configuration by listening where it says.
+    done = stage.player(GATEWAY_DEVICE).run(*arguments, prefix=lab.within("gateway"))
     if done.returncode != 0:
         raise ValueError(f"gateway config: {done.stderr.strip()}")
 

@@ -1,6 +1,7 @@
 """A whole gateway on loopback: nginx as `guosuo gateway config` sets it up, the service it asks, two applications."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -148,7 +149,9 @@ class Laboratory:
         names = {"localhost": ("trust", SubjectKind.SERVICE), BUDGET: ("fin-budget-app", SubjectKind.APPLICATION)}
         names[DOCUMENTS] = ("office-docs-app", SubjectKind.APPLICATION)
         for host, (device, kind) in names.items():
-            houses.write(self.people, device, self.house.certify(device, kind, hosts=(host,)))
+            addresses = ("127.0.0.1",) if host == "localhost" else ()
+            made = self.house.certify(device, kind, hosts=(host,), ip_addresses=addresses)
+            houses.write(self.people, device, made)
         certificate, key = houses.write(self.people, "gw-1", self.house.certify("gw-1", SubjectKind.GATEWAY))
         url = f"https://localhost:{self.service_port}"
         login.save(Login(url, str(certificate), str(key), str(self.trusted)), self.people / "home")
@@ -174,10 +177,10 @@ class Laboratory:
             port=self.service_port,
         )
 
-    def configure(self, *more: str, budget: str = "") -> subprocess.CompletedProcess[str]:
+    def configure(self, *more: str, budget: str = "", listen: str = "127.0.0.1") -> subprocess.CompletedProcess[str]:
         """Run the command that an operator runs."""
         shown = budget or f"{self.people}/fin-budget-app.pem,{self.people}/fin-budget-app.key"
-        arguments = ["--directory", str(self.gateway), "--listen", "127.0.0.1", "--port", str(self.port)]
+        arguments = ["--directory", str(self.gateway), "--listen", listen, "--port", str(self.port)]
         arguments += ["--service", f"127.0.0.1:{self.service_port}", "--control-port", str(self.control_port)]
         arguments += ["--app", str(self.folder / "fin-budget.yaml"), "--certificate", f"{BUDGET}={shown}"]
         other = f"{self.people}/office-docs-app.pem,{self.people}/office-docs-app.key"
@@ -208,16 +211,24 @@ class Laboratory:
     def raw(self, content: bytes, identity: Identity | None = None, host: str = BUDGET) -> bytes:
         """Send octets over a fresh connection as they are, and return everything that comes back."""
         with self.door(host).connect(self.door(host).context(identity)) as connection:
-            secured = connection._socket
+            secured, answer = connection._socket, b""
             secured.sendall(content)
-            secured.settimeout(5)
-            answer = b""
+            secured.settimeout(10)
             try:
                 while piece := secured.recv(65536):
                     answer += piece
+                    # nginx may keep the connection a while, to let us finish what it does not read.
+                    secured.settimeout(0.5)
             except TimeoutError:
-                pass
+                assert answer
             return answer
+
+    def renew(self) -> None:
+        """Give the gateway a new certificate, as its operator would: issue, configure, reload."""
+        houses.write(self.people, "gw-1", self.house.certify("gw-1", SubjectKind.GATEWAY))
+        done = self.configure()
+        assert done.returncode == 0, done.stderr
+        self.processes[-1].send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         if self.service is not None:

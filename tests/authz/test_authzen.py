@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from authz import authzen, engine
+from authz import engine
 from authz.authzen import EvaluationRequest, EvaluationResponse
 from authz.engine import Entity, Question
 from core import errors
@@ -107,15 +107,6 @@ def test_a_person_without_a_good_certificate_is_denied(laboratory: Laboratory, g
     laboratory.person("jiang-tax")
     assert evaluate(gateway, "person", "jiang-tax", "budget:read", resource)[0], "a new certificate replaces it"
     assert not evaluate(gateway, "certificate", serial, "budget:read", resource)[0]
-
-
-def test_everything_that_a_system_lets_an_action_reach_must_be_allowed(laboratory: Laboratory) -> None:
-    """Two documents under one action: who may read only one of them may not read the system."""
-    catalogue = laboratory.house.decisions.catalogue
-    asked = authzen.Question("person", "li-wen", "budget:read", "system", "fin-budget")
-    with laboratory.house.database.read() as session:
-        (only,) = authzen.requests(session, catalogue, asked, laboratory.house.clock.now())
-    assert (only.resource_type, only.resource_id) == ("document", "budget")
 
 
 BAD = (

@@ -5,17 +5,18 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session, delete, select
+from sqlmodel import delete
 
+from authz import appfile, authzen
 from authz.errors import NotRecorded
 from core.access import Decision, DecisionRequest
 from core.enforcement import SITE
 from core.errors import Unavailable
 from core.identity import DomainId, Principal, RequestId, Serial, SubjectKind
-from core.ledger.models import EvidenceRow
 from core.registry.models import DomainMembership, Person, PostHolding, SecurityDomain
 from pki import revocation
 from tests.authz import failing
+from tests.authz import house as houses
 from tests.authz.house import House
 
 KIND = "authz.decision.made"
@@ -215,11 +216,29 @@ def refuse_evidence(house: House) -> None:
         session.exec(text(trigger))  # type: ignore[call-overload]  # plain SQL
 
 
-def test_the_record_can_be_found_by_its_serial(house: House, li_wen: Principal) -> None:
-    house.decisions.decide(ask(li_wen))
-    with house.database.read() as session:
-        assert _count(session, "li-wen") >= 1
+def test_everything_that_a_system_lets_an_action_reach_must_be_allowed(sqlite_house: House) -> None:
+    """Two documents under one action: who may read only one of them may not read the system."""
+    text = houses.texts()["fin-budget"]
+    secret = (
+        "  - {path: /plan, methods: [GET], action: 'budget:read', resource: {type: document, id: plan, level: 2}}\n"
+    )
+    house = houses.build(sqlite_house.pki, [appfile.parse_application(text + secret)])
+    machine = house.principal(house.certify("gw-1", SubjectKind.GATEWAY)[0])
+    house.pki.issue("li-wen")
 
+    def answer(kind: str, identifier: str) -> Decision:
+        asked = authzen.Question("person", "li-wen", "budget:read", kind, identifier)
+        return authzen.evaluate(house.decisions, house.database, house.clock, asked, asked_by=machine)
 
-def _count(session: Session, actor: str) -> int:
-    return len(session.exec(select(EvidenceRow).where(EvidenceRow.actor == actor)).all())
+    assert answer("document", "budget").allowed
+    assert answer("document", "plan").policies == ("g-ceiling",)
+    assert answer("system", "fin-budget").policies == ("g-ceiling",)
+    with house.database.write() as session:
+        row = session.get_one(SecurityDomain, "outer-finance")
+        row.ceiling = 3
+        session.add(row)
+    before = len(house.records(KIND))
+    assert answer("system", "fin-budget").allowed
+    records = [json.loads(record.content)["details"] for record in house.records(KIND)[before:]]
+    assert [details["resource"] for details in records] == ["document/plan", "document/budget"]
+    assert len({details["request_id"] for details in records}) == 1

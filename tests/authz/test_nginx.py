@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from authz import nginx, refusal
 from authz.errors import ApplicationRejected
 from authz.nginx import IDENTITY, Host, Placement
+from core.errors import Malformed
 from tests.authz.house import applications
 from tests.authz.laboratory import namespace
 
@@ -121,6 +122,31 @@ def test_what_is_answered_has_words() -> None:
 def test_a_path_that_nginx_would_interpret_is_refused(path: str) -> None:
     with pytest.raises(ApplicationRejected, match="path"):
         nginx.render(placement(Path(path)), hosts(Path("/srv/gateway")))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("listen", "10.0.0.1; x"),
+        ("listen", "gateway.example"),
+        ("listen", ""),
+        ("service", "10.0.0.1"),
+        ("service", "10.0.0.1:80; x"),
+        ("service", "10.0.0.1:80 backup"),
+        ("service_name", "a b"),
+        ("service_name", "$host"),
+        ("service_name", ""),
+        ("user", "root; x"),
+        ("user", "root root root"),
+    ],
+)
+def test_what_an_operator_gives_cannot_reach_into_the_configuration(name: str, value: str) -> None:
+    with pytest.raises(Malformed):
+        render(**{name: value})
+
+
+def test_an_address_of_version_6() -> None:
+    assert "listen [fd00:40::1]:8443 ssl;" in render(listen="fd00:40::1")
 
 
 def test_two_applications_under_one_host_or_none_at_all() -> None:

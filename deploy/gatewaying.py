@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtensionOID
 from authz import nginx
 from authz.appfile import parse_application
 from authz.application import Application
-from authz.nginx import Host, Placement
+from authz.locations import Host, Placement
 from core import durable
 from core.errors import Malformed, NotFound, Rejected, Unavailable
 from deploy import login, tls

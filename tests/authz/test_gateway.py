@@ -1,6 +1,7 @@
 """The gateway's question on both stores: each refusal its reason and its record, nothing for a stranger to misuse."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -256,6 +257,17 @@ def test_a_repeat_that_races_is_refused_too(house: House, certificate: str) -> N
     assert [row.gateway for row in rows(house)] == ["gw-2"]
     assert len(house.records(REFUSED)) == 1
     assert house.records(MADE) == []
+
+
+def test_many_at_once_each_have_their_answer_and_one_id_has_one(house: House, certificate: str) -> None:
+    asked = [question(number, certificate=certificate) for number in range(40)]
+    asked += [question(99, certificate=certificate)] * 8
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: decide(house, one).reason, asked))
+    assert answers[:40] == ["permitted"] * 40
+    assert sorted(answers[40:]) == ["permitted", *["repeated-request"] * 7]
+    assert len(rows(house)) == len(house.records(MADE)) == 41
+    assert len(house.records(REFUSED)) == 7
 
 
 HOSTILE = (

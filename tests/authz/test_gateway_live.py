@@ -53,6 +53,16 @@ def test_a_person_is_greeted(laboratory: Laboratory) -> None:
     assert (row.person, row.serial, row.allowed, row.gateway) == ("li-wen", serial, True, "gw-1")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16le"])
+def test_the_sample_serves_its_marked_document_in_each_encoding(laboratory: Laboratory, encoding: str) -> None:
+    identity, _serial = laboratory.person("li-wen")
+    page = laboratory.door().open(f"/budget/marked?encoding={encoding}", identity)
+    assert (page.status, page.headers["content-type"]) == (200, f"text/plain; charset={encoding}")
+    assert page.body.startswith("机密★10年")
+    assert "演练样本" in page.body
+    assert laboratory.door().open("/budget/marked?encoding=latin-1", identity).status == 400
+
+
 Caller = Callable[[Laboratory], tuple[Identity | None, str]]
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from authz import nginx, refusal
 from authz.errors import ApplicationRejected
-from authz.nginx import IDENTITY, Host, Placement
+from authz.locations import IDENTITY, Host, Placement
 from core.errors import Malformed
 from tests.authz.house import applications
 from tests.authz.laboratory import namespace

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +49,10 @@ class Player:
         subprocess.run([*command, *names], check=True, capture_output=True)
         return self.request
 
-    def run(self, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-        """Run one command (``prefix`` says where) and return what it printed, whatever its exit status."""
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command and return what it printed, whatever its exit status."""
         environment = {**os.environ, "GUOSUO_HOME": str(self.home), "COLUMNS": "200"}
-        command = [*prefix, sys.executable, "-m", "deploy.cli", *arguments]
+        command = [sys.executable, "-m", "deploy.cli", *arguments]
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from core.errors import Malformed
 
-#: Most octets of a target; nginx is told the same.
+#: Most octets of a target; nginx itself takes request lines of up to 8 KiB.
 LONGEST = 4096
 
 #: RFC 3986 section 3.3 without ``;`` (path parameters) and with percent-encoding in capitals only.

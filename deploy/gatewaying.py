@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtensionOID
 from authz import nginx
 from authz.appfile import parse_application
 from authz.application import Application
-from authz.nginx import Host, Placement
+from authz.locations import Host, Placement
 from core import durable
 from core.errors import Malformed, NotFound, Rejected, Unavailable
 from deploy import login, tls
@@ -51,7 +51,7 @@ def write_configuration(
         listen=listen,
         port=port,
         service=service,
-        service_name=_service_name(own),
+        service_name=_service_name(own, service),
         certificate=_copy(Path(own.certificate), folder / "tls" / "gateway.pem"),
         key=_copy(Path(own.key), folder / "tls" / "gateway.key"),
         trusted=_copy(Path(own.trusted), folder / "tls" / "trust.pem"),
@@ -133,27 +133,28 @@ def _copy(source: Path, target: Path) -> Path:
     return target
 
 
-def _service_name(own: Login) -> str:
-    """Return the DNS name in the certificate of the service we are logged in to, whose chain and address are verified.
+def _service_name(own: Login, service: str) -> str:
+    """Return the DNS name in the service's certificate, after its chain and its address were verified.
 
-    nginx compares names only (not addresses) with a certificate, so it is told the one that stands there.
+    nginx compares a name with the certificate, never an address, so it is told the name that stands there.
     """
-    host, _, port = own.url.removeprefix("https://").rpartition(":")
+    host, _, port = service.rpartition(":")
+    host = host.strip("[]")
     context = tls.client_context(certificate=None, key=None, trusted=Path(own.trusted))
     try:
         with (
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=host.strip("[]")) as secured,
+            socket.create_connection((host, int(port)), timeout=_PATIENCE) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
         ):
             shown = secured.getpeercert(binary_form=True)
     except (OSError, ValueError) as error:
-        hint = "is `guosuo serve` running?"
-        raise Unavailable(f"the service at `{own.url}` does not answer: {error}", hint=hint) from error
+        hint = "is `guosuo serve` running, and is this address in its certificate?"
+        raise Unavailable(f"the service at `{service}` cannot be verified: {error}", hint=hint) from error
     assert shown is not None
     names = _names(x509.load_der_x509_certificate(shown))
     if not names:
-        raise Rejected(f"the certificate of `{own.url}` names no host", hint="make the site with `--host NAME`")
-    return names[0]
+        raise Rejected(f"the certificate of `{service}` names no host", hint="make the site with `--host NAME`")
+    return host if host in names else names[0]
 
 
 def _user() -> str:

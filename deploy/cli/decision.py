@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, print_thing
+from deploy.cli.output import AsJson, connect, items, print_json, print_rows, print_thing
 
 
 def install(app: typer.Typer) -> None:
@@ -15,12 +15,19 @@ def install(app: typer.Typer) -> None:
 def decide(
     who: Annotated[str, typer.Argument(help="A certificate's serial number, or a person's id.")],
     action: Annotated[str, typer.Argument(help="For example budget:read.")],
-    what: Annotated[str, typer.Argument(help="The system, for example fin-budget.")],
-    level: Annotated[str, typer.Option(help="Classification of the resource.")] = "public",
+    what: Annotated[str, typer.Argument(help="The system, for example fin-budget; or one resource, document/budget.")],
+    level: Annotated[
+        str, typer.Option(help="Classification of the document, when it is above what its description says.")
+    ] = "public",
     as_json: AsJson = False,
 ) -> None:
     """Explain whether WHO may do ACTION on WHAT, by which policy, or what is missing and who could give it."""
     body = {"who": who, "action": action, "what": what, "level": level}
     with connect() as client:
         answer = client.post("/api/v1/decision/explanation", body)
-    print_thing(answer, as_json=as_json)
+    if as_json:
+        print_json(answer)
+        return
+    print_thing({name: value for name, value in answer.items() if name != "asked"}, as_json=False)
+    columns = ("id", "effect", "applies", "title", "basis")
+    print_rows(items(answer, "asked"), columns, as_json=False, empty="no policy was asked")

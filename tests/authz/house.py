@@ -1,5 +1,6 @@
 """A province, its authorities, policies and two applications, put together as the service puts them together."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,10 +22,13 @@ from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKi
 from core.ledger.models import EvidenceRow
 from core.registry import role
 from core.web import install_error_handlers
-from pki.issuance import IssuanceRequest, IssuedCertificate
+from pki.authentication import CertificateAuthenticator
+from pki.crl import CrlPublisher
+from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
+from pki.ocsp import OcspResponder
 from tests.clock import ManualClock
 from tests.people import PROVINCE
-from tests.pki.conftest import Pki, csr
+from tests.pki.conftest import SETTINGS, Pki, csr
 from tests.services.softhsm import Running
 
 APPS = PROVINCE.parent / "apps"
@@ -105,14 +109,32 @@ def texts(**upstreams: str) -> dict[str, str]:
     return found
 
 
+def reopen(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:
+    """Return the authorities of a store that has them already."""
+    parts = {"database": database, "keys": signer.client, "clock": clock}
+    return Pki(
+        database,
+        clock,
+        signer,
+        CertificateAuthority(**parts, random=secrets.token_bytes, settings=SETTINGS),
+        CrlPublisher(**parts, settings=SETTINGS),
+        OcspResponder(**parts),
+        CertificateAuthenticator(database=database, clock=clock),
+        folder,
+    )
+
+
+# The policies are the same in every test, and take a moment to compile.
+POLICIES = policy.load()
+
+
 def build(pki: Pki, apps: list[Application] | None = None) -> House:
-    policies = policy.load()
     known = apps or applications()
-    actions = {one.domain: policies.actions(one.domain) for one in known}
+    actions = {one.domain: POLICIES.actions(one.domain) for one in known}
     decisions = PolicyDecisionPoint(
         database=pki.database,
         clock=pki.clock,
-        policies=policies,
+        policies=POLICIES,
         catalogue=application.catalogue(known, actions),
     )
     gateway = Gateway(database=pki.database, clock=pki.clock, authenticator=pki.authenticator, decisions=decisions)

@@ -1,6 +1,7 @@
 """A whole gateway on loopback: nginx as `guosuo gateway config` sets it up, the service it asks, two applications."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -64,7 +65,7 @@ class _EchoHandler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(b"echo")
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # the standard library's names
 
     def log_message(self, *_arguments: object) -> None:
         pass
@@ -110,6 +111,7 @@ class Laboratory:
     house: House
     folder: Path
     echo: Echo
+    sample: int
     port: int
     control_port: int
     service_port: int
@@ -122,11 +124,11 @@ class Laboratory:
         echo, sample = Echo(), free_port()
         upstreams = {"fin_budget": f"127.0.0.1:{sample}", "office_docs": echo.place}
         house = houses.build(pki, houses.applications(**upstreams))
-        made = cls(house, folder, echo, free_port(), free_port(), free_port())
+        made = cls(house, folder, echo, sample, free_port(), free_port(), free_port())
         for name, text in houses.texts(**upstreams).items():
             (folder / f"{name}.yaml").write_text(text, "utf-8")
         try:
-            made.start(sample)
+            made.start()
             yield made
         finally:
             made.stop()
@@ -143,22 +145,29 @@ class Laboratory:
     def gateway(self) -> Path:
         return self.folder / "gateway"
 
-    def start(self, sample: int) -> None:
+    def start(self) -> None:
         self._trust()
         names = {"localhost": ("trust", SubjectKind.SERVICE), BUDGET: ("fin-budget-app", SubjectKind.APPLICATION)}
         names[DOCUMENTS] = ("office-docs-app", SubjectKind.APPLICATION)
         for host, (device, kind) in names.items():
-            houses.write(self.people, device, self.house.certify(device, kind, hosts=(host,)))
+            addresses = ("127.0.0.1",) if host == "localhost" else ()
+            made = self.house.certify(device, kind, hosts=(host,), ip_addresses=addresses)
+            houses.write(self.people, device, made)
         certificate, key = houses.write(self.people, "gw-1", self.house.certify("gw-1", SubjectKind.GATEWAY))
         url = f"https://localhost:{self.service_port}"
         login.save(Login(url, str(certificate), str(key), str(self.trusted)), self.people / "home")
         self.serve()
-        command = [sys.executable, "-m", "deploy.sample.application", "--bind", f"127.0.0.1:{sample}"]
-        self.processes.append(subprocess.Popen(command))
+        self.processes.append(self.start_sample())
         done = self.configure()
         assert done.returncode == 0, done.stderr
         self._nginx()
-        until(lambda: _connects(sample) and _connects(self.port))
+        until(lambda: _connects(self.port))
+
+    def start_sample(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "deploy.sample.application", "--bind", f"127.0.0.1:{self.sample}"]
+        started = subprocess.Popen(command)
+        until(lambda: _connects(self.sample))
+        return started
 
     def serve(self) -> None:
         self.service = Service(
@@ -169,16 +178,16 @@ class Laboratory:
             port=self.service_port,
         )
 
-    def configure(self, *more: str, budget: str = "") -> subprocess.CompletedProcess[str]:
+    def configure(self, *more: str, budget: str = "", listen: str = "127.0.0.1") -> subprocess.CompletedProcess[str]:
         """Run the command that an operator runs."""
         shown = budget or f"{self.people}/fin-budget-app.pem,{self.people}/fin-budget-app.key"
-        arguments = ["--directory", str(self.gateway), "--listen", "127.0.0.1", "--port", str(self.port)]
+        arguments = ["--directory", str(self.gateway), "--listen", listen, "--port", str(self.port)]
         arguments += ["--service", f"127.0.0.1:{self.service_port}", "--control-port", str(self.control_port)]
         arguments += ["--app", str(self.folder / "fin-budget.yaml"), "--certificate", f"{BUDGET}={shown}"]
         other = f"{self.people}/office-docs-app.pem,{self.people}/office-docs-app.key"
         arguments += ["--app", str(self.folder / "office-docs.yaml"), "--certificate", f"{DOCUMENTS}={other}", *more]
         return subprocess.run(
-            [*_namespace(), sys.executable, "-m", "deploy.cli", "gateway", "config", *arguments],
+            [*namespace(), sys.executable, "-m", "deploy.cli", "gateway", "config", *arguments],
             env={**os.environ, "GUOSUO_HOME": str(self.people / "home"), "COLUMNS": "200"},
             capture_output=True,
             text=True,
@@ -194,6 +203,33 @@ class Laboratory:
 
     def door(self, host: str = BUDGET, *, control: bool = False) -> Door:
         return Door("127.0.0.1", self.control_port if control else self.port, host, self.trusted)
+
+    def without_service(self) -> None:
+        assert self.service is not None
+        self.service.stop()
+        self.service = None
+
+    def raw(self, content: bytes, identity: Identity | None = None, host: str = BUDGET) -> bytes:
+        """Send octets over a fresh connection as they are, and return everything that comes back."""
+        with self.door(host).connect(self.door(host).context(identity)) as connection:
+            secured, answer = connection._socket, b""
+            secured.sendall(content)
+            secured.settimeout(10)
+            try:
+                while piece := secured.recv(65536):
+                    answer += piece
+                    # nginx may keep the connection a while, to let us finish what it does not read.
+                    secured.settimeout(0.5)
+            except TimeoutError:
+                assert answer
+            return answer
+
+    def renew(self) -> None:
+        """Give the gateway a new certificate, as its operator would: issue, configure, reload."""
+        houses.write(self.people, "gw-1", self.house.certify("gw-1", SubjectKind.GATEWAY))
+        done = self.configure()
+        assert done.returncode == 0, done.stderr
+        self.processes[-1].send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         if self.service is not None:
@@ -212,11 +248,11 @@ class Laboratory:
 
     def _nginx(self) -> None:
         log = self.gateway / "log" / "error.log"
-        command = [*_namespace(), "nginx", "-e", str(log), "-c", str(self.gateway / "nginx.conf")]
+        command = [*namespace(), "nginx", "-e", str(log), "-c", str(self.gateway / "nginx.conf")]
         self.processes.append(subprocess.Popen(command))
 
 
-def _namespace() -> list[str]:
+def namespace() -> list[str]:
     # As root, in a user namespace, as the rehearsal does: one way for everybody.
     return ["unshare", "--user", "--map-root-user"] if os.geteuid() == 0 else []
 

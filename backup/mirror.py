@@ -68,9 +68,7 @@ class Mirror:
     def entries(self, start: int = 0) -> Iterator[bytes]:
         """Yield the records from number ``start`` on as octets. Raises ``Damaged`` for a bundle that is not whole."""
         for index in range(start // WIDTH, -(-self.size // WIDTH)):
-            width = min(WIDTH, self.size - index * WIDTH)
-            bundle = self._bundle(index, width)
-            yield from bundle[max(0, start - index * WIDTH) : width]
+            yield from self._read(index)[max(0, start - index * WIDTH) :]
 
     def records(self, start: int = 0) -> Iterator[Record]:
         """Yield the records from number ``start`` on. Raises ``Damaged``."""
@@ -107,17 +105,24 @@ class Mirror:
         except TrustError as error:
             raise Damaged(f"`{self.folder / HISTORY / str(note.size)}`: {error.detail}") from error
 
-    def _bundle(self, index: int, width: int) -> list[bytes]:
+    def bundle(self, index: int) -> Path:
+        """Return the file of an entry bundle."""
         # An incomplete bundle may have been replaced by the full one of a size that nobody signed yet.
-        paths = [self.folder / tile_path(ENTRIES, index, width), self.folder / tile_path(ENTRIES, index)]
-        path = next((path for path in paths if path.exists()), paths[0])
+        incomplete = self.folder / tile_path(ENTRIES, index, self._width(index))
+        return incomplete if incomplete.exists() else self.folder / tile_path(ENTRIES, index)
+
+    def _width(self, index: int) -> int:
+        return min(WIDTH, self.size - index * WIDTH)
+
+    def _read(self, index: int) -> list[bytes]:
+        path = self.bundle(index)
         try:
             entries = parse_bundle(path.read_bytes())
         except (OSError, TrustError) as error:
             raise Damaged(f"`{path}` cannot be read: {error}") from error
-        if len(entries) < width:
-            raise Damaged(f"`{path}` holds {len(entries)} records instead of {width}")
-        return entries
+        if len(entries) < self._width(index):
+            raise Damaged(f"`{path}` holds {len(entries)} records instead of {self._width(index)}")
+        return entries[: self._width(index)]
 
 
 def parse_record(sequence: int, content: bytes) -> Record:

@@ -6,14 +6,14 @@ manifest, ``UNRECONCILED`` from then on until the mirrored evidence was brought 
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import create_engine, inspect
 
-from backup import archive, cut
+from backup import archive, cut, postgres
 from backup.errors import Damaged, NoSuchPoint, NotEmpty
 from backup.events import POINT_SEALED, object_of
 from backup.identity import load_identity
@@ -38,15 +38,6 @@ class Sealed:
     sha256: str
     sequence: int
     ledger_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What was restored where, before it is reconciled."""
-
-    sealed: Sealed
-    manifest: Manifest
-    store: str
 
 
 def sealed_points(mirror: Mirror) -> list[Sealed]:
@@ -114,17 +105,16 @@ def files(*, repository: Repository, sealed: Sealed, mirror: Mirror, identity: P
     return found
 
 
-def store(found: Manifest, into: Path, url: str) -> str:
-    """Bring the store of a point to life and return its URL; a PostgreSQL store goes into the empty database ``url``.
+def store(found: Manifest, into: Path, postgresql: Callable[[], str]) -> str:
+    """Bring the store of a point to life and return its URL; ``postgresql`` gives an empty database when one is needed.
 
     Raises ``Malformed``, ``NotEmpty``, ``StoreProgramFailed``, and ``Damaged`` when it does not hold what it should.
     """
     file = into / cut.FILES[found.store]
     if found.store == cut.SQLITE:
-        if url:
-            raise Malformed("this point holds a SQLite store; it comes back in its own file", hint="leave out --store")
         url = f"sqlite:///{file.resolve()}"
     else:
+        url = postgresql()
         _load_postgresql(file, url)
     database = Database(url)
     with database.engine.connect() as connection:
@@ -160,7 +150,7 @@ def _load_postgresql(file: Path, url: str) -> None:
     if tables:
         raise NotEmpty(f"the database to restore into holds {len(tables)} tables", hint="name an empty database")
     options = ("--exit-on-error", "--no-owner", "--no-privileges", "--single-transaction")
-    cut.run_program("pg_restore", *options, f"--dbname={cut.plain_url(url)}", str(file))
+    postgres.run("pg_restore", *options, f"--dbname={postgres.plain_url(url)}", str(file))
     # A crash here leaves a filled database and a marked folder: empty the database and restore again.
     file.unlink()
 

@@ -92,12 +92,13 @@ def _measure_ledger(connection: Connection) -> LedgerCut:
     tree = CompactRange()
     numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(EvidenceRow.sequence.is_not(None))  # type: ignore[call-overload, union-attr]  # columns
     rows = connection.execution_options(yield_per=_BATCH).execute(numbered.order_by(EvidenceRow.sequence))
-    for sequence, content in rows:
-        if sequence != tree.size:
-            raise Damaged(f"record {tree.size} is missing in the store's evidence")
-        tree.append(leaf_hash(content))
-        if newest and tree.size == signed and tree.root().hex() != newest.root:
-            raise Damaged(f"the first {signed} records in the store are not those that were signed")
+    with rows:
+        for sequence, content in rows:
+            if sequence != tree.size:
+                raise Damaged(f"record {tree.size} is missing in the store's evidence")
+            tree.append(leaf_hash(content))
+            if newest and tree.size == signed and tree.root().hex() != newest.root:
+                raise Damaged(f"the first {signed} records in the store are not those that were signed")
     if tree.size < signed:
         raise Damaged(f"a checkpoint of size {signed} was signed, the store holds {tree.size} records")
     unnumbered = select(func.count()).select_from(EvidenceRow).where(EvidenceRow.sequence.is_(None))  # type: ignore[union-attr]  # a column

@@ -15,7 +15,7 @@ from backup import report as reports
 from backup import sandbox
 from backup.errors import DrillFailed
 from backup.identity import load_identity
-from backup.repository import Repository
+from backup.repository import IDENTIFIER, Repository
 from backup.verdict import DrillOutcome, Verdict, without_verdict
 from core.clock import Clock, to_rfc3339
 from core.errors import NotFound, Unavailable
@@ -48,7 +48,7 @@ def run(*, repository: Repository, identity: Path, point: str, report: Path, mod
         # A kill here leaves the sandbox dead and a folder with restored secrets: it is readable by its owner only.
         shutil.rmtree(work)
     outcome["report"] = str(report.resolve())
-    if outcome["verdict"] != Verdict.ERROR:
+    if outcome["verdict"] != Verdict.ERROR and IDENTIFIER.fullmatch(outcome["point"]):
         _keep(repository, outcome, to_rfc3339(at))
     reports.write(report, outcome, at=to_rfc3339(at), repository=repository.path)
     return outcome

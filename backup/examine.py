@@ -186,7 +186,7 @@ def controls(found: Examination, scene: Scene) -> None:
     shutil.copyfile(scene.repository.point(scene.manifest.id), target)
     flip(target)
     with found.control("control: damaged point", "one octet changed in a copy of the point"):
-        restore.choose(copy, scene.mirror, scene.manifest.id)
+        restore.check_file(copy, restore.choose(copy, scene.mirror, scene.manifest.id))
     with found.control("control: damaged content", "the same copy, decrypted without asking for its hash"):
         archive.unpack(target, load_identity(scene.identity), scene.work / "rubbish")
     shutil.copytree(scene.mirror.folder, copy.evidence, copy_function=os.symlink)

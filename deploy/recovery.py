@@ -1,45 +1,35 @@
 """Come back without a running service: all that is needed is the repository and the recovery identity.
 
-A drill runs this module inside a sandbox (``python -m deploy.recovery POINT BEGAN``): the same restore as in earnest.
+A drill does the same inside a sandbox (``deploy/drilling.py``).
 """
 
-import json
 import secrets
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
-
 from backup import drill as drills
-from backup import examine, postgres, reconcile, sandbox
+from backup import reconcile
 from backup import restore as restoring
-from backup.examine import Scene
 from backup.manifest import Manifest
 from backup.mirror import Mirror
-from backup.outsider import Outsider
 from backup.reconcile import Outcome
 from backup.repository import Repository
-from backup.verdict import CheckRow, DrillOutcome, Examination
-from core.clock import Clock, SystemClock
+from backup.restore import Sealed
+from backup.verdict import CheckRow, DrillOutcome
+from core.clock import SystemClock
 from core.database import Database
-from core.errors import Malformed, Unavailable
 from core.ledger.entry import JsonValue
-from core.web import install_error_handlers
-from deploy.children import Child, await_path
 from deploy.settings import CONFIGURATION, Settings, load, render
 from hsm import token
-from hsm.client import SignerClient
 from hsm.settings import HsmSettings
-from pki import api as pki_api
-from pki.crl import CrlPublisher
-from pki.ocsp import OcspResponder
-from pki.settings import PkiSettings
+
+#: The mirrored evidence, and the point that it calls sealed.
+Chosen = tuple[Mirror, Sealed]
+
+
+#: What a drill runs inside.
+_INSIDE = "deploy.drilling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +37,25 @@ class Back:
     """A state that came back, and what was done for it."""
 
     point: str
-    sha256: str
     settings: Settings
     manifest: Manifest
     outcome: Outcome
     mirror: Mirror
 
 
-def restore(*, repository: Path, identity: Path, point: str, into: Path, store: str = "") -> Mapping[str, JsonValue]:
+def restore(
+    *, repository: Path, identity: Path, point: str, into: Path, store: str = "", witness: Path | None = None
+) -> Mapping[str, JsonValue]:
     """Restore ``point`` (the newest when empty) into ``into``, reconcile it, and return what was done.
 
-    ``store`` is the empty PostgreSQL database that a PostgreSQL store goes into. Raises what is wrong; then nothing of
-    the restored state is left in ``into``.
+    ``store`` is the empty PostgreSQL database that a PostgreSQL store goes into, ``witness`` a signed checkpoint that
+    was kept elsewhere. Raises what is wrong; then nothing of the restored state is left in ``into``.
     """
-    back = _come_back(repository, identity, point, into, lambda: _named(store))
+    place = Repository(repository.resolve())
+    chosen = choose(place, point)
+    if witness is not None:
+        chosen[0].demand(witness)
+    back = come_back(place, identity, chosen, into, lambda _kind: store)
     return {
         "point": back.point,
         "state": str(back.settings.state),
@@ -77,7 +72,7 @@ def drill(*, repository: Path, identity: Path, point: str, report: Path) -> Dril
         identity=identity.resolve(),
         point=point,
         report=report,
-        module=__name__,
+        module=_INSIDE,
         clock=SystemClock(),
     )
 
@@ -91,19 +86,12 @@ def _row(check: CheckRow) -> Mapping[str, JsonValue]:
     return {"name": check["name"], "ok": check["ok"], "detail": check["detail"]}
 
 
-def _named(store: str) -> str:
-    if not store:
-        raise Malformed("this point holds a PostgreSQL store", hint="name an empty database with --store URL")
-    return store
-
-
-def _come_back(repository: Path, identity: Path, point: str, into: Path, postgresql: Callable[[], str]) -> Back:
-    place = Repository(repository.resolve())
-    mirror = Mirror(place.evidence)
-    sealed = restoring.choose(place, mirror, point)
+def come_back(place: Repository, identity: Path, point: Chosen, into: Path, store: Callable[[str], str]) -> Back:
+    """Do the whole of it; ``store`` gives the database to restore into for a kind of store."""
+    mirror, sealed = point
     with restoring.fresh(into):
         found = restoring.files(repository=place, sealed=sealed, mirror=mirror, identity=identity, into=into)
-        url = restoring.store(found, into, postgresql)
+        url = restoring.store(found, into, store(found.store))
         settings = _settle(into, place.path, url)
         restoring.mark_unreconciled(into)
         # A crash here leaves a state that is whole and may revive what was revoked: the service refuses it.
@@ -112,7 +100,13 @@ def _come_back(repository: Path, identity: Path, point: str, into: Path, postgre
         database.close()
         # A crash here leaves a reconciled state that still says it is not: restore again into a fresh folder.
         restoring.mark_ready(into)
-    return Back(sealed.id, sealed.sha256, settings, found, outcome, mirror)
+    return Back(sealed.id, settings, found, outcome, mirror)
+
+
+def choose(place: Repository, point: str) -> Chosen:
+    """Return the mirrored evidence and the point that was asked for."""
+    mirror = Mirror(place.evidence)
+    return mirror, restoring.choose(place, mirror, point)
 
 
 def _settle(into: Path, repository: Path, url: str) -> Settings:
@@ -130,145 +124,3 @@ def _settle(into: Path, repository: Path, url: str) -> Settings:
     # With its inventory there the token is kept as it is, only its configuration is written for the new place.
     token.initialise(HsmSettings(state=settings.state), secrets.token_bytes)
     return settings
-
-
-def _perform(point: str, began: float) -> DrillOutcome:
-    """Do the drill inside the sandbox; ``began`` is the monotonic time at which it was declared."""
-    found = Examination()
-    phases: dict[str, float] = {}
-
-    def reached(phase: str) -> None:
-        phases[phase] = round(time.monotonic() - began, 3)
-
-    outcome: DrillOutcome = {
-        "ok": False,
-        "verdict": "",
-        "point": point,
-        "sha256": "",
-        "rto_seconds": 0.0,
-        "rpo_seconds": 0.0,
-        "checks": found.checks,
-        "phases": phases,
-        "not_rebuilt": {},
-        "report": "",
-    }
-    examine.isolation(found)
-    reached("sandbox 沙箱")
-    with found.refusing("restore"), _scratch() as postgresql:
-        back = _come_back(sandbox.REPOSITORY, sandbox.IDENTITY, point, sandbox.WORK / "site", postgresql)
-        found.add("restore", ok=True, detail=f"{len(back.manifest.members)} files as the manifest says, point sealed")
-        reached("restored and reconciled 已恢复并核对")
-        outcome["point"], outcome["sha256"] = back.point, back.sha256
-        outcome["not_rebuilt"] = back.outcome.not_rebuilt
-        _examine(found, back, reached)
-        outcome["rpo_seconds"] = round(_rpo(back), 3)
-    outcome["rto_seconds"] = round(phases.get("served 可服务", time.monotonic() - began), 2)
-    outcome["verdict"] = found.verdict.value
-    outcome["ok"] = outcome["verdict"] == "passed"
-    return outcome
-
-
-def _examine(found: Examination, back: Back, reached: Callable[[str], None]) -> None:
-    clock = SystemClock()
-    database, state = Database(back.settings.site.store), back.settings.state
-    with _signing(state) as keys:
-        scene = Scene(
-            repository=Repository(sandbox.REPOSITORY),
-            identity=sandbox.IDENTITY,
-            state=state,
-            manifest=back.manifest,
-            outcome=back.outcome,
-            mirror=back.mirror,
-            database=database,
-            keys=keys,
-            work=sandbox.WORK,
-        )
-        with found.refusing("evidence"):
-            examine.counts(found, scene)
-            examine.evidence(found, scene)
-            examine.evidence_goes_on(found, scene, clock)
-        examine.keys(found, scene)
-        examine.revocations(found, scene)
-        reached("checked inside 内部核对")
-        with _serving(back.settings, database, keys, clock) as url:
-            outsider = Outsider(url, back.settings.trusted, sandbox.WORK)
-            examine.revocation_list(found, scene, outsider)
-            examine.ocsp(found, scene, outsider)
-            reached("served 可服务")
-        examine.controls(found, scene)
-        reached("controls 反证")
-    database.close()
-
-
-def _rpo(back: Back) -> float:
-    database = Database(back.settings.site.store)
-    seconds = examine.lost_seconds(back.mirror, database)
-    database.close()
-    return seconds
-
-
-@contextmanager
-def _scratch() -> Iterator[Callable[[], str]]:
-    """Give a function that starts a PostgreSQL of the sandbox's own when the point needs one."""
-    with ExitStack() as stack:
-        folder = sandbox.WORK / "postgresql"
-
-        def start() -> str:
-            folder.mkdir(mode=0o700)
-            return stack.enter_context(postgres.scratch(folder))
-
-        yield start
-
-
-@contextmanager
-def _signing(state: Path) -> Iterator[SignerClient]:
-    """Run the signer over the restored token; it holds every key of the inventory against the token first."""
-    settings = HsmSettings(state=state)
-    child = Child("signer", [sys.executable, "-m", "hsm.signerd", str(state)], log=state / "log" / "signer.log")
-    client = SignerClient(settings.socket)
-    try:
-        await_path(settings.socket, child)
-        yield client
-    finally:
-        client.close()
-        child.stop()
-
-
-@contextmanager
-def _serving(settings: Settings, database: Database, keys: SignerClient, clock: Clock) -> Iterator[str]:
-    """Serve certificate status over loopback from the restored state, under fresh revocation lists; give its URL."""
-    names = PkiSettings(organisation=settings.site.name, public_url=settings.public_url)
-    publisher = CrlPublisher(database=database, keys=keys, clock=clock, settings=names)
-    publisher.refresh(force=True)
-    app = FastAPI()
-    app.state.provided = {
-        Database: database,
-        CrlPublisher: publisher,
-        OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
-    }
-    install_error_handlers(app)
-    app.include_router(pki_api.status)
-    port = settings.listen.status_port
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise Unavailable("the restored service does not answer")
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
-def main() -> None:
-    """Run inside the sandbox; whatever cannot be judged ends with a line on stderr and without an outcome."""
-    outcome = _perform(sys.argv[1], float(sys.argv[2]))
-    (sandbox.WORK / drills.OUTCOME).write_text(json.dumps(outcome, ensure_ascii=False), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,6 @@ SQLite: the backup interface with all pages in one step (in small steps it never
 """
 
 import sqlite3
-import subprocess
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, func, inspect, make_url, select, table, text
 
+from backup import postgres
 from backup.errors import Damaged, StoreProgramFailed
 from backup.manifest import LedgerCut
 from core.database import Database
@@ -69,7 +69,8 @@ def _take_postgresql(database: Database, folder: Path) -> Cut:
         snapshot = str(connection.scalar(text("SELECT pg_export_snapshot()")))
         # The snapshot lives as long as this transaction.
         target = folder / FILES[POSTGRESQL]
-        run_program("pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={target}", plain_url(database.url))
+        url = postgres.plain_url(database.url)
+        postgres.run("pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={target}", url)
         measured = measure(connection)
     return Cut(POSTGRESQL, *measured)
 
@@ -91,12 +92,13 @@ def _measure_ledger(connection: Connection) -> LedgerCut:
     tree = CompactRange()
     numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(EvidenceRow.sequence.is_not(None))  # type: ignore[call-overload, union-attr]  # columns
     rows = connection.execution_options(yield_per=_BATCH).execute(numbered.order_by(EvidenceRow.sequence))
-    for sequence, content in rows:
-        if sequence != tree.size:
-            raise Damaged(f"record {tree.size} is missing in the store's evidence")
-        tree.append(leaf_hash(content))
-        if newest and tree.size == signed and tree.root().hex() != newest.root:
-            raise Damaged(f"the first {signed} records in the store are not those that were signed")
+    with rows:
+        for sequence, content in rows:
+            if sequence != tree.size:
+                raise Damaged(f"record {tree.size} is missing in the store's evidence")
+            tree.append(leaf_hash(content))
+            if newest and tree.size == signed and tree.root().hex() != newest.root:
+                raise Damaged(f"the first {signed} records in the store are not those that were signed")
     if tree.size < signed:
         raise Damaged(f"a checkpoint of size {signed} was signed, the store holds {tree.size} records")
     unnumbered = select(func.count()).select_from(EvidenceRow).where(EvidenceRow.sequence.is_(None))  # type: ignore[union-attr]  # a column
@@ -110,18 +112,3 @@ def check_signed(ledger: LedgerCut, key: checkpoint.VerifierKey) -> None:
     """Verify the checkpoint of a cut. Raises ``BadCheckpoint`` or ``BadCheckpointSignature``."""
     if ledger.checkpoint:
         checkpoint.verify_checkpoint(ledger.checkpoint.encode(), key)
-
-
-def plain_url(url: str) -> str:
-    """Return a SQLAlchemy URL in the form that PostgreSQL's own programs read."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def run_program(name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs. Raises ``StoreProgramFailed`` with its last words."""
-    try:
-        done = subprocess.run([name, *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise StoreProgramFailed(f"`{name}` is not installed", hint="see `guosuo doctor`") from error
-    if done.returncode != 0:
-        raise StoreProgramFailed(f"`{name}` failed: {done.stderr.strip()[-300:]}", hint="see `guosuo doctor`")

@@ -1,7 +1,6 @@
 """The manifest: what is in a recovery point, with each file's hash and the evidence at the cut. Pure."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -16,7 +15,8 @@ NAME = "manifest.json"
 LARGEST = 8 * 1024 * 1024
 
 _HEX = r"^[0-9a-f]{64}$"
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
+#: Most octets of one name in a path.
+_LONGEST = 255
 
 
 class _Frozen(BaseModel):
@@ -35,9 +35,13 @@ class Member(_Frozen):
     @classmethod
     def _stays_below(cls, path: str) -> str:
         parts = PurePosixPath(path).parts
-        if str(PurePosixPath(path)) != path or not all(_PART.fullmatch(part) for part in parts):
+        if str(PurePosixPath(path)) != path or any(_is_strange(part) for part in parts):
             raise ValueError("leads out of its folder or has a strange name")
         return path
+
+
+def _is_strange(part: str) -> bool:
+    return part in ("/", "..") or not part.isprintable() or len(part.encode()) > _LONGEST
 
 
 class LedgerCut(_Frozen):

@@ -3,6 +3,7 @@
 Files in the form of C2SP tlog-tiles; what is read is trusted only after its root was found under a signed checkpoint.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,6 +55,22 @@ class Mirror:
         self.notes = self._notes()
         self.size = self.notes[-1].size if self.notes else 0
 
+    def demand(self, witness: Path) -> None:
+        """Demand that this log contains the checkpoint in the file ``witness``, which was kept elsewhere.
+
+        Whoever can write to the mirror could roll it back; only what they cannot reach tells. Raises ``Damaged``.
+        """
+        kept = self._note(witness, named=False)
+        here = next((note for note in self.notes if note.size == kept.size), None)
+        if here is None:
+            tree = CompactRange()
+            for entry in itertools.islice(self.entries(), kept.size):
+                tree.append(leaf_hash(entry))
+            here = Note(tree.size, tree.root(), b"")
+        if (here.size, here.root) != (kept.size, kept.root):
+            detail = f"`{self.folder}` does not contain the checkpoint of size {kept.size} in `{witness}`"
+            raise Damaged(detail, hint="the mirror was rolled back or replaced: look for another copy of it")
+
     def verify(self, key: VerifierKey) -> None:
         """Verify every checkpoint: signed with ``key``, and the root over the entries. Raises ``Damaged``."""
         tree = CompactRange()
@@ -68,9 +85,7 @@ class Mirror:
     def entries(self, start: int = 0) -> Iterator[bytes]:
         """Yield the records from number ``start`` on as octets. Raises ``Damaged`` for a bundle that is not whole."""
         for index in range(start // WIDTH, -(-self.size // WIDTH)):
-            width = min(WIDTH, self.size - index * WIDTH)
-            bundle = self._bundle(index, width)
-            yield from bundle[max(0, start - index * WIDTH) : width]
+            yield from self._read(index)[max(0, start - index * WIDTH) :]
 
     def records(self, start: int = 0) -> Iterator[Record]:
         """Yield the records from number ``start`` on. Raises ``Damaged``."""
@@ -91,13 +106,13 @@ class Mirror:
             raise Damaged(f"`{self.folder}` shows no checkpoint, but there is a history of them")
         return [notes[size] for size in sorted(notes)]
 
-    def _note(self, path: Path) -> Note:
+    def _note(self, path: Path, *, named: bool = True) -> Note:
         try:
             content = path.read_bytes()
             parsed = checkpoint.parse_checkpoint(content)
         except (OSError, TrustError) as error:
             raise Damaged(f"`{path}` is no checkpoint: {error}") from error
-        if path.name not in (CHECKPOINT, str(parsed.size)):
+        if named and path.name not in (CHECKPOINT, str(parsed.size)):
             raise Damaged(f"`{path}` is a checkpoint of size {parsed.size}")
         return Note(parsed.size, parsed.root, content)
 
@@ -107,17 +122,24 @@ class Mirror:
         except TrustError as error:
             raise Damaged(f"`{self.folder / HISTORY / str(note.size)}`: {error.detail}") from error
 
-    def _bundle(self, index: int, width: int) -> list[bytes]:
+    def bundle(self, index: int) -> Path:
+        """Return the file of an entry bundle."""
         # An incomplete bundle may have been replaced by the full one of a size that nobody signed yet.
-        paths = [self.folder / tile_path(ENTRIES, index, width), self.folder / tile_path(ENTRIES, index)]
-        path = next((path for path in paths if path.exists()), paths[0])
+        incomplete = self.folder / tile_path(ENTRIES, index, self._width(index))
+        return incomplete if incomplete.exists() else self.folder / tile_path(ENTRIES, index)
+
+    def _width(self, index: int) -> int:
+        return min(WIDTH, self.size - index * WIDTH)
+
+    def _read(self, index: int) -> list[bytes]:
+        path = self.bundle(index)
         try:
             entries = parse_bundle(path.read_bytes())
         except (OSError, TrustError) as error:
             raise Damaged(f"`{path}` cannot be read: {error}") from error
-        if len(entries) < width:
-            raise Damaged(f"`{path}` holds {len(entries)} records instead of {width}")
-        return entries
+        if len(entries) < self._width(index):
+            raise Damaged(f"`{path}` holds {len(entries)} records instead of {self._width(index)}")
+        return entries[: self._width(index)]
 
 
 def parse_record(sequence: int, content: bytes) -> Record:

@@ -6,10 +6,12 @@ records did is done again (``replay.py``). The mirror was verified before; here 
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from backup import events, replay
@@ -60,6 +62,13 @@ class Outcome:
 
 def reconcile(database: Database, mirror: Mirror, *, point: str, at: datetime) -> Outcome:
     """Bring the store forward to ``mirror`` and record that. Raises ``Damaged`` when they contradict each other."""
+    try:
+        return _reconcile(database, mirror, point, at)
+    except IntegrityError as error:
+        raise Damaged(f"the evidence after the cut contradicts the restored store: {error.orig}") from error
+
+
+def _reconcile(database: Database, mirror: Mirror, point: str, at: datetime) -> Outcome:
     with database.write() as session:
         known = _done_before(session, point, mirror.size)
         if known is not None:
@@ -76,7 +85,7 @@ def reconcile(database: Database, mirror: Mirror, *, point: str, at: datetime) -
             numbered=len(taken) - sum(taken),
             replayed=dict(sorted(work.done.items())),
             not_rebuilt=_named(work.left),
-            crl_numbers=replay.forget_lists(session, CRL_MARGIN),
+            crl_numbers=replay.forget_lists(session, CRL_MARGIN, at),
         )
         evidence.append(session, events.reconciled(point, outcome.as_json()), at=at)
     # A crash before this leaves the store as the point had it; one after it, a store that needs nothing more.
@@ -99,12 +108,13 @@ def _compare(session: Session, mirror: Mirror) -> int:
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
     mirrored = mirror.entries()
     size = 0
-    for number, content in rows:
-        if number != size:
-            raise Damaged(f"record {size} is missing in the restored store")
-        if number < mirror.size and next(mirrored) != content:
-            raise Damaged(f"record {number} is another in `{mirror.folder}` than in the restored store")
-        size += 1
+    with closing(rows):
+        for number, content in rows:
+            if number != size:
+                raise Damaged(f"record {size} is missing in the restored store")
+            if number < mirror.size and next(mirrored) != content:
+                raise Damaged(f"record {number} is another in `{mirror.folder}` than in the restored store")
+            size += 1
     return size
 
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from cryptography import x509
 from sqlmodel import Session, col, func, select
@@ -22,6 +23,7 @@ from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from core.registry.models import Person, Post, PostHolding, RoleAssignment
 from pki import revocation
+from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
 
 #: Records that change nothing but the evidence.
@@ -53,7 +55,7 @@ class Replay:
         self.session.flush()
 
 
-def forget_lists(session: Session, margin: int) -> dict[str, int]:
+def forget_lists(session: Session, margin: int, at: datetime) -> dict[str, int]:
     """Take every old list out of use and let numbers jump; return the highest number known before, by authority.
 
     An old list lacks what was revoked after it: none at all is better until the next one is signed. A list that was
@@ -66,10 +68,9 @@ def forget_lists(session: Session, margin: int) -> dict[str, int]:
     for row in session.exec(select(CrlPublication).where(col(CrlPublication.der).is_not(None))):
         row.der = None
         session.add(row)
-    for issuer, number in found.items():
-        last = session.get_one(CrlPublication, (issuer, number))
-        values = last.model_dump(exclude={"number"})
-        session.add(CrlPublication(**values, number=number + margin))
+    for name in (ROOT, ISSUING):
+        number = found.setdefault(name, 0) + margin
+        session.add(CrlPublication(issuer=name, number=number, this_update=at, next_update=at, entries=0))
     session.flush()
     return found
 

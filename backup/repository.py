@@ -44,6 +44,10 @@ class Repository:
         """Return the file of a point."""
         return self.points / f"{identifier}.age"
 
+    def identifiers(self) -> list[str]:
+        """Return the points that have a file, sealed or not, the oldest first."""
+        return sorted(path.stem for path in self.points.glob("*.age") if IDENTIFIER.fullmatch(path.stem))
+
     def unfinished(self, identifier: str) -> Path:
         """Return the file of a point that is being written."""
         return self.points / f".{identifier}.age.new"

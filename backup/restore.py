@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, exc, inspect
 
-from backup import archive, cut
+from backup import archive, cut, postgres
 from backup.errors import Damaged, NoSuchPoint, NotEmpty
 from backup.events import POINT_SEALED, object_of
 from backup.identity import load_identity
@@ -22,7 +22,7 @@ from backup.mirror import Mirror, Record, parse_record
 from backup.repository import IDENTIFIER, Repository
 from core import durable
 from core.database import Database
-from core.errors import Malformed, TrustError
+from core.errors import Malformed, Unavailable
 from core.ledger.checkpoint import parse_verifier_key
 
 INCOMPLETE, UNRECONCILED = "INCOMPLETE", "UNRECONCILED"
@@ -40,40 +40,33 @@ class Sealed:
     ledger_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What was restored where, before it is reconciled."""
-
-    sealed: Sealed
-    manifest: Manifest
-    store: str
-
-
 def sealed_points(mirror: Mirror) -> list[Sealed]:
     """Return the points that the mirrored evidence calls sealed, the oldest first."""
-    lines = enumerate(mirror.entries())
-    return [_sealed(parse_record(number, content)) for number, content in lines if _SEALED in content]
+    # Most records are something else: look before parsing, and look again after.
+    found = [parse_record(number, content) for number, content in enumerate(mirror.entries()) if _SEALED in content]
+    return [_sealed(record) for record in found if record.type == POINT_SEALED]
 
 
 def choose(repository: Repository, mirror: Mirror, identifier: str) -> Sealed:
-    """Return the point that was asked for, the newest sealed one when ``identifier`` is empty.
-
-    Raises ``NoSuchPoint``, or ``Damaged`` when its file is gone or not the one that was sealed.
-    """
+    """Return the point that was asked for, the newest sealed one for an empty name. Raises ``NoSuchPoint``."""
     known = {point.id: point for point in sealed_points(mirror)}
     if not known:
         raise NoSuchPoint(f"`{repository.path}` holds no sealed recovery point", hint="is it the right repository?")
     wanted = identifier or next(reversed(known))
     if wanted not in known or not IDENTIFIER.fullmatch(wanted):
         raise NoSuchPoint(f"no recovery point `{identifier[:80]}` was sealed", hint=f"known: {', '.join(known)}"[:400])
-    file = repository.point(wanted)
-    older = [name for name in known if name != wanted and repository.point(name).exists()]
-    hint = f"another point can be named: {', '.join(older)}" if older else "there is no other point"
+    return known[wanted]
+
+
+def check_file(repository: Repository, sealed: Sealed) -> None:
+    """Hold the file of a point against the evidence. Raises ``Damaged`` when it is gone or another one."""
+    file = repository.point(sealed.id)
+    others = [name for name in repository.identifiers() if name != sealed.id]
+    hint = f"another point can be named: {', '.join(others)}"[:400] if others else "there is no other point"
     if not file.exists():
         raise Damaged(f"`{file}` is missing; the evidence says that it was sealed", hint=hint)
-    if archive.hash_file(file) != known[wanted].sha256:
+    if archive.hash_file(file) != sealed.sha256:
         raise Damaged(f"`{file}` is not the file that was sealed: it was changed or cut short", hint=hint)
-    return known[wanted]
 
 
 @contextmanager
@@ -89,17 +82,20 @@ def fresh(into: Path) -> Iterator[None]:
     into.chmod(0o700)
     durable.write(into / INCOMPLETE, b"this state is being restored; it must not be served\n")
     # A crash here, or anywhere in the block, leaves a marked folder that the service refuses.
+    done = False
     try:
         yield
-    except (TrustError, OSError):
-        _empty(into)
-        if not existed:
-            into.rmdir()
-        raise
+        done = True
+    finally:
+        if not done:
+            _empty(into)
+            if not existed:
+                into.rmdir()
 
 
 def files(*, repository: Repository, sealed: Sealed, mirror: Mirror, identity: Path, into: Path) -> Manifest:
     """Unpack ``sealed`` into ``into``, and hold it against the evidence. Raises what is wrong, naming the file."""
+    check_file(repository, sealed)
     file = repository.point(sealed.id)
     found = archive.unpack(file, load_identity(identity), into)
     if found.id != sealed.id or found.ledger.size != sealed.ledger_size:
@@ -122,7 +118,7 @@ def store(found: Manifest, into: Path, url: str) -> str:
     file = into / cut.FILES[found.store]
     if found.store == cut.SQLITE:
         if url:
-            raise Malformed("this point holds a SQLite store; it comes back in its own file", hint="leave out --store")
+            raise Malformed("this point holds a SQLite store; it comes back as a file", hint="leave out --store")
         url = f"sqlite:///{file.resolve()}"
     else:
         _load_postgresql(file, url)
@@ -153,23 +149,31 @@ def mark_ready(into: Path) -> None:
 def _load_postgresql(file: Path, url: str) -> None:
     if not url.startswith("postgresql"):
         raise Malformed("this point holds a PostgreSQL store", hint="name an empty database with --store URL")
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        tables = inspect(connection).get_table_names()
-    engine.dispose()
+    try:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            tables = inspect(connection).get_table_names()
+        engine.dispose()
+    except exc.SQLAlchemyError as error:
+        raise Unavailable(f"the database to restore into does not answer: {_short(error)}") from error
     if tables:
         raise NotEmpty(f"the database to restore into holds {len(tables)} tables", hint="name an empty database")
     options = ("--exit-on-error", "--no-owner", "--no-privileges", "--single-transaction")
-    cut.run_program("pg_restore", *options, f"--dbname={cut.plain_url(url)}", str(file))
+    postgres.run("pg_restore", *options, f"--dbname={postgres.plain_url(url)}", str(file))
     # A crash here leaves a filled database and a marked folder: empty the database and restore again.
     file.unlink()
 
 
 def _sealed(record: Record) -> Sealed:
     identifier = record.object.removeprefix(object_of(""))
-    size = record.details.get("ledger_size")
-    assert isinstance(size, int)
-    return Sealed(identifier, str(record.details["sha256"]), record.sequence, size)
+    sha256, size = record.details.get("sha256"), record.details.get("ledger_size")
+    if not isinstance(sha256, str) or not isinstance(size, int):
+        raise Damaged(f"record {record.sequence} of the mirrored evidence does not say what was sealed")
+    return Sealed(identifier, sha256, record.sequence, size)
+
+
+def _short(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
 
 
 def _empty(folder: Path) -> None:

@@ -12,18 +12,27 @@ from pathlib import Path
 
 from backup.errors import PointFailed
 
-#: Below the state folder, in the order of copying.
+#: Below the state folder, copied in this order and before everything else.
 TOKEN = ("keys.json", "tokens", "token-copy", "softhsm2.conf")
-CONFIGURATION = ("secrets", "guosuo.toml", "trust.pem", "service.pem", "apps")
+
+#: What is made anew or comes from elsewhere: sockets and staging, output, and the evidence that is mirrored.
+_LEFT_OUT = frozenset({"run", "log", "ledger", "INCOMPLETE", "UNRECONCILED"})
+
+#: The store was cut by its own means; SoftHSM makes its lock files anew.
+_OTHERWISE = (".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".lock")
 
 #: How often a file that changes while it is copied is copied again, and the pause between, in seconds.
 _TRIES, _PAUSE = 20, 0.01
 
 
 def copy(state: Path, staging: Path) -> list[str]:
-    """Copy token and configuration into ``staging``; return the paths below it. Raises ``PointFailed``."""
+    """Copy token and configuration into ``staging``; return the paths below it. Raises ``PointFailed``.
+
+    Everything that a site keeps is copied, but for what is left out by name: a new kind of file is not forgotten.
+    """
     copied = []
-    for name in (*TOKEN, *CONFIGURATION):
+    others = sorted(path.name for path in state.iterdir() if path.name not in {*TOKEN, *_LEFT_OUT})
+    for name in (*TOKEN, *others):
         for source in _files(state / name):
             path = source.relative_to(state).as_posix()
             if _copy_settled(source, staging / path):
@@ -32,11 +41,11 @@ def copy(state: Path, staging: Path) -> list[str]:
 
 
 def _files(place: Path) -> Iterator[Path]:
-    """Yield regular files; SoftHSM makes its lock files anew."""
-    if place.is_file():
-        yield place
-    elif place.is_dir():
-        yield from sorted(path for path in place.rglob("*") if path.is_file() and path.suffix != ".lock")
+    found = sorted(place.rglob("*")) if place.is_dir() else [place]
+    for path in found:
+        # A hidden file is one that is being written: it gets its name when it is whole.
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in _OTHERWISE:
+            yield path
 
 
 def _copy_settled(source: Path, target: Path) -> bool:

@@ -35,12 +35,18 @@ def restore(
     repository: Repository,
     identity: Identity,
     point: Annotated[str, typer.Argument(help="The recovery point; the newest sealed one when left out.")] = "",
+    store: Annotated[str, typer.Option(help="An empty PostgreSQL database, for a point with such a store.")] = "",
+    witness: Annotated[
+        Path | None, typer.Option(help="A signed checkpoint kept elsewhere: the mirrored evidence must contain it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Restore a point and reconcile it with the mirrored evidence: what was revoked later stays revoked."""
     from deploy import recovery
 
-    outcome = recovery.restore(repository=repository, identity=identity, point=point, into=into)
+    outcome = recovery.restore(
+        repository=repository, identity=identity, point=point, into=into, store=store, witness=witness
+    )
     print_thing(outcome, as_json=as_json)
 
 
@@ -62,4 +68,5 @@ def run_drill(
         print_rows(recovery.check_rows(outcome), ("name", "ok", "detail"), as_json=False, empty="no check ran")
         say(f"RTO {outcome['rto_seconds']} s · RPO {outcome['rpo_seconds']} s · report {outcome['report']}")
     if not outcome["ok"]:
-        raise typer.Exit(1)
+        # No verdict is no finding: the drill is not available, and the archive neither good nor bad.
+        raise typer.Exit(4 if outcome["verdict"] == "error" else 1)

@@ -1,7 +1,6 @@
 """A whole site for the tests: store, token, signer, sequencer, authority, settings, repository; and its disaster."""
 
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +18,14 @@ from core.database import Database
 from core.identity import Serial
 from core.ledger.sequencer import Sequencer
 from core.registry import role
+from deploy import tables
 from deploy.settings import ListenSection, RepositorySection, Settings, SiteSection, render
 from hsm.models import KeyAlgorithm, KeyPurpose
 from hsm.signer import TokenCheckpointSigner
 from pki import revocation
-from tests.pki.conftest import SETTINGS, Pki, build
-from tests.services.softhsm import Running, running
+from pki.hierarchy import pem_chain
+from tests.pki.conftest import Pki, build
+from tests.services.softhsm import Running
 
 ORIGIN = "evidence.beichen.example/sample"
 
@@ -70,7 +71,7 @@ class Realm:
         return Sequencer(
             database=self.database,
             clock=SystemClock(),
-            directory=self.settings.ledger,
+            directory=self.root / "ledger",
             origin=ORIGIN,
             signer=TokenCheckpointSigner(self.signer.client, "checkpoint"),
             owner=owner,
@@ -100,56 +101,36 @@ class Realm:
 
 
 @contextmanager
-def made(root: Path, store: str = "") -> Iterator[Realm]:
-    """Make a site whose store is ``store``, or SQLite in its state folder; removed at the end."""
-    with running() as signer:
-        state = signer.settings.state
-        url = store or f"sqlite:///{state}/store.sqlite3"
-        database = Database(url)
-        create_tables(database)
-        signer.client.generate("checkpoint", KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
-        pki = build(database, SystemClock(), signer, root)  # type: ignore[arg-type]  # any clock does
-        recipient = make_identity(root / "recovery.age")
-        settings = Settings(
-            state=state,
-            site=SiteSection(name="北辰省 演练样本", origin=ORIGIN, store=url),
-            listen=ListenSection(),
-            repository=RepositorySection(path=root / "repository", recipients=(recipient,)),
-        )
-        write_files(settings, pki)
-        chosen = BackupSettings(state=state, repository=root / "repository", recipients=(recipient,), origin=ORIGIN)
-        try:
-            yield Realm(root, signer, database, pki, settings, chosen)
-        finally:
-            database.close()
-
-
-def create_tables(database: Database) -> None:
-    from deploy import tables
-
+def made(root: Path, signer: Running, store: str = "") -> Iterator[Realm]:
+    """Make a site over a token that others use too; its store is ``store``, or SQLite in ``root``."""
+    state = signer.settings.state
+    url = store or f"sqlite:///{root}/store.sqlite3"
+    database = Database(url)
     tables.METADATA.create_all(database.engine)
+    signer.client.generate("checkpoint", KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
+    pki = build(database, SystemClock(), signer, root)  # type: ignore[arg-type]  # any clock does
+    recipient = make_identity(root / "recovery.age")
+    settings = Settings(
+        state=state,
+        site=SiteSection(name="北辰省 演练样本", origin=ORIGIN, store=url),
+        listen=ListenSection(),
+        repository=RepositorySection(path=root / "repository", recipients=(recipient,)),
+    )
+    write_files(settings, pki)
+    chosen = BackupSettings(state=state, repository=root / "repository", recipients=(recipient,), origin=ORIGIN)
+    try:
+        yield Realm(root, signer, database, pki, settings, chosen)
+    finally:
+        database.close()
 
 
 def write_files(settings: Settings, pki: Pki) -> None:
-    from pki.hierarchy import pem_chain
-
     (settings.state / "guosuo.toml").write_text(render(settings), encoding="utf-8")
     settings.trusted.write_text(pem_chain(pki.database), encoding="ascii")
     settings.service_certificate.write_text(pki.issue("li-wen").chain_pem, encoding="ascii")
-    settings.applications.mkdir()
+    settings.applications.mkdir(exist_ok=True)
     (settings.applications / "budget.yaml").write_text("# 演练样本\n", encoding="utf-8")
 
 
 def rows(session: Session, kind: type, *columns: str) -> list[tuple[object, ...]]:
     return sorted(tuple(getattr(row, name) for name in columns) for row in session.exec(select(kind)))
-
-
-def lose(realm: Realm) -> None:
-    """The disaster: the signer is killed, the state folder is gone."""
-    realm.signer.kill()
-    realm.signer.client.close()
-    realm.database.close()
-    shutil.rmtree(realm.state)
-
-
-__all__ = ["ORIGIN", "SETTINGS", "Realm", "lose", "made", "rows"]

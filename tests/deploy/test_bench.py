@@ -1,0 +1,24 @@
+"""The benchmarks run, and print what was promised. Their figures are not judged here: this machine is shared."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.bench", "--json", "--rounds", "1", "--directory", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    assert set(found) == {
+        "ledger-1-vs-fdatasync",
+        "ledger-16-vs-fdatasync",
+        "ledger-256-vs-fdatasync",
+        "sign-p256-vs-bare-pkcs11",
+    }
+    for one in found.values():
+        assert set(one) == {"name", "ours", "peer", "peer_name", "ratio", "unit"}
+        assert one["ours"] > 0
+        assert one["peer"] > 0
+    assert list(tmp_path.iterdir()) == []

@@ -1,15 +1,17 @@
 """The HTTP process: the interface over mutual TLS 1.3, and certificate status in the clear on a port of its own."""
 
+import ssl
 import sys
 import threading
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from deploy import app as apps
 from deploy import settings as site_settings
 from deploy import tls, wiring
+from deploy.peer import CertificateProtocol
 from deploy.settings import Settings
 
 
@@ -24,8 +26,8 @@ def serve(settings: Settings) -> None:
     thread.join(timeout=5)
 
 
-def _service_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
-    def context(_config: uvicorn.Config, _default: object) -> "tls.ssl.SSLContext":
+def _service_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
+    def context(_config: uvicorn.Config, _default: object) -> ssl.SSLContext:
         return tls.server_context(
             certificate=settings.service_certificate, key=settings.service_key, trusted=settings.trusted
         )
@@ -35,7 +37,7 @@ def _service_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
             app,
             host=settings.listen.address,
             port=settings.listen.port,
-            http=tls.CertificateProtocol,
+            http=CertificateProtocol,
             ssl_context_factory=context,
             log_level="warning",
             server_header=False,
@@ -44,7 +46,7 @@ def _service_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
     )
 
 
-def _status_server(settings: Settings, app: FastAPI) -> uvicorn.Server:
+def _status_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,

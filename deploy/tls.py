@@ -1,4 +1,4 @@
-"""Mutual TLS 1.3 of the service itself: the context, and the protocol that hands the peer's certificate to the app.
+"""Mutual TLS 1.3 of the service itself, at both ends.
 
 A certificate is optional at the handshake, because ``/livez`` is for everybody; whoever shows one must prove its key
 and chain to our root. Sessions cannot be resumed (``num_tickets = 0``), and the certificate's status is asked at every
@@ -7,8 +7,6 @@ request all the same, since a connection may be older than a revocation.
 
 import ssl
 from pathlib import Path
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 def server_context(*, certificate: Path, key: Path, trusted: Path) -> ssl.SSLContext:
@@ -30,17 +28,3 @@ def client_context(*, certificate: Path | None, key: Path | None, trusted: Path)
     if certificate is not None:
         context.load_cert_chain(certificate, key)
     return context
-
-
-class CertificateProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which also puts the peer's certificate (DER) into the ASGI scope."""
-
-    def on_message_begin(self) -> None:
-        """Begin a request's scope and add ``extensions.tls.client_certificate``."""
-        super().on_message_begin()
-        tls = self.transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        if certificate is not None:
-            extensions = dict(self.scope.get("extensions") or {})
-            extensions["tls"] = {"client_certificate": certificate}
-            self.scope["extensions"] = extensions

@@ -29,6 +29,7 @@ from core.registry import role
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, tls
 from deploy.login import Login, save
+from deploy.peer import CertificateProtocol
 from hsm.client import SignerClient
 from monitor import api
 from pki import hierarchy, issuer
@@ -122,7 +123,7 @@ class Service:
             self._app,
             host=self._address,
             port=self._port,
-            http=tls.CertificateProtocol,
+            http=CertificateProtocol,
             ssl_context_factory=context,
             log_level="error",
             timeout_graceful_shutdown=1,

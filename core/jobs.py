@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, select
 
 from core.clock import Clock
@@ -58,14 +59,18 @@ def _take(database: Database, job: Job, now: datetime, owner: str) -> int | None
     with database.read() as session:
         if not _is_due(session.get(JobLease, job.name), job, now):
             return None
-    with database.write() as session:
-        lease = _locked(session, job.name)
-        if not _is_due(lease, job, now):
-            return None
-        lease = lease or JobLease(name=job.name)
-        lease.owner, lease.fence, lease.expires, lease.last_started = owner, lease.fence + 1, now + job.lease, now
-        session.add(lease)
-        return lease.fence
+    try:
+        with database.write() as session:
+            lease = _locked(session, job.name)
+            if not _is_due(lease, job, now):
+                return None
+            lease = lease or JobLease(name=job.name)
+            lease.owner, lease.fence, lease.expires, lease.last_started = owner, lease.fence + 1, now + job.lease, now
+            session.add(lease)
+            return lease.fence
+    except IntegrityError:
+        # At its very first time there is no row to lock: another worker took the job at the same moment.
+        return None
 
 
 def _locked(session: Session, name: str) -> JobLease | None:

@@ -1,10 +1,13 @@
 """Evidence: ``evidence find|export|verify``."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import guosuo_verify
+from core import durable
 from deploy.cli.output import AsJson, connect, items, print_rows, say
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
@@ -15,12 +18,13 @@ def find(
     object_: Annotated[str, typer.Option("--object", help="For example certificate:SERIAL or person:ID.")] = "",
     actor: Annotated[str, typer.Option(help="Who did it.")] = "",
     type_: Annotated[str, typer.Option("--type", help="For example pki.certificate.revoked.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most records to show.")] = 50,
+    before: Annotated[int | None, typer.Option(min=0, help="Only records with a lower number: the next page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find records, newest first."""
     with connect() as client:
-        answer = client.get("/api/v1/evidence", object=object_, actor=actor, type=type_, limit=limit)
+        answer = client.get("/api/v1/evidence", object=object_, actor=actor, type=type_, limit=limit, before=before)
     columns = ("sequence", "at", "type", "actor", "object", "result")
     print_rows(items(answer), columns, as_json=as_json, empty="no record matches")
 
@@ -28,8 +32,23 @@ def find(
 @app.command()
 def export(out: Annotated[Path, typer.Argument(help="Where to write the bundle (zip).")]) -> None:
     """Export the whole evidence as a bundle that an auditor verifies offline with one fingerprint."""
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder `{out.parent}`")
     with connect() as client:
         response = client.download("/api/v1/evidence/bundle", {})
-    out.write_bytes(response.content)
+    # Whole or absent: an auditor must not be handed half a bundle.
+    durable.write(out, response.content)
     fingerprint = response.headers["x-guosuo-fingerprint"]
-    say(f"guosuo-verify {out} --fingerprint {fingerprint}")
+    say(shlex.join(["guosuo-verify", str(out), "--fingerprint", fingerprint]))
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="A bundle.")],
+    fingerprint: Annotated[str, typer.Option(help="The fingerprint, from somebody you trust.")],
+    known: Annotated[Path | None, typer.Option(help="A checkpoint that you kept from an earlier bundle.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a bundle, as the auditor's own program `guosuo-verify` does."""
+    arguments = [str(file), "--fingerprint", fingerprint, *(["--known", str(known)] if known else [])]
+    raise typer.Exit(guosuo_verify.main([*arguments, *(["--json"] if as_json else [])]))

@@ -24,9 +24,10 @@ from core.enforcement import SITE
 from core.ledger import evidence
 from core.ledger.entry import Event
 
-#: Permissions whose every use leaves a record of its own in the same request, naming the device that asked: recording
-#: the permission as well would double the evidence of each request at a gateway without saying more.
-_RECORDED_BY_THE_ACT = frozenset({"authz:gateway:decide", "authz:decision:evaluate"})
+#: Permissions whose use leaves a record of its own in the same request, naming the device that asked: recording the
+#: permission as well would double the evidence of each request at a gateway, and note each heartbeat of a sensor,
+#: without saying more.
+_RECORDED_BY_THE_ACT = frozenset({"authz:gateway:decide", "authz:decision:evaluate", "monitor:finding:report"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The numbers of the manifest, the mirrored evidence and foreign programs are the 
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,17 +28,14 @@ from backup.outsider import Outsider
 from backup.reconcile import Outcome
 from backup.repository import Repository
 from backup.verdict import Examination, some
-from core.clock import Clock
 from core.database import Database
 from core.identity import Serial
 from core.ledger.checkpoint import parse_verifier_key, verify_checkpoint
 from core.ledger.merkle import CompactRange, leaf_hash
-from core.ledger.sequencer import Sequencer
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyInfo
-from hsm.signer import TokenCheckpointSigner
 from pki import issuer
 from pki.models import Authority, Revocation
 
@@ -106,20 +103,11 @@ def evidence(found: Examination, scene: Scene) -> None:
     found.add("evidence root", same_end and same_cut, detail)
 
 
-def evidence_goes_on(found: Examination, scene: Scene, clock: Clock) -> None:
+def evidence_goes_on(found: Examination, scene: Scene, run_sequencer: Callable[[], int]) -> None:
     """The sequencer accepts the restored log, numbers the reconciliation and signs with the restored key."""
     key = parse_verifier_key(scene.manifest.key)
-    folder = scene.state / "ledger"
-    Sequencer(
-        database=scene.database,
-        clock=clock,
-        directory=folder,
-        origin=key.name,
-        signer=TokenCheckpointSigner(scene.keys, "checkpoint"),
-        owner="drill",
-        mirror=None,
-    ).run_once()
-    grown = Mirror(folder)
+    run_sequencer()
+    grown = Mirror(scene.state / "ledger")
     verify_checkpoint(grown.notes[-1].content, key)
     detail = f"checkpoint of {scene.mirror.size} followed by one of {grown.size}, same key"
     found.add("evidence goes on", grown.size > scene.mirror.size, detail)

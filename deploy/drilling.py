@@ -25,13 +25,16 @@ from backup.verdict import DrillOutcome, Examination, Verdict
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import Unavailable
+from core.ledger.sequencer import Sequencer
 from core.web import install_error_handlers
 from deploy import recovery
 from deploy.children import Child, await_path
 from deploy.recovery import Back
 from deploy.settings import Settings
+from deploy.wiring import CHECKPOINT_KEY
 from hsm.client import SignerClient
 from hsm.settings import HsmSettings
+from hsm.signer import TokenCheckpointSigner
 from pki import api as pki_api
 from pki.crl import CrlPublisher
 from pki.ocsp import OcspResponder
@@ -105,7 +108,7 @@ def _examine(found: Examination, back: Back, watch: _Stopwatch) -> None:
         with found.refusing("evidence"):
             examine.counts(found, scene)
             examine.evidence(found, scene)
-            examine.evidence_goes_on(found, scene, clock)
+            examine.evidence_goes_on(found, scene, _sequencer(back, database, keys, clock).run_once)
         examine.keys(found, scene)
         examine.revocations(found, scene)
         watch.reach("checked inside 内部核对")
@@ -117,6 +120,19 @@ def _examine(found: Examination, back: Back, watch: _Stopwatch) -> None:
         examine.controls(found, scene)
         watch.reach("controls 反证")
     database.close()
+
+
+def _sequencer(back: Back, database: Database, keys: SignerClient, clock: Clock) -> Sequencer:
+    """Return a sequencer of the restored log alone: the repository's mirror is not the drill's to write."""
+    return Sequencer(
+        database=database,
+        clock=clock,
+        directory=back.settings.ledger,
+        origin=back.settings.site.origin,
+        signer=TokenCheckpointSigner(keys, CHECKPOINT_KEY),
+        owner="drill",
+        mirror=None,
+    )
 
 
 def _rpo(back: Back) -> float:

@@ -75,6 +75,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/drilling.py",
     "deploy/founding.py",
     "deploy/recovery.py",
     "deploy/sensing.py",
@@ -83,7 +84,7 @@ BUILDERS = {
 }
 
 #: They read evidence, also of earlier versions, and name the types they know; what sensors send is a format of its own.
-READERS = (VERIFIER, "backup/replay.py")
+READERS = (VERIFIER, "backup/replay.py", "backup/examine.py")
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "services", "misc"}

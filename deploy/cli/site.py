@@ -60,9 +60,14 @@ def init(
         applications=tuple(app_file or ()),
     )
     settings = founding.found(asked, progress=lambda done: say(f"  made: {done}"))
-    certificate, key = founding.bootstrap_files(settings)
+    _tell(settings, founding.bootstrap_files(settings), asked.recovery_identity)
+
+
+def _tell(settings: site_settings.Settings, first: tuple[Path, Path], recovery_identity: Path) -> None:
+    """Say what was made, what to put away, and what to type next."""
+    certificate, key = first
     say(f"the site is in {settings.state}")
-    say(f"the recovery identity is in {asked.recovery_identity}: move it to a safe place outside this machine")
+    say(f"the recovery identity is in {recovery_identity}: move it to a safe place outside this machine")
     login = f"guosuo login https://{settings.listen.host}:{settings.listen.port}"
     say(f"next: guosuo serve --site {settings.state}, then")
     say(f"  {login} --cert {certificate} --key {key} --trust {settings.trusted}")

@@ -28,7 +28,14 @@ from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, R
 
 #: Records that change nothing but the evidence.
 RECORDS_ONLY = frozenset(
-    {"authz.decision.made", "gateway.request.refused", "ledger.bundle.exported", "pki.request.refused", RECONCILED}
+    {
+        "authz.decision.explained",
+        "authz.decision.made",
+        "gateway.request.refused",
+        "ledger.bundle.exported",
+        "pki.request.refused",
+        RECONCILED,
+    }
 )
 
 

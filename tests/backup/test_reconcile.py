@@ -313,15 +313,14 @@ def test_the_log_goes_on_from_the_mirror(realm: Realm, come_back: Return) -> Non
     realm.sequence()
     realm.issue()
     realm.point()
-    for _ in range(120):
-        realm.pki.publisher.refresh(force=True)
-        if _ % 40 == 0:
-            realm.sequence()
+    for _ in range(3):
+        _append(realm.database, 100)
+        realm.sequence()
+    _append(realm.database, 7)
     second = come_back()
     before = Mirror(realm.repository.evidence)
     second.sequence()
-    with second.database.write() as session:
-        evidence.append(session, Event("test.thing.made", "li", "thing:1"), at=NOW())
+    _append(second.database, 1)
     second.sequence()
     size = check_ledger(second.database, second.state / "ledger", second.key())
     entries, _leaves = check_folder(realm.repository.evidence, second.key())
@@ -329,6 +328,12 @@ def test_the_log_goes_on_from_the_mirror(realm: Realm, come_back: Return) -> Non
     with second.database.read() as session:
         last = session.exec(select(EvidenceRow).order_by(col(EvidenceRow.sequence).desc()).limit(2)).all()
         assert [row.type for row in last] == ["test.thing.made", "backup.restore.reconciled"]
+
+
+def _append(database: Database, count: int) -> None:
+    with database.write() as session:
+        for number in range(count):
+            evidence.append(session, Event("test.thing.made", "li", f"thing:{number}"), at=NOW())
 
 
 def test_records_without_a_number_at_the_cut_get_theirs_from_the_mirror(realm: Realm, come_back: Return) -> None:

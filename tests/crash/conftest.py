@@ -31,9 +31,9 @@ def stores(request: pytest.FixtureRequest) -> StoreMaker:
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def site(token: Token, stores: StoreMaker) -> Iterator[Site]:
-    """One site for many kills: what one leaves, the next must live with."""
+    """One site for several kills: what one leaves, the next must live with. Not for all: checking grows with it."""
     made = Site(token, stores())
     made.settle()
     yield made

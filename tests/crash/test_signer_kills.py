@@ -15,5 +15,5 @@ POINTS = find_points()
 def test_five_kills(token: Token, name: str) -> None:
     strike, hits = SIGNER_SCENARIOS[name]
     for number in range(KILLS):
-        label = f"{name.lower().rpartition('.')[2].replace('#', '-')}-{number}"
+        label = f"key-{list(SIGNER_SCENARIOS).index(name)}-{number}"
         strike(token, Fuse(POINTS[name], number % hits + 1), label)

@@ -1,7 +1,7 @@
 """A client of our own interface over mutual TLS; problem documents become the errors they were."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -104,6 +104,13 @@ def _decoded(response: httpx2.Response) -> Answer | None:
     except ValueError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[str, JsonValue]]:
+    """Return the list of objects under ``name`` in an answer."""
+    found = answer[name]
+    assert isinstance(found, Sequence)
+    return [item for item in found if isinstance(item, Mapping)]
 
 
 def _error(response: httpx2.Response) -> errors.TrustError:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, print_rows, print_thing, say
+from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
+from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="What crossed the border that should not have, and whose it was.")
 sensor = typer.Typer(no_args_is_help=True, help="The sensor on a border.")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, print_json, print_rows, print_thing, say
+from deploy.cli.output import AsJson, connect, print_json, print_rows, print_thing, say
+from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Recovery points and their restore.")
 drill = typer.Typer(no_args_is_help=True, help="Prove that we can come back.")

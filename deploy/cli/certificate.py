@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from core.ledger.entry import JsonValue
-from deploy.cli.output import AsJson, Yes, confirm, connect, items, print_rows, print_thing, say
+from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
+from deploy.client import items
 from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, revoke.")

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, print_json, print_rows, print_thing
+from deploy.cli.output import AsJson, connect, print_json, print_rows, print_thing
+from deploy.client import items
 
 
 def install(app: typer.Typer) -> None:

@@ -8,7 +8,8 @@ import typer
 
 import guosuo_verify
 from core import durable
-from deploy.cli.output import AsJson, connect, items, print_rows, say
+from deploy.cli.output import AsJson, connect, print_rows, say
+from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 

@@ -80,13 +80,6 @@ def confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True)
 
 
-def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[str, JsonValue]]:
-    """Return the list of objects under ``name`` in an answer."""
-    found = answer[name]
-    assert isinstance(found, Sequence)
-    return [item for item in found if isinstance(item, Mapping)]
-
-
 def _cell(value: JsonValue) -> Text:
     """Return a value as people read it, and never as markup: it may be somebody else's text."""
     return Text(_plain(value))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.output import AsJson, connect, items, print_rows, print_thing
+from deploy.cli.output import AsJson, connect, print_rows, print_thing
+from deploy.client import items
 from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="The three administrators and the other roles.")

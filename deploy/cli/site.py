@@ -12,6 +12,13 @@ from deploy.cli.output import AsJson, print_json, print_rows, say
 
 State = Annotated[Path | None, typer.Option("--site", help="The site's state folder (GUOSUO_STATE).")]
 
+Province = Annotated[Path, typer.Option("--from", help="The province's register (one reviewed YAML).")]
+RecoveryIdentity = Annotated[
+    Path | None, typer.Option(help="Where to write the recovery identity (age); keep it elsewhere and safe.")
+]
+Store = Annotated[str, typer.Option(help="Database URL; SQLite in the state folder when left out.")]
+Origin = Annotated[str, typer.Option(help="Name of the evidence log; it never changes.")]
+
 
 def install(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
@@ -20,17 +27,13 @@ def install(app: typer.Typer) -> None:
 
 
 def init(
-    from_: Annotated[Path, typer.Option("--from", help="The province's register (one reviewed YAML).")],
+    from_: Province,
     site: State = None,
-    recovery_identity: Annotated[
-        Path | None, typer.Option(help="Where to write the recovery identity (age); keep it elsewhere and safe.")
-    ] = None,
+    recovery_identity: RecoveryIdentity = None,
     repository: Annotated[Path | None, typer.Option(help="The backup repository.")] = None,
-    store: Annotated[str, typer.Option(help="Database URL; SQLite in the state folder when left out.")] = "",
+    store: Store = "",
     name: Annotated[str, typer.Option(help="What the site is called.")] = "guosuo",
-    origin: Annotated[
-        str, typer.Option(help="Name of the evidence log; it never changes.")
-    ] = "guosuo.example/evidence",
+    origin: Origin = "guosuo.example/evidence",
     listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the interface.", min=1, max=65535)] = 8443,
     status_port: Annotated[int, typer.Option(help="Port of certificate status.", min=1, max=65535)] = 8480,
@@ -42,19 +45,16 @@ def init(
     from deploy import founding
 
     state = site or site_settings.default_state()
+    listening = site_settings.ListenSection(
+        address=listen, port=port, status_port=status_port, host=host, addresses=tuple(address or ("127.0.0.1",))
+    )
     asked = founding.Founding(
         state=state,
         province=from_,
         recovery_identity=recovery_identity or state.parent / f"{state.name}-recovery.age",
         name=name,
         origin=origin,
-        listen=site_settings.ListenSection(
-            address=listen,
-            port=port,
-            status_port=status_port,
-            host=host,
-            addresses=tuple(address or ("127.0.0.1",)),
-        ),
+        listen=listening,
         repository=repository or state.parent / f"{state.name}-repository",
         store=store,
         applications=tuple(app_file or ()),

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from core.ledger.entry import JsonValue
-from deploy.cli.output import items
+from deploy.client import items
 from deploy.rehearsal.containment import ocsp
 from deploy.rehearsal.leak import alerts
 from deploy.rehearsal.player import Player

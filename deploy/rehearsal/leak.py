@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from core.ledger.entry import JsonValue
-from deploy.cli.output import items
+from deploy.client import items
 from deploy.rehearsal.access import SENSOR_DEVICE
 from deploy.rehearsal.stage import DOCUMENTS, Stage
 from deploy.rehearsal.step import Journal, Step, missing, wait_for

@@ -103,17 +103,24 @@ present() {
     return 1
 }
 
-# A Python 3.11 to 3.13 that can make virtual environments.
+# A Python 3.11 to 3.13 that can make virtual environments; never one that is itself inside such an environment, since
+# that may be the one to be made anew.
 find_python() {
-    local name
+    local name found
     for name in python3 python3.13 python3.12 python3.11; do
-        if "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
-            command -v "$name"
+        if found=$("$name" -c "$FITS" 2>/dev/null); then
+            printf '%s\n' "$found"
             return
         fi
     done
     return 1
 }
+
+FITS='
+import ensurepip, sys, venv
+print(sys._base_executable)
+sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+'
 
 codename() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -175,10 +176,18 @@ def test_foreign_policy_is_left_alone(tmp_path: Path) -> None:
 def test_python_of_the_wrong_age_is_passed_over(tmp_path: Path) -> None:
     for name, status in (("python3", 1), ("python3.13", 1), ("python3.12", 0)):
         program = tmp_path / name
-        program.write_text(f"#!/bin/sh\nexit {status}\n")
+        program.write_text(f'#!/bin/sh\necho "$0"\nexit {status}\n')
         program.chmod(0o755)
     found = shell("PATH=$1:/usr/bin:/bin; hash -r; find_python", tmp_path)
     assert found.stdout.strip() == str(tmp_path / "python3.12")
+
+
+def test_python_of_an_active_environment_is_not_built_upon() -> None:
+    """Setting up anew removes that environment first."""
+    active = Path(sys.executable).parent
+    found = Path(shell("PATH=$1:$PATH; find_python", active).stdout.strip())
+    assert found.exists()
+    assert (sys.prefix == sys.base_prefix) or not found.is_relative_to(sys.prefix)
 
 
 def test_environment_is_made_anew_when_the_lock_changes(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ def refusal(session: Session, principal: Principal, at: datetime) -> str:
     """Return why the principal's certificate is no good at this moment; empty when it is good."""
     if not principal.serial:
         return "no-certificate"
-    found = credential.find(session, principal.serial)
+    # Held, or a revocation could be recorded between this look and the record of the decision.
+    found = credential.hold(session, principal.serial)
     if found is None or (found.holder_kind, found.holder) != (principal.kind.value, principal.identifier):
         return "unknown-certificate"
     return refusal_of(found, at)

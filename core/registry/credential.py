@@ -44,6 +44,11 @@ def find(session: Session, serial: Serial) -> Credential | None:
     return session.get(Credential, serial)
 
 
+def hold(session: Session, serial: Serial) -> Credential | None:
+    """As ``find``, and let nobody revoke it before the caller's transaction ends: what was decided on stays so."""
+    return session.get(Credential, serial, with_for_update={"read": True}, populate_existing=True)
+
+
 def get(session: Session, serial: Serial) -> Credential:
     """Return the credential with ``serial``; raises ``NotFound``."""
     credential = session.get(Credential, serial)

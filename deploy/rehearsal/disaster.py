@@ -11,7 +11,7 @@ from deploy.rehearsal.containment import ocsp
 from deploy.rehearsal.leak import alerts
 from deploy.rehearsal.player import Player
 from deploy.rehearsal.stage import Stage
-from deploy.rehearsal.step import Journal, Step
+from deploy.rehearsal.step import Journal, Step, wait_for
 from deploy.rehearsal.trust import AUDITOR, CIVIL_SERVANT, COLLEAGUE
 
 
@@ -46,6 +46,9 @@ def _destroy(stage: Stage, journal: Journal) -> float:
     ) as step:
         stage.children["serve"].kill()
         fault = time.monotonic()
+        # What the service had started ends with it; until then it may still answer over connections that are open.
+        gone = wait_for(lambda: not stage.processes(), seconds=15)
+        step.check(gone is not None, f"every process of the service is gone after {gone or 0:.1f} s")
         for name in ("store.sqlite3", "store.sqlite3-wal", "store.sqlite3-shm"):
             (stage.site / name).unlink(missing_ok=True)
         for name in ("tokens", "token-copy", "ledger", "secrets"):

@@ -112,7 +112,20 @@ class Stage:
         except OSError:
             return False
 
+    def processes(self) -> list[int]:
+        """Return the processes that serve the site: their command lines name its folder."""
+        entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [int(entry.name) for entry in entries if str(self.site) in _command_line(entry)]
+
     def close(self) -> None:
         """Stop whatever still runs, the last started first."""
         for child in reversed(self.children.values()):
             child.stop(patience=5)
+
+
+def _command_line(entry: Path) -> list[str]:
+    try:
+        return (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        # It ended while we looked.
+        return []

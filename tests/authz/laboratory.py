@@ -65,7 +65,7 @@ class _EchoHandler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(b"echo")
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # the standard library's names
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  # the standard library's names
 
     def log_message(self, *_arguments: object) -> None:
         pass

@@ -163,7 +163,7 @@ def ocsp(found: Examination, scene: Scene, outsider: Outsider) -> None:
     for serial, expected in asked.items():
         said = outsider.ask(file, serial)
         right = f": {expected}" in said and "Response verify OK" in said
-        found.add(f"OCSP {expected}", right, f"{serial}: {said}")
+        found.add(f"OCSP {expected}", right, f"{serial}: openssl says {expected}" if right else f"{serial}: {said}")
 
 
 def controls(found: Examination, scene: Scene) -> None:

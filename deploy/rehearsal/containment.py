@@ -109,8 +109,11 @@ def _await_refusal(step: Step, door: str, look: "Look", revoked: float) -> None:
     seconds = wait_for(refuses, seconds=TARGET)
     elapsed = time.monotonic() - revoked
     took = f"{elapsed:.2f}" if seconds is not None else "not refused"
-    step.table.append({"door": door, "refused after (s)": took, "seen": last.told})
-    step.check(seconds is not None and elapsed <= TARGET, f"{door}: refused after {elapsed:.2f} s ({last.told})")
+    step.check_row(
+        seconds is not None and elapsed <= TARGET,
+        f"{door}: refused after {elapsed:.2f} s ({last.told})",
+        {"door": door, "refused after (s)": took, "seen": last.told},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,13 +69,11 @@ def _drill(stage: Stage, journal: Journal) -> None:
         done = _drill_command(stage, report)
         outcome = json.loads(done)
         for check in outcome["checks"]:
-            step.table.append(
-                {"check": check["name"], "seen": check["detail"], "ok": "PASS" if check["ok"] else "FAIL"}
-            )
+            row = {"check": check["name"], "seen": check["detail"], "": "PASS" if check["ok"] else "FAIL"}
+            step.check_row(check["ok"], f"{check['name']}: {check['detail']}", row)
         failed = [check["name"] for check in outcome["checks"] if not check["ok"]]
-        step.check(
-            outcome["ok"] and not failed, f"{len(outcome['checks'])} checks, failed: {', '.join(failed) or 'none'}"
-        )
+        told = f"{len(outcome['checks'])} checks, failed: {', '.join(failed) or 'none'}"
+        step.check(outcome["ok"] and not failed, told)
         step.note(f"RTO {outcome['rto_seconds']} s, RPO {outcome['rpo_seconds']} s in the sandbox")
 
 

@@ -17,6 +17,10 @@ _ENCODINGS = ("utf-8", "gb18030", "utf-16le")
 
 Alert = Mapping[str, JsonValue]
 
+#: Who must be named: the two readers, and who answers for the system at the time (主管 and 运行).
+NAMES = {CIVIL_SERVANT: "李文", COLLEAGUE: "孙悦"}
+OFFICERS = ("主管 周主政", "运行 吴运维")
+
 
 def play(stage: Stage) -> None:
     """Run the scene."""
@@ -75,12 +79,14 @@ def _leak(stage: Stage, step: Step, person: str, encoding: str) -> None:
     if seconds is None:
         step.check(False, f"an alert for request {request} within 10 s")
         return
-    step.table.append(
-        {"encoding": encoding, "seconds": f"{time.monotonic() - answered:.2f}", "alert": str(found[0]["summary"])}
+    took = f"{time.monotonic() - answered:.2f}"
+    summary = str(found[0]["summary"])
+    wanted = ["机密★10年", "内部", request, stage.notes[person], NAMES[person], "财政厅", *OFFICERS]
+    step.check_row(
+        not missing(wanted, summary),
+        f"{person}, {encoding}: alert after {took} s: {summary}",
+        {"who": person, "encoding": encoding, "after (s)": took, "alert": summary},
     )
-    text = str(found[0])
-    wanted = ["机密★10年", person, stage.notes[person], "in_charge", "operating", "财政厅"]
-    step.check(not missing(wanted, text), f"alert after {seconds:.2f} s: {found[0]['summary']}")
 
 
 def alerts(stage: Stage) -> list[Alert]:

@@ -36,8 +36,10 @@ def verify(bundle: Path, fingerprint: str) -> subprocess.CompletedProcess[str]:
 def _verify(stage: Stage, journal: Journal) -> None:
     with journal.step("离线核验 · verify offline", "guosuo-verify accepts the bundle with its one fingerprint") as step:
         done = verify(stage.out / BUNDLE, stage.notes["fingerprint"])
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        step.check(done.returncode == 0, f"exit {done.returncode}: {' · '.join(lines)[:700]}")
+        step.check(done.returncode == 0, f"exit {done.returncode}")
+        for line in done.stdout.splitlines():
+            if line.strip():
+                step.note(line.strip()[:200])
 
 
 def _damage(stage: Stage, journal: Journal) -> None:

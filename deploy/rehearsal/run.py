@@ -14,8 +14,12 @@ from rich.console import Console
 
 from deploy import doctor
 from deploy.rehearsal import access, containment, disaster, lab, leak, proof, report, trust
+from deploy.rehearsal.printer import Printer
 from deploy.rehearsal.stage import Stage
 from deploy.rehearsal.step import Halted, Journal, Step
+
+#: Columns when the output is no terminal.
+_FILE_WIDTH = 160
 
 OUTCOME = "outcome.json"
 REPORT = "report.html"
@@ -107,29 +111,16 @@ def _outcome(stage: Stage) -> dict[str, object]:
     }
 
 
-def _printer(console: Console) -> Callable[[Step, bool], None]:
-    def listen(step: Step, ended: bool) -> None:
-        if not ended:
-            console.print(f"[bold]{step.number:2}. {step.title}[/bold]", highlight=False)
-            console.print(f"    expected  {step.expected}", style="dim", highlight=False)
-            return
-        for sentence in step.seen:
-            console.print(f"    seen      {sentence}", highlight=False, markup=False, soft_wrap=True)
-        for row in step.table:
-            console.print("              " + " | ".join(row.values()), highlight=False, markup=False, soft_wrap=True)
-        verdict = "[green]PASS[/green]" if step.ok else "[red]FAIL[/red]"
-        console.print(f"    {verdict}      {step.seconds:.2f} s", highlight=False)
-
-    return listen
-
-
 def main() -> None:
     """Run inside the laboratory as ``python -m deploy.rehearsal.run OUT json|people``."""
     out = Path(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     os.umask(0o077)
     console = Console(stderr=sys.argv[2] == "json")
-    outcome = perform(out, listener=_printer(console))
+    if not console.is_terminal:
+        # A file has no width: wide enough for one line a row.
+        console.width = _FILE_WIDTH
+    outcome = perform(out, listener=Printer(console))
     (out / OUTCOME).write_text(json.dumps(outcome, ensure_ascii=False, indent=2), encoding="utf-8")
     sys.exit(0 if outcome["ok"] else 1)
 

@@ -13,7 +13,10 @@ Row = Mapping[str, str]
 
 @dataclass
 class Step:
-    """A step while it runs and after. ``seen`` collects sentences; ``table`` is for the report; times in seconds."""
+    """A step while it runs and after. ``seen`` collects sentences, ``table`` rows for people; times in seconds.
+
+    ``told`` are the sentences that a row says as well, so that nobody need read them twice.
+    """
 
     number: int
     title: str
@@ -22,6 +25,7 @@ class Step:
     seen: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     table: list[Row] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
     @property
@@ -38,6 +42,17 @@ class Step:
         self.seen.append(sentence if holds else f"NOT: {sentence}")
         if not holds:
             self.faults.append(sentence)
+
+    def check_row(self, holds: bool, sentence: str, row: Row) -> None:
+        """Check ``sentence``, and show it to people as a row of the step's table."""
+        self.check(holds, sentence)
+        self.table.append(row)
+        self.told.add(self.seen[-1])
+
+    @property
+    def prose(self) -> list[str]:
+        """What was seen and stands in no row."""
+        return [sentence for sentence in self.seen if sentence not in self.told]
 
     def as_json(self) -> dict[str, str | int | float | bool]:
         """Return the shape that ``guosuo rehearse --json`` promises."""

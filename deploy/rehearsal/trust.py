@@ -44,10 +44,10 @@ def _found(stage: Stage, journal: Journal) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         step.check(done.returncode == 0, "guosuo init made the site" if done.returncode == 0 else complaint(done))
         stage.trusted.write_bytes((stage.site / "trust.pem").read_bytes())
-        mode = oct(stage.site.stat().st_mode & 0o777)
-        step.check(mode == "0o700", f"the state folder is {mode}")
-        pins = [oct(pin.stat().st_mode & 0o777) for pin in (stage.site / "secrets").glob("*.pin")]
-        step.check(pins == ["0o400", "0o400"], f"the PIN files are {', '.join(pins)}")
+        mode = f"{stage.site.stat().st_mode & 0o777:04o}"
+        step.check(mode == "0700", f"the state folder is {mode}")
+        pins = [f"{pin.stat().st_mode & 0o777:04o}" for pin in (stage.site / "secrets").glob("*.pin")]
+        step.check(pins == ["0400", "0400"], f"the PIN files are {', '.join(pins)}")
         found = private_keys(stage.site)
         step.check(found == ["bootstrap/bootstrap.key", "secrets/service.key"], f"private keys in files: {found}")
         step.note("演练样本 province 北辰省 is loaded")

@@ -17,8 +17,6 @@ from pathlib import Path
 from core.errors import Unavailable
 from deploy import doctor
 
-_INSIDE = "GUOSUO_LAB"
-
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -41,22 +39,20 @@ LINKS: tuple[tuple[End, End], ...] = (
 NAMESPACES = ("gateway", "centre", "finance", "archive")
 
 
-def is_inside() -> bool:
-    """Say whether this process already runs in the laboratory."""
-    return os.environ.get(_INSIDE) == "1"
-
-
 def enter(command: Sequence[str]) -> int:
     """Run ``command`` in fresh user, network, mount and process namespaces; return its exit status."""
-    unshare = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child"]
-    environment = {**os.environ, _INSIDE: "1", "PATH": doctor.search_path(os.environ.get("PATH", ""))}
-    process = subprocess.Popen([*unshare, "--mount-proc", *command], env=environment)
+    # setpriv: when we are killed, unshare is too, and with it everything in its namespaces.
+    unshare = ["setpriv", "--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net", "--mount", "--pid"]
+    environment = {**os.environ, "PATH": doctor.search_path(os.environ.get("PATH", ""))}
+    process = subprocess.Popen([*unshare, "--fork", "--kill-child", "--mount-proc", *command], env=environment)
     try:
         return process.wait()
     except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
         return 130
+    finally:
+        # However this ends, nothing of the laboratory outlives it. unshare is deaf to any other signal while it waits.
+        process.kill()
+        process.wait()
 
 
 def build() -> None:

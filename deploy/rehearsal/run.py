@@ -43,14 +43,14 @@ class Outcome:
 def rehearse(out: Path, *, as_json: bool) -> Outcome:
     """Run the rehearsal and leave bundle and report in ``out``; everything else it made is removed again."""
     console = Console(stderr=as_json)
-    # nginx and ip are programs of administration: an ordinary user's PATH lacks their folders.
-    os.environ["PATH"] = doctor.search_path(os.environ.get("PATH", ""))
     lacking = doctor.missing(doctor.inspect())
     if lacking:
         for finding in lacking:
             console.print(f"[red]missing[/red] {finding.name}: {finding.found}; cure: {finding.cure}", highlight=False)
         names = ", ".join(finding.name for finding in lacking)
         return Outcome({"ok": False, "steps": [], "missing": names, "bundle": "", "fingerprint": "", "report": ""}, 1)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: sys.exit(143))
     out.mkdir(parents=True, exist_ok=True)
     state = out / "state"
     shutil.rmtree(state, ignore_errors=True)
@@ -73,9 +73,18 @@ def _farewell(console: Console, content: dict[str, object]) -> None:
     console.print("[green]all steps passed[/green]" if content["ok"] else "[red]not all steps passed[/red]")
     console.print(f"report: {content['report']}", highlight=False, soft_wrap=True)
     if content["bundle"]:
-        line = f"guosuo-verify {content['bundle']} --fingerprint {content['fingerprint']}"
+        line = f"{program('guosuo-verify')} {content['bundle']} --fingerprint {content['fingerprint']}"
         console.print(f"verify the evidence yourself: {line}", highlight=False, soft_wrap=True)
-    console.print("next: `guosuo init --help` makes a site of your own, `guosuo serve` runs it", highlight=False)
+    ours = program("guosuo")
+    console.print(f"next: `{ours} init --help` makes a site of your own, `{ours} serve` runs it", highlight=False)
+
+
+def program(name: str) -> str:
+    """Return how to type one of our programs here: its name when it is on the PATH, else where it lies."""
+    if shutil.which(name):
+        return name
+    beside = Path(sys.executable).with_name(name)
+    return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def perform(out: Path, *, listener: Callable[[Step, bool], None]) -> dict[str, object]:

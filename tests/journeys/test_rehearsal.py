@@ -30,7 +30,8 @@ def test_the_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.lab
-def test_interrupted_day_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_day_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "day"
     process = subprocess.Popen(
         [*REHEARSE, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -40,10 +41,17 @@ def test_interrupted_day_leaves_nothing(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    if number is signal.SIGINT:
+        # As a terminal does it: to everybody in the foreground.
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     assert process.wait(60) != 0
-    assert not (out / "state").exists()
-    assert not _mentioned(str(out))
+    # Who is killed cannot sweep: the state folder stays then, and the next run removes it.
+    assert (out / "state").exists() is (number is signal.SIGKILL)
+    while _mentioned(str(out)):
+        assert time.monotonic() < deadline, _mentioned(str(out))
+        time.sleep(0.05)
 
 
 def _mentioned(text: str) -> list[str]:

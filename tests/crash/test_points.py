@@ -53,7 +53,10 @@ class Thing:
             step(done)
         # A crash here leaves one.
         for _ in range(2):
-            step(done)
+            # A crash here leaves six.
+            step(
+                done,
+            )
             # A crash here leaves two,
             # or more.
         try:
@@ -96,10 +99,12 @@ def burn() -> None:
     ("name", "hit", "before"),
     [
         ("sample.Thing.act#1", 1, ["step", "committed"]),
-        ("sample.Thing.act#2", 1, ["step", "committed", "step"]),
-        ("sample.Thing.act#2", 2, ["step", "committed", "step", "step"]),
-        ("sample.Thing.act#3", 1, ["step", "committed", "step", "step"]),
-        ("sample.Thing.act#4", 1, ["step", "committed", "step", "step", "step", "step"]),
+        ("sample.Thing.act#2", 1, ["step", "committed"]),
+        ("sample.Thing.act#2", 2, ["step", "committed", "step"]),
+        ("sample.Thing.act#3", 1, ["step", "committed", "step"]),
+        ("sample.Thing.act#3", 2, ["step", "committed", "step", "step"]),
+        ("sample.Thing.act#4", 1, ["step", "committed", "step", "step"]),
+        ("sample.Thing.act#5", 1, ["step", "committed", "step", "step", "step", "step"]),
         ("sample.Thing.block#1", 1, ["step", "committed"]),
     ],
 )
@@ -121,7 +126,7 @@ def test_fuse_burns_right_after_the_step(
 def test_fuse_does_not_burn_where_a_step_failed(sample: tuple[Path, dict[str, Point]]) -> None:
     path, points = sample
     thing, done = runpy.run_path(str(path))["Thing"](), []
-    for name in ("sample.Thing.act#3", "sample.Thing.act#4"):
+    for name in ("sample.Thing.act#4", "sample.Thing.act#5"):
         fuse = Fuse(points[name], 1, burn)
         fuse.arm()
         try:

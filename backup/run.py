@@ -77,7 +77,7 @@ class Backup:
                 raise self._told(error) from error
             # A crash here leaves a whole file that no record calls sealed: it is not restored, the next run removes it.
             self._conclude(point)
-            # A crash here leaves a sealed point whose maker was not told.
+            # A crash here leaves a sealed point nobody was told of, and the plain copy: the next run removes that.
             return point
 
     def _give_up_crashed(self) -> None:
@@ -89,6 +89,10 @@ class Backup:
         for identifier in failed:
             self.repository.point(identifier).unlink(missing_ok=True)
             self._clear(identifier)
+        # One that ended between its seal and its clearing has left the plain copy, too.
+        every = self._staging("*")
+        for left in every.parent.glob(every.name):
+            shutil.rmtree(left)
 
     def _begin(self, actor: str) -> RecoveryPoint:
         at = self._clock.now()

@@ -101,7 +101,8 @@ def appoint(
     # 2. With all three in office the bootstrap certificate has nothing left to do, and ends.
     with database.write() as session:
         ended = _end_bootstrap(session, principal, clock)
-    # A crash here leaves the bootstrap certificate alive: the next appointment, or a person, ends it.
+    # A crash here leaves an appointment that nobody was told: appointing again is idempotent and issues another
+    # certificate. When the bootstrap certificate has ended with it, `guosuo init` makes another once its file is gone.
     return Appointment(
         person=body.person, role=body.role, serial=issued.serial, chain=issued.chain_pem, bootstrap_ended=ended
     )

@@ -78,7 +78,7 @@ def _ours(database: Database, sequencer: Sequencer, clock: Clock, size: int, tim
         with database.write() as session:
             for number in range(size):
                 evidence.append(session, _event(number), at=clock.now())
-        # A crash here leaves records that the next run of a sequencer numbers and signs.
+        # The peer has nothing like it: numbered, signed and published.
         sequencer.run_once()
     return size * times / (time.perf_counter() - begun)
 

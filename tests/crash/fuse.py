@@ -48,12 +48,16 @@ class Fuse:
         return self._follow_statement() if self.point.fires else self._follow_end()
 
     def _follow_statement(self) -> Trace:
-        """Reached when the statement right after the comment begins."""
-        first = self.point.fires[0]
+        """Reached when the statement right after the comment begins: on its first line, coming from outside of it."""
+        inside = set(self.point.fires)
+        state = {"line": 0}
 
         def trace(frame: FrameType, event: str, _argument: object) -> Trace:
-            if event == "line" and frame.f_lineno == first:
-                self._reach()
+            if event == "line":
+                # Python comes back to the first line of a call over several lines, and of a loop.
+                came, state["line"] = state["line"], frame.f_lineno
+                if frame.f_lineno == self.point.fires[0] and came not in inside:
+                    self._reach()
             return trace
 
         return trace

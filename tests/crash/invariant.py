@@ -5,6 +5,7 @@ import hashlib
 from cryptography import x509
 from sqlmodel import Session, col, select
 
+from authz.models import GatewayRequest
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import CredentialState
@@ -18,28 +19,28 @@ def check(site: Site) -> None:
     """Raise ``AssertionError`` unless everything holds; the site has been settled before."""
     assert site.witness.violations == []
     with site.parts.database.read() as session:
-        _check_intentions(session, site)
-        _check_certificates(session)
+        _check_signed(session, site)
+        check_records(session)
         _check_lists(session, site)
     _check_acknowledged(site, _check_evidence(site))
     _check_going_on(site)
 
 
-def _check_intentions(session: Session, site: Site) -> None:
-    """No signature without a record, no serial number twice, and none left open."""
-    revoked = set(session.exec(select(Revocation.serial)))
+def _check_signed(session: Session, site: Site) -> None:
+    """No signature without a record, and no serial number twice."""
     intents = {one.serial: one for one in session.exec(select(IssuanceIntent))}
     for serial, digest in site.witness.serials.items():
         assert serial in intents, f"{serial} was signed, and nobody knows it any more"
         assert hashlib.sha256(intents[serial].tbs).digest() == digest
+
+
+def check_records(session: Session) -> None:
+    """No intention is open; each certificate is exactly what was intended under its number, and has its credential."""
+    revoked = set(session.exec(select(Revocation.serial)))
+    intents = {one.serial: one for one in session.exec(select(IssuanceIntent))}
     for serial, intent in intents.items():
         assert intent.state in ("issued", "abandoned"), f"{serial} is still {intent.state}"
         assert intent.state == "issued" or serial in revoked, f"{serial} may have been signed and is not revoked"
-
-
-def _check_certificates(session: Session) -> None:
-    """Each certificate is exactly what was intended under its serial number, and has its credential."""
-    intents = {one.serial: one for one in session.exec(select(IssuanceIntent))}
     rows: list[tuple[str, bytes]] = [(one.serial, one.der) for one in session.exec(select(Certificate))]
     for serial, der in rows:
         held = credential.get(session, Serial(serial))
@@ -78,6 +79,10 @@ def _check_evidence(site: Site) -> list[bytes]:
     entries, _leaves = check_folder(site.folder / "mirror", vkey)
     assert len(entries) == size >= site.size
     site.size = size
+    log = b"\n".join(entries)
+    with site.parts.database.read() as session:
+        for request in session.exec(select(GatewayRequest.request_id)):
+            assert request.encode() in log, f"request {request} was answered, and no evidence says so"
     return entries
 
 

@@ -18,9 +18,12 @@ from tests.crash.fuse import Fuse
 
 _PRELOADED = [
     "tests.crash.parts",
+    "tests.crash.founding_scenarios",
+    "tests.crash.recovery_scenarios",
     "tests.crash.scenarios",
     "tests.crash.sensor_scenarios",
     "tests.crash.soak",
+    "tests.crash.wire_scenarios",
     "hsm.signerd",
     "hsm.token",
 ]
@@ -71,8 +74,13 @@ class Child:
             return
 
 
-def _live(work: Callable[..., None], arguments: tuple[object, ...], fuse: Fuse | None, said: Connection) -> None:
+def die_with_parent() -> None:
+    """Be killed by the kernel when the parent ends; what a process becomes (its rights, its namespaces) undoes it."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _live(work: Callable[..., None], arguments: tuple[object, ...], fuse: Fuse | None, said: Connection) -> None:
+    die_with_parent()
     if fuse is not None:
         fuse.arm()
     work(*arguments, lambda kind, value: said.send((kind, value)))

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy.orm import configure_mappers
 
-from authz import policy
+from authz import appfile, application, policy
+from authz.application import Catalogue
 from authz.decision import PolicyDecisionPoint
 from authz.policy import Policies
 from core.access import DecisionRequest
@@ -32,6 +33,7 @@ from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
+from tests.people import PROVINCE
 
 ORIGIN = "evidence.beichen.example/sample"
 CHECKPOINT_KEY = "checkpoint"
@@ -41,6 +43,14 @@ SETTINGS = PkiSettings(organisation="北辰省 演练样本", public_url="http:/
 @functools.cache
 def policies() -> Policies:
     return policy.load()
+
+
+@functools.cache
+def catalogue() -> Catalogue:
+    """The sample applications."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted((PROVINCE.parent / "apps").glob("*.yaml"))]
+    described = [appfile.parse_application(text) for text in texts]
+    return application.catalogue(described, {one.domain: policies().actions(one.domain) for one in described})
 
 
 class TickingClock:
@@ -81,7 +91,9 @@ class Parts:
         self.publisher = CrlPublisher(database=self.database, keys=self.keys, clock=self.clock, settings=SETTINGS)
         self.responder = OcspResponder(database=self.database, keys=self.keys, clock=self.clock)
         self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
-        self.decisions = PolicyDecisionPoint(database=self.database, clock=self.clock, policies=policies())
+        self.decisions = PolicyDecisionPoint(
+            database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue()
+        )
 
     def close(self) -> None:
         self.keys.close()
@@ -137,5 +149,5 @@ def csr(holder: str) -> bytes:
 
 
 # Done once, before anything is forked from here.
-policies()
+catalogue()
 configure_mappers()

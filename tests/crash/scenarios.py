@@ -8,6 +8,7 @@ from core.errors import TrustError, Unavailable
 from core.identity import Principal
 from core.registry import role
 from pki import api, revocation
+from tests.crash import access_scenarios as access
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
 from tests.failing import FailingDatabase, Failure
@@ -121,6 +122,7 @@ _LEDGER = "core.ledger"
 
 SCENARIOS: dict[str, Scenario] = {
     "core.jobs.run_due#1": Scenario(work_off, 3),
+    f"{_LEDGER}.bundle.export#1": Scenario(access.export),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
     **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
@@ -136,5 +138,9 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.issuance.CertificateAuthority.issue#1": Scenario(be_refused, 3),
     **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (2, 3, 4)},
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),
+    "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
+    "authz.explanation.explain#1": Scenario(access.explain, 3),
+    "authz.gateway.Gateway._conclude#1": Scenario(access.pass_gateway, 3),
+    **{f"deploy.identity.appoint#{n}": Scenario(access.appoint, 3) for n in (1, 2)},
 }

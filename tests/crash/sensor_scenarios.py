@@ -7,10 +7,13 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from core.registry.level import Classification
+from monitor import rules
 from monitor.courier import Courier
 from monitor.join import PATIENCE, Joiner
 from monitor.reader import Reader
-from monitor.sighting import Leak
+from monitor.rules import Boundary
+from monitor.sighting import Blind, Leak, Plan, Watched
 from monitor.spool import Spool
 from tests.crash.fuse import Fuse
 from tests.crash.nursery import Child, Say
@@ -26,11 +29,25 @@ class FileCentre:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def report(self, sightings: list[object]) -> None:
+    def report(self, sightings: list[Leak | Blind]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             for one in sightings:
-                assert isinstance(one, Leak)
-                file.write(f"{one.request_id} {one.id}\n")
+                if isinstance(one, Leak):
+                    file.write(f"{one.request_id} {one.id}\n")
+
+    def plan(self) -> Plan:
+        return plan(Classification.INTERNAL)
+
+    def told(self) -> set[tuple[str, ...]]:
+        """Return each leak that was told, by its request and its id."""
+        return {tuple(line.split(" ")) for line in self._path.read_text(encoding="utf-8").splitlines()}
+
+
+def plan(ceiling: Classification) -> Plan:
+    """One domain, on this machine."""
+    boundary = Boundary("outer-finance", ceiling, ("127.0.0.0/8",))
+    watched = Watched(domain=boundary.domain, ceiling=int(ceiling), ranges=list(boundary.ranges))
+    return Plan(policy=rules.policy_version([boundary]), domains=[watched])
 
 
 def write_eve(path: Path) -> None:
@@ -77,7 +94,7 @@ def sense(folder: Path, _say: Say) -> None:
     """Read, join, release and deliver, a little at a time, until nothing is left."""
     with closing(Spool(folder / "spool.sqlite3")) as spool:
         joiner = Joiner(name="sensor-1", spool=spool)
-        courier = Courier(spool=spool, centre=FileCentre(folder / "centre"), heartbeat=1e9)  # type: ignore[arg-type]  # a centre of the test
+        courier = Courier(spool=spool, centre=FileCentre(folder / "centre"), heartbeat=1e9)
         now = 1000.0
         with Reader(folder / "eve.json", bookmark=spool.bookmark(), random=os.urandom, chunk=1500) as reader:
             while (batch := reader.read()).bookmark:
@@ -98,7 +115,7 @@ def kill_while_sensing(fuse: Fuse) -> int:
         (folder / "centre").touch()
         status = Child(sense, folder, fuse=fuse).wait()
         assert Child(sense, folder).wait() == 0
-        told = {tuple(line.split()) for line in (folder / "centre").read_text().splitlines()}
+        told = FileCentre(folder / "centre").told()
         # Each leak under one id, however often it was sent.
         assert sorted(request for request, _id in told) == [f"{number:032x}" for number in range(1, LEAKS + 1)]
         return status

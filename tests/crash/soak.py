@@ -6,7 +6,6 @@ the product does by itself, and everything must hold. Both stores take turns. Th
 """
 
 import contextlib
-import os
 import random
 import secrets
 import sys
@@ -178,7 +177,7 @@ def _founded(token: Token, url: str) -> Site:
 
 
 def main() -> None:
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else int(os.environ.get("GUOSUO_SOAK", "200"))
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else secrets.randbelow(2**32)
     began = time.monotonic()
     print(f"seed {seed}", flush=True)

@@ -20,7 +20,7 @@ from authz.policy import Policies, Slice
 from core.access import Decision, DecisionRequest
 from core.clock import Clock
 from core.database import Database
-from core.enforcement import SITE
+from core.identity import SITE
 from core.ledger import evidence
 from core.ledger.entry import Event
 

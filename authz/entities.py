@@ -10,8 +10,7 @@ from sqlmodel import Session, col, or_, select
 
 from authz.application import KnownResource
 from authz.engine import AttributeValue, Entity, Reference, Uid
-from core.enforcement import SITE
-from core.identity import DomainId, Principal, SubjectKind
+from core.identity import SITE, DomainId, Principal, SubjectKind
 from core.registry.models import Device, DomainMembership, Person, RoleAssignment, SecurityDomain
 
 #: The installation itself, which the management interface belongs to.

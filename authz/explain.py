@@ -10,9 +10,8 @@ from authz.engine import Verdict
 from authz.events import shortened
 from authz.policy import PolicyText
 from core.access import DecisionRequest
-from core.enforcement import SITE
 from core.errors import Conflict, NotFound
-from core.identity import DomainId, SystemId
+from core.identity import SITE, DomainId, SystemId
 from core.registry import person, responsibility, role
 
 _REASONS = {

@@ -15,8 +15,7 @@ from cedarpy import pst
 
 from authz import engine, lint
 from authz.errors import PolicyRejected
-from core.enforcement import SITE
-from core.identity import DomainId
+from core.identity import SITE, DomainId
 
 ENGINE_VERSION = f"cedarpy {version('cedarpy')}"
 

@@ -14,11 +14,8 @@ from fastapi.routing import APIRoute
 
 from core.access import Authenticator, DecisionPoint, DecisionRequest
 from core.errors import Forbidden, Unauthenticated
-from core.identity import DomainId, Principal, RequestId
+from core.identity import SITE, Principal, RequestId
 from core.provision import provided
-
-#: The security domain of the installation itself: what the management interface belongs to.
-SITE = DomainId("site")
 
 _PERMISSION = "__guosuo_permission__"
 _PUBLIC = "public"

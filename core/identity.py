@@ -10,6 +10,9 @@ PostId = NewType("PostId", str)
 DomainId = NewType("DomainId", str)
 SystemId = NewType("SystemId", str)
 
+#: The security domain of the installation itself: what the management interface belongs to.
+SITE = DomainId("site")
+
 #: A certificate's serial number: 40 lower-case hexadecimal digits, that is 20 octets, the first between 01 and 7f.
 Serial = NewType("Serial", str)
 

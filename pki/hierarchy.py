@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.clock import Clock
 from core.database import Database
-from core.enforcement import SITE
+from core.identity import SITE
 from core.ledger import evidence
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyInfo, KeyPurpose

@@ -2,8 +2,7 @@
 
 from sqlmodel import Session
 
-from core.enforcement import SITE
-from core.identity import DomainId, OrganisationId, PersonId, SubjectKind, SystemId
+from core.identity import SITE, DomainId, OrganisationId, PersonId, SubjectKind, SystemId
 from core.registry import domain, organisation, person, system
 from core.registry.models import SecurityDomain
 from pki.errors import WrongProfile

@@ -6,15 +6,13 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from core.errors import Malformed
-from core.identity import DomainId, PersonId
+from core.identity import SITE, DomainId, PersonId
 from core.ledger import evidence
 from core.ledger.entry import Event
 from core.registry import domain as domains
 from core.registry import person as people
 from core.registry.errors import NotInRegister, SeparationOfDuties
 from core.registry.models import Person, RoleAssignment, SecurityDomain
-
-SITE = "site"
 
 #: The three administrators (三员): no person holds two of them.
 ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")

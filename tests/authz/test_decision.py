@@ -10,9 +10,8 @@ from sqlmodel import delete
 from authz import appfile, authzen
 from authz.errors import NotRecorded
 from core.access import Decision, DecisionRequest
-from core.enforcement import SITE
 from core.errors import Unavailable
-from core.identity import DomainId, Principal, RequestId, Serial, SubjectKind
+from core.identity import SITE, DomainId, Principal, RequestId, Serial, SubjectKind
 from core.registry.models import DomainMembership, Person, PostHolding, SecurityDomain
 from pki import revocation
 from tests.authz import failing

@@ -19,8 +19,7 @@ from authz.decision import PolicyDecisionPoint
 from authz.policy import Policies
 from core.access import DecisionRequest
 from core.database import Database
-from core.enforcement import SITE
-from core.identity import RequestId, SubjectKind
+from core.identity import SITE, RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
 from core.ledger.sequencer import Sequencer

@@ -6,8 +6,7 @@ import guosuo_verify
 from authz.decision import PolicyDecisionPoint
 from authz.policy import load
 from core.access import DecisionRequest
-from core.enforcement import SITE
-from core.identity import RequestId
+from core.identity import SITE, RequestId
 from core.ledger import bundle, checkpoint, evidence
 from core.ledger.entry import Event
 from core.ledger.place import LedgerPlace

@@ -46,7 +46,8 @@ def rehearse(out: Path, *, as_json: bool) -> Outcome:
     lacking = doctor.missing(doctor.inspect())
     if lacking:
         for finding in lacking:
-            console.print(f"[red]missing[/red] {finding.name}: {finding.found}; cure: {finding.cure}", highlight=False)
+            told = f"{finding.name}: {finding.found}; cure: {finding.cure}"
+            console.print(f"[red]missing[/red] {told}", highlight=False, soft_wrap=True)
         names = ", ".join(finding.name for finding in lacking)
         return Outcome({"ok": False, "steps": [], "missing": names, "bundle": "", "fingerprint": "", "report": ""}, 1)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -76,7 +77,8 @@ def _farewell(console: Console, content: dict[str, object]) -> None:
         line = f"{program('guosuo-verify')} {content['bundle']} --fingerprint {content['fingerprint']}"
         console.print(f"verify the evidence yourself: {line}", highlight=False, soft_wrap=True)
     ours = program("guosuo")
-    console.print(f"next: `{ours} init --help` makes a site of your own, `{ours} serve` runs it", highlight=False)
+    line = f"`{ours} init --help` makes a site of your own, `{ours} serve` runs it"
+    console.print(f"next: {line}", highlight=False, soft_wrap=True)
 
 
 def program(name: str) -> str:

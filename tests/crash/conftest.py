@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.site import Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
+from tests.crash.site import MEMORY, Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
+from tests.services import postgres as services
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[services.Cluster]:
+    """One in memory: databases are made four times as fast there, and a kill leaves what was written all the same."""
+    with services.running(MEMORY) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from tests.crash.fuse import Fuse
 _PRELOADED = [
     "tests.crash.parts",
     "tests.crash.founding_scenarios",
+    "tests.crash.random_kills",
     "tests.crash.recovery_scenarios",
     "tests.crash.scenarios",
     "tests.crash.sensor_scenarios",
-    "tests.crash.soak",
     "tests.crash.wire_scenarios",
     "hsm.signerd",
     "hsm.token",

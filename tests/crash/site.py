@@ -133,6 +133,9 @@ class Site:
         self.relay.close()
         self.parts.close()
         self.witness.database.close()
+        if self.url.startswith("postgresql"):
+            # A cluster of hundreds of databases would take long to make and to remove.
+            postgres.drop(self.url)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

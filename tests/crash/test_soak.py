@@ -1,6 +1,6 @@
 """A few kills at random in every run of the tests; ``make soak`` does two hundred."""
 
-from tests.crash.soak import soak
+from tests.crash.random_kills import soak
 
 
 def test_a_few_random_kills() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 
 def _program(name: str) -> str:
@@ -68,9 +68,19 @@ class Cluster:
         self._log.close()
 
 
+def drop(url: str) -> None:
+    """Drop a database that ``create`` made; whoever is still connected is thrown out."""
+    made = make_url(url)
+    engine = create_engine(made.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {made.database} WITH (FORCE)"))
+    engine.dispose()
+
+
 @contextmanager
-def running() -> Iterator[Cluster]:
-    directory = Path(tempfile.mkdtemp(prefix="gs-pg-"))
+def running(folder: Path | None = None) -> Iterator[Cluster]:
+    """Run one below ``folder``, or where temporary files are."""
+    directory = Path(tempfile.mkdtemp(prefix="gs-pg-", dir=folder))
     cluster = Cluster(directory)
     try:
         yield cluster

@@ -20,9 +20,10 @@ def decide(
     level: Annotated[
         str, typer.Option(help="Classification of the document, when it is above what its description says.")
     ] = "public",
+    explain: Annotated[bool, typer.Option("--explain", help="List every policy that was asked, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Explain whether WHO may do ACTION on WHAT, by which policy, or what is missing and who could give it."""
+    """Say whether WHO may do ACTION on WHAT, by which policy, or what is missing and who could give it."""
     body = {"who": who, "action": action, "what": what, "level": level}
     with connect() as client:
         answer = client.post("/api/v1/decision/explanation", body)
@@ -30,5 +31,7 @@ def decide(
         print_json(answer)
         return
     print_thing({name: value for name, value in answer.items() if name != "asked"}, as_json=False)
+    if not explain:
+        return
     columns = ("id", "effect", "applies", "title", "basis")
     print_rows(items(answer, "asked"), columns, as_json=False, empty="no policy was asked")

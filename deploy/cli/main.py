@@ -3,13 +3,15 @@
 0 done · 1 refused or failed · 2 wrong usage · 4 a part does not answer.
 """
 
+import importlib.metadata
 import sys
+from typing import Annotated
 
 import typer
 
 from core.errors import TrustError, Unavailable
 from deploy.cli import account, alert, application, backup, certificate, decision, evidence, register, role, site
-from deploy.cli.output import complaints
+from deploy.cli.output import complaints, say
 
 app = typer.Typer(
     name="guosuo",
@@ -19,6 +21,23 @@ app = typer.Typer(
     help="Trust infrastructure for government networks: certificates, decisions, watched borders, evidence, recovery.",
     epilog="First steps: `guosuo doctor`, then `guosuo rehearse`. Every command explains itself with --help.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"guosuo {importlib.metadata.version('guosuo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # acts by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
 for part in (site, account):
     part.install(app)
 app.add_typer(register.app, name="register")

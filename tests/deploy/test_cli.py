@@ -1,5 +1,6 @@
 """What the command line owes everybody: help that teaches, exit statuses, one line why on stderr."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -22,6 +23,10 @@ def test_help_of_every_group_names_its_commands(tmp_path: Path, command: str) ->
     assert done.returncode == 0
     assert "Usage" in done.stdout
     assert "Commands" in done.stdout
+
+
+def test_version_is_the_one_of_the_package(tmp_path: Path) -> None:
+    assert guosuo(tmp_path, "--version").stdout.strip() == f"guosuo {importlib.metadata.version('guosuo')}"
 
 
 def test_unknown_command_is_wrong_usage(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def _tell(settings: site_settings.Settings, first: tuple[Path, Path], recovery_i
     """Say what was made, what to put away, and what to type next."""
     certificate, key = first
     say(f"the site is in {settings.state}")
-    say(f"the recovery identity is in {recovery_identity}: move it to a safe place outside this machine")
+    if recovery_identity.exists():
+        say(f"the recovery identity is in {recovery_identity}: move it to a safe place outside this machine")
     login = f"guosuo login https://{settings.listen.host}:{settings.listen.port}"
     say(f"next: guosuo serve --site {settings.state}, then")
     say(f"  {login} --cert {certificate} --key {key} --trust {settings.trusted}")

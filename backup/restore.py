@@ -7,7 +7,7 @@ manifest, ``UNRECONCILED`` from then on until the mirrored evidence was brought 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,10 +122,8 @@ def store(found: Manifest, into: Path, url: str) -> str:
         url = f"sqlite:///{file.resolve()}"
     else:
         _load_postgresql(file, url)
-    database = Database(url)
-    with database.engine.connect() as connection:
+    with closing(Database(url)) as database, database.engine.connect() as connection:
         counts, ledger = cut.measure(connection)
-    database.close()
     if counts != dict(found.counts) or ledger != found.ledger:
         differs = sorted(name for name in {*counts, *found.counts} if counts.get(name) != found.counts.get(name))
         raise Damaged(f"the restored store is not what the manifest says: {', '.join(differs) or 'the evidence'}")

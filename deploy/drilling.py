@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,8 +92,12 @@ _SERVED = "served 可服务"
 
 def _examine(found: Examination, back: Back, watch: _Stopwatch) -> None:
     clock = SystemClock()
-    database, state = Database(back.settings.site.store), back.settings.state
-    with found.refusing("keys"), _signing(state) as keys:
+    state = back.settings.state
+    with (
+        closing(Database(back.settings.site.store)) as database,
+        found.refusing("keys"),
+        _signing(state) as keys,
+    ):
         scene = Scene(
             repository=Repository(sandbox.REPOSITORY),
             identity=sandbox.IDENTITY,
@@ -119,7 +123,6 @@ def _examine(found: Examination, back: Back, watch: _Stopwatch) -> None:
             watch.reach(_SERVED)
         examine.controls(found, scene)
         watch.reach("controls 反证")
-    database.close()
 
 
 def _sequencer(back: Back, database: Database, keys: SignerClient, clock: Clock) -> Sequencer:
@@ -136,10 +139,8 @@ def _sequencer(back: Back, database: Database, keys: SignerClient, clock: Clock)
 
 
 def _rpo(back: Back) -> float:
-    database = Database(back.settings.site.store)
-    seconds = examine.lost_seconds(back.mirror, database)
-    database.close()
-    return seconds
+    with closing(Database(back.settings.site.store)) as database:
+        return examine.lost_seconds(back.mirror, database)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ A drill does the same inside a sandbox (``deploy/drilling.py``).
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,9 +96,8 @@ def come_back(place: Repository, identity: Path, point: Chosen, into: Path, stor
         settings = _settle(into, place.path, url)
         restoring.mark_unreconciled(into)
         # A crash here leaves a state that is whole and may revive what was revoked: the service refuses it.
-        database = Database(url)
-        outcome = reconcile.reconcile(database, mirror, point=sealed.id, at=SystemClock().now())
-        database.close()
+        with closing(Database(url)) as database:
+            outcome = reconcile.reconcile(database, mirror, point=sealed.id, at=SystemClock().now())
         # A crash here leaves a reconciled state that still says it is not: restore again into a fresh folder.
         restoring.mark_ready(into)
     return Back(sealed.id, settings, found, outcome, mirror)

@@ -15,7 +15,8 @@ def main() -> None:
     stop = threading.Event()
     supervisor.install_signals(stop)
     database = wiring.store(settings)
-    owner = f"{os.uname().nodename}:{os.getpid()}"
+    # The place and not the process: one that was killed is followed at once, nobody waits for its lease to end.
+    owner = f"{os.uname().nodename}:{settings.state.resolve()}"
     wiring.sequencer(settings, database, wiring.signer(settings), owner=owner).run(stop)
     database.close()
 

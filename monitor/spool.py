@@ -62,10 +62,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         """Open the store, making it when it is new. Raises ``Unavailable`` when that fails."""
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=15)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-                self._db.execute(f"PRAGMA {pragma}").close()
-            self._db.executescript(_TABLES)
+            self._db = _opened(path)
         except sqlite3.Error as error:
             raise Unavailable(f"the sensor's spool `{path}` cannot be opened: {error}") from error
 
@@ -184,3 +181,15 @@ class Spool:
             for flow, tx, domain, level, leak, touched, deadline, state in rows.fetchall():
                 found = Leak.model_validate_json(leak)
                 yield Pending(flow, tx, domain, level, found, touched, deadline, state)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=15)
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        connection.executescript(_TABLES)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

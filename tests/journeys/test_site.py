@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import guosuo_verify
+from deploy.client import items
 from deploy.rehearsal.player import complaint
 from tests.services import postgres, site
 from tests.services.site import Site
@@ -150,6 +151,20 @@ def test_killed_part_comes_back(served: Site, module: str) -> None:
     served.await_answer()
     serial = _issue_when_ready(served)
     assert len(serial) == 40
+    # The sequencer followed at once: it need not wait for the lease of the one that was killed.
+    _await_numbers(served)
+
+
+def _await_numbers(served: Site) -> None:
+    """Wait until every record that is there now has its number; looking adds records of its own."""
+    deadline = time.monotonic() + 8
+    with served.player("wei-auditor").client() as client:
+        waiting = {row["id"] for row in items(client.get("/api/v1/evidence", limit=20))}
+        while waiting:
+            assert time.monotonic() < deadline
+            rows = items(client.get("/api/v1/evidence", limit=500))
+            waiting -= {row["id"] for row in rows if row["sequence"] is not None}
+            time.sleep(0.2)
 
 
 def _issue_when_ready(served: Site) -> str:

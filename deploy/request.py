@@ -9,10 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from core.errors import Conflict
+from deploy.file import check_target
 
 
 def make_request(name: str, *, key: Path, out: Path) -> None:
-    """Write a new P-256 private key (0600) and a request for ``name``. Raises ``Conflict`` when the key file exists."""
+    """Write a new P-256 private key (0600) and a request for ``name``. Raises ``Conflict``, ``NotFound``."""
+    for target in (key, out):
+        check_target(target)
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.USER_ID, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(private, hashes.SHA256())

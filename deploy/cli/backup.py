@@ -7,6 +7,7 @@ import typer
 
 from deploy.cli.output import AsJson, connect, print_json, print_rows, print_thing, say
 from deploy.client import items
+from deploy.file import check_target
 
 app = typer.Typer(no_args_is_help=True, help="Recovery points and their restore.")
 drill = typer.Typer(no_args_is_help=True, help="Prove that we can come back.")
@@ -62,6 +63,7 @@ def run_drill(
     """Restore in an isolated place, check as an outsider would, and measure RTO and RPO."""
     from deploy import recovery
 
+    check_target(report)
     outcome = recovery.drill(repository=repository, identity=identity, point=point, report=report)
     if as_json:
         print_json(outcome)

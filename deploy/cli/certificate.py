@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from core import durable
+from core.errors import Malformed
 from core.ledger.entry import JsonValue
 from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
 from deploy.client import items
-from deploy.file import read_text
+from deploy.file import check_target, read_bytes, read_text
 
 app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, revoke.")
 keys = typer.Typer(no_args_is_help=True, help="The keys in the token.")
@@ -48,9 +50,10 @@ def issue(
     }
     if lifetime is not None:
         body["lifetime_seconds"] = lifetime
+    check_target(out)
     with connect() as client:
         answer = client.post("/api/v1/certificate", body)
-    out.write_text(str(answer["chain"]), encoding="ascii")
+    durable.write(out, str(answer["chain"]).encode("ascii"), mode=0o644)
     print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=as_json)
 
 
@@ -99,9 +102,12 @@ def list_keys(as_json: AsJson = False) -> None:
 def _request_text(path: Path) -> str:
     """Return a request as PEM text; DER is wrapped, size and form are judged by the authority, which records it."""
     from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import load_der_x509_csr
+    from cryptography.x509 import InvalidVersion, load_der_x509_csr
 
-    content = path.read_bytes()
+    content = read_bytes(path, largest=8 * 1024 * 1024)
     if content.startswith(b"0\x82") and len(content) < 65_536:
-        return load_der_x509_csr(content).public_bytes(Encoding.PEM).decode("ascii")
+        try:
+            return load_der_x509_csr(content).public_bytes(Encoding.PEM).decode("ascii")
+        except (ValueError, InvalidVersion) as error:
+            raise Malformed(f"`{path}` is no certification request", hint="see `guosuo cert csr --help`") from error
     return read_text(path, largest=8 * 1024 * 1024)

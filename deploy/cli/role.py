@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from core import durable
 from deploy.cli.output import AsJson, connect, print_rows, print_thing
 from deploy.client import items
-from deploy.file import read_text
+from deploy.file import check_target, read_text
 
 app = typer.Typer(no_args_is_help=True, help="The three administrators and the other roles.")
 
@@ -22,9 +23,10 @@ def appoint(
 ) -> None:
     """Appoint one of the three administrators and issue the first certificate (bootstrap only)."""
     body = {"person": person, "role": role, "csr": read_text(csr)}
+    check_target(out)
     with connect() as client:
         answer = client.post("/api/v1/role/appointment", body)
-    out.write_text(str(answer["chain"]), encoding="ascii")
+    durable.write(out, str(answer["chain"]).encode("ascii"), mode=0o644)
     print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=as_json)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from core.errors import NotFound
 from deploy import doctor
 from deploy.rehearsal import access, containment, disaster, lab, leak, proof, report, trust
 from deploy.rehearsal.printer import Printer
@@ -52,21 +53,32 @@ def rehearse(out: Path, *, as_json: bool) -> Outcome:
         return Outcome({"ok": False, "steps": [], "missing": names, "bundle": "", "fingerprint": "", "report": ""}, 1)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: sys.exit(143))
-    out.mkdir(parents=True, exist_ok=True)
     state = out / "state"
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(mode=0o700)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _sweep(state)
+        state.mkdir(mode=0o700)
+    except OSError as error:
+        raise NotFound(f"`{out}` cannot be written: {(error.strerror or '').lower()}", hint="give --out") from error
     (out / OUTCOME).unlink(missing_ok=True)
     try:
         status = lab.enter([sys.executable, "-m", "deploy.rehearsal.run", str(out), "json" if as_json else "people"])
     finally:
-        shutil.rmtree(state, ignore_errors=True)
+        _sweep(state)
     if not (out / OUTCOME).exists():
         return Outcome({"ok": False, "steps": [], "bundle": "", "fingerprint": "", "report": ""}, status or 1)
     content = json.loads((out / OUTCOME).read_text(encoding="utf-8"))
     if not as_json:
         _farewell(console, content)
     return Outcome(content, 0 if content["ok"] else 1)
+
+
+def _sweep(state: Path) -> None:
+    """Remove the state folder; what was killed with the laboratory may still be writing into it as it dies."""
+    deadline = time.monotonic() + 10
+    while state.exists():
+        shutil.rmtree(state, ignore_errors=time.monotonic() < deadline)
+        time.sleep(0.02)
 
 
 def _farewell(console: Console, content: dict[str, object]) -> None:

@@ -61,6 +61,37 @@ def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
     assert "[red]none[/red].yaml" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cert issue li-wen --csr nope.csr --out x.pem",
+        "cert issue li-wen --csr damaged.csr --out x.pem",
+        "cert issue li-wen --csr good.csr --out nowhere/x.pem",
+        "role appoint li-wen auditor --csr good.csr --out nowhere/x.pem",
+        "drill run --repository a. --identity b.age --report nowhere/drill.html",
+        "cert csr li-wen --key nowhere/k.pem --out x.csr",
+        "cert csr li-wen --key k.pem --out nowhere/x.csr",
+    ],
+)
+def test_files_that_cannot_be_used_are_refused_before_anything_is_done(tmp_path: Path, command: str) -> None:
+    (tmp_path / "damaged.csr").write_bytes(b"0\x82\x01\x00rubbish")
+    (tmp_path / "good.csr").write_text("-----BEGIN CERTIFICATE REQUEST-----")
+    words = [str(tmp_path / word) if "." in word else word for word in command.split()]
+    before = sorted(tmp_path.iterdir())
+    done = guosuo(tmp_path, *words)
+    assert done.returncode == 1
+    assert done.stderr.startswith("refused: `")
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_rehearsal_into_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = guosuo(tmp_path, "rehearse", "--out", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("refused: `")
+
+
 def test_request_never_overwrites_a_key(tmp_path: Path) -> None:
     key, request = tmp_path / "k.pem", tmp_path / "r.csr"
     files = ("--key", str(key), "--out", str(request))

@@ -22,6 +22,7 @@ from core.database import Database
 from core.identity import SITE, RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
+from core.ledger.group import GroupCommit
 from core.ledger.sequencer import Sequencer
 from core.ledger.storage import Writer
 from hsm.client import SignerClient
@@ -90,6 +91,7 @@ class Parts:
         self.publisher = CrlPublisher(database=self.database, keys=self.keys, clock=self.clock, settings=SETTINGS)
         self.responder = OcspResponder(database=self.database, keys=self.keys, clock=self.clock)
         self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
+        self.group = GroupCommit(self.database)
         self.decisions = PolicyDecisionPoint(
             database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue()
         )

@@ -1,11 +1,17 @@
 """What is going on when the product is killed: for every crash point a piece of work that reaches it."""
 
 import contextlib
+import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+from sqlmodel import Session
 
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
+from core.ledger.entry import Event
 from core.registry import role
 from pki import api, revocation
 from tests.crash import access_scenarios as access
@@ -96,6 +102,32 @@ def give_up(place: Place, say: Say) -> None:
         assert parts.work_off("first") == []
 
 
+def gather(place: Place, say: Say) -> None:
+    """Many writers hand in records and acts at once."""
+    parts, speaking = Parts(place), threading.Lock()
+
+    def write(number: int) -> None:
+        for count in range(20):
+            name = f"writer-{number}-{count}-{secrets.token_hex(4)}"
+            if count % 3:
+                parts.group.append(Event("test.thing.made", "li", f"thing:{name}"), at=parts.clock.now())
+            else:
+                parts.group.run(partial(assign, parts, name))
+            with speaking:
+                say("recorded", name)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def assign(parts: Parts, name: str, session: Session) -> None:
+    person, at = secrets.choice(("chen-dev", "chu-dev", "wu-ops")), parts.clock.now()
+    role.assign(session, person=person, domain="outer-finance", role=name, giver="lu-security", at=at)  # type: ignore[arg-type]  # a real id
+
+
 def sequence(place: Place, say: Say) -> None:
     parts = Parts(place)
     sequencer = parts.sequencer()
@@ -123,6 +155,7 @@ _LEDGER = "core.ledger"
 SCENARIOS: dict[str, Scenario] = {
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
+    f"{_LEDGER}.group.GroupCommit._store#1": Scenario(gather, 6),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
     **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},

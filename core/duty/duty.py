@@ -40,8 +40,6 @@ def raise_duty(
     found = _unsettled(session, kind, object_)
     if found is not None:
         return _remind(session, found, title=title, due=due, stage=stage, at=at, actor=actor)
-    if session.get(Post, post) is None:
-        raise NotInRegister(f"no post `{post}` is in the register")
     made = Duty(
         id=secrets.token_hex(16),
         kind=kind,
@@ -53,14 +51,7 @@ def raise_duty(
         raised_at=at,
         due=due,
     )
-    try:
-        with session.begin_nested():
-            session.add(made)
-    except IntegrityError:
-        # PostgreSQL: somebody else raised the same at the same moment; theirs is the one that waits.
-        return _unsettled_one(session, kind, object_).id
-    evidence.append(session, events.raised(made, actor), at=at)
-    return made.id
+    return _enter(session, made, actor=actor, at=at)
 
 
 def settle(session: Session, *, kind: str, object_: str, actor: str, at: datetime) -> bool:
@@ -133,6 +124,19 @@ def _answered_by(session: Session, identifier: str, person: str, at: datetime) -
         moment = to_rfc3339(duty.settled_at) if duty.settled_at else ""
         raise AlreadySettled(f"`{duty.settled_by}` settled this duty at {moment}", hint="there is nothing left to do")
     return duty
+
+
+def _enter(session: Session, made: Duty, *, actor: str, at: datetime) -> str:
+    if session.get(Post, made.post) is None:
+        raise NotInRegister(f"no post `{made.post}` is in the register")
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:
+        # PostgreSQL: somebody else raised the same at the same moment; theirs is the one that waits.
+        return _unsettled_one(session, made.kind, made.object).id
+    evidence.append(session, events.raised(made, actor), at=at)
+    return made.id
 
 
 def _remind(

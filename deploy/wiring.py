@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core.duty.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -12,6 +13,7 @@ from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
 from authz.holding import Access
+from backup import jobs as backup_jobs
 from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
@@ -161,7 +163,12 @@ def backup(settings: Settings, database: Database) -> Backup:
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
     lists = publisher(settings, database, signer(settings))
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database)]
+    return [
+        *pki.jobs.jobs(database, lists),
+        *monitor.jobs.jobs(database),
+        *backup_jobs.jobs(database, Repository(settings.repository.path)),
+        *core.duty.jobs.jobs(database),
+    ]
 
 
 def build(settings: Settings) -> Built:

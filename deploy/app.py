@@ -5,6 +5,7 @@ from starlette.types import ASGIApp
 
 import authz.api
 import backup.api
+import core.approval.api
 import core.ledger.api
 import core.registry.api
 import hsm.api
@@ -18,6 +19,7 @@ from deploy.wiring import Built
 SERVICE: tuple[APIRouter, ...] = (
     identity.router,
     core.registry.api.router,
+    core.approval.api.router,
     core.ledger.api.router,
     hsm.api.router,
     pki.api.router,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core.approval.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -15,6 +16,8 @@ from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
+from core.approval import acts, administrator
+from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.errors import Rejected
@@ -22,6 +25,7 @@ from core.jobs import Job
 from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
 from core.ledger.sequencer import Sequencer
+from core.signing import Origin
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -148,7 +152,12 @@ def backup(settings: Settings, database: Database) -> Backup:
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
     lists = publisher(settings, database, signer(settings))
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database)]
+    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database), *core.approval.jobs.jobs(database)]
+
+
+def two_person_acts() -> Acts:
+    """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
+    return Acts(acts.load(), [administrator.ACT])
 
 
 def build(settings: Settings) -> Built:
@@ -170,6 +179,8 @@ def build(settings: Settings) -> Built:
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
+        Origin: Origin(place.origin),
+        Acts: two_person_acts(),
         Backup: backup(settings, database),
     }
     return Built(settings, provided)

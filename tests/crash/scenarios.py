@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.approval import jobs as approvals
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
+from core.jobs import run_due
 from core.registry import role
 from pki import api, revocation
 from tests.crash import access_scenarios as access
@@ -96,6 +98,14 @@ def give_up(place: Place, say: Say) -> None:
         assert parts.work_off("first") == []
 
 
+def expire(place: Place, say: Say) -> None:
+    """The worker ends what waited too long."""
+    parts = Parts(place)
+    for _ in range(3):
+        assert run_due(parts.database, approvals.jobs(parts.database), parts.clock, "first") == []
+        parts.clock.advance(minutes=2)
+
+
 def sequence(place: Place, say: Say) -> None:
     parts = Parts(place)
     sequencer = parts.sequencer()
@@ -121,6 +131,7 @@ def establish(place: Place, say: Say) -> None:
 _LEDGER = "core.ledger"
 
 SCENARIOS: dict[str, Scenario] = {
+    "core.approval.jobs.jobs.expire#1": Scenario(expire, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
@@ -130,6 +141,7 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
     f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
     f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),
+    "core.refusal.record#1": Scenario(access.attempt, 3),
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),

@@ -15,6 +15,7 @@ MODELS = [
     name
     for name in (
         "core.approval.models",
+        "core.duty.models",
         "core.jobs",
         "core.ledger.models",
         "core.registry.models",

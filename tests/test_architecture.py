@@ -28,6 +28,8 @@ PACKAGES = ("core", "hsm", "pki", "authz", "monitor", "backup", "deploy")
 #: They open write transactions themselves: the edges, and what must commit in its middle. All others take a session.
 TRANSACTIONS = {
     "core/approval/jobs.py",
+    "core/duty/api.py",
+    "core/duty/jobs.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
     "core/ledger/lease.py",
@@ -41,6 +43,7 @@ TRANSACTIONS = {
     "pki/jobs.py",
     "authz/decision.py",
     "monitor/jobs.py",
+    "backup/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
     "deploy/bench/ledger.py",
@@ -51,6 +54,7 @@ TRANSACTIONS = {
 #: They must say after their durable steps what a crash there leaves.
 DURABLE = {
     "core/approval/jobs.py",
+    "core/duty/api.py",
     "core/durable.py",
     "core/jobs.py",
     "core/ledger/lease.py",
@@ -249,7 +253,7 @@ def test_no_table_leaves_by_an_endpoint() -> None:
 
 def event_types(tree: ast.AST) -> Iterator[str]:
     """Every string in the form of an event's type, ``package.thing.happened`` (a job's name has that form too)."""
-    form = r"(access|approval|pki|authz|hsm|registry|gateway|ledger|monitor|backup)(\.[a-z-]+){2}"
+    form = r"(access|approval|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (value for value in constants if isinstance(value, str) and re.fullmatch(form, value))
 

@@ -18,7 +18,9 @@ from deploy.cli import (
     backup,
     certificate,
     decision,
+    duty,
     evidence,
+    leave,
     register,
     role,
     site,
@@ -52,7 +54,9 @@ def _options(
 
 for part in (site, account):
     part.install(app)
+leave.install(register.app)
 app.add_typer(register.app, name="register")
+duty.install(app)
 app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")

@@ -1,21 +1,18 @@
 """What is going on when the product is killed: for every crash point a piece of work that reaches it."""
 
 import contextlib
-import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from sqlmodel import Session
-
+from core.approval import jobs as approvals
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
-from core.ledger.entry import Event
+from core.jobs import run_due
 from core.registry import role
 from pki import api, revocation
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
+from tests.crash import ledger_scenarios as ledger
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
 from tests.failing import FailingDatabase, Failure
@@ -103,30 +100,12 @@ def give_up(place: Place, say: Say) -> None:
         assert parts.work_off("first") == []
 
 
-def gather(place: Place, say: Say) -> None:
-    """Many writers hand in records and acts at once."""
-    parts, speaking = Parts(place), threading.Lock()
-
-    def write(number: int) -> None:
-        for count in range(20):
-            name = f"writer-{number}-{count}-{secrets.token_hex(4)}"
-            if count % 3:
-                parts.group.append(Event("test.thing.made", "li", f"thing:{name}"), at=parts.clock.now())
-            else:
-                parts.group.run(partial(assign, parts, name))
-            with speaking:
-                say("recorded", name)
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def assign(parts: Parts, name: str, session: Session) -> None:
-    person, at = secrets.choice(("chen-dev", "chu-dev", "wu-ops")), parts.clock.now()
-    role.assign(session, person=person, domain="outer-finance", role=name, giver="lu-security", at=at)  # type: ignore[arg-type]  # a real id
+def expire(place: Place, say: Say) -> None:
+    """The worker ends what waited too long."""
+    parts = Parts(place)
+    for _ in range(3):
+        assert run_due(parts.database, approvals.jobs(parts.database), parts.clock, "first") == []
+        parts.clock.advance(minutes=2)
 
 
 def sequence(place: Place, say: Say) -> None:
@@ -154,11 +133,12 @@ def establish(place: Place, say: Say) -> None:
 _LEDGER = "core.ledger"
 
 SCENARIOS: dict[str, Scenario] = {
+    "core.approval.jobs.jobs.expire#1": Scenario(expire, 3),
     "core.duty.api._act#1": Scenario(duties.be_refused, 3),
     "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
-    f"{_LEDGER}.group.GroupCommit._store#1": Scenario(gather, 6),
+    f"{_LEDGER}.group.GroupCommit._store#1": Scenario(ledger.gather, 6),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
     **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
@@ -166,6 +146,7 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
     f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
     f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),
+    "core.refusal.record#1": Scenario(access.attempt, 3),
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),

@@ -20,9 +20,10 @@ from backup.mirror import Mirror, Record
 from backup.replay import Replay
 from core.database import Database
 from core.jobs import JobLease
-from core.ledger import evidence
+from core.ledger import evidence, purge
 from core.ledger.entry import JsonValue
 from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
+from core.ledger.stub import Stub, leaf_of, parse_stub
 
 #: How far the numbers of revocation lists jump: more than could have been published between the mirror and the fault.
 CRL_MARGIN = 1_000
@@ -108,14 +109,28 @@ def _compare(session: Session, mirror: Mirror) -> int:
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
     mirrored = mirror.entries()
     size = 0
+    purged: list[tuple[int, Stub]] = []
     with closing(rows):
         for number, content in rows:
             if number != size:
                 raise Damaged(f"record {size} is missing in the restored store")
-            if number < mirror.size and next(mirrored) != content:
+            kept = next(mirrored) if number < mirror.size else content
+            # Either may be the stub of the other: by its leaf hash they are the same record.
+            if leaf_of(kept) != leaf_of(content):
                 raise Damaged(f"record {number} is another in `{mirror.folder}` than in the restored store")
+            stub = parse_stub(kept)
+            if stub is not None and kept != content:
+                purged.append((number, stub))
             size += 1
+    _purge_again(session, purged)
     return size
+
+
+def _purge_again(session: Session, purged: Iterable[tuple[int, Stub]]) -> None:
+    """A restore cannot bring back what was purged after the cut."""
+    for number, stub in purged:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.sequence == number)).one()
+        purge.replace_row(session, row, stub.by)
 
 
 def _bring_records(session: Session, records: Iterable[Record], work: Replay) -> list[bool]:
@@ -148,6 +163,7 @@ def _row(record: Record) -> EvidenceRow:
         result=record.result,
         content=record.content,
         sequence=record.sequence,
+        leaf=record.leaf,
     )
 
 

@@ -27,6 +27,18 @@ class BadCheckpointSignature(Rejected):
     reason = "bad-checkpoint-signature"
 
 
+class BodyErased(Conflict):
+    """The body of a record was there, and is no longer."""
+
+    reason = "body-erased"
+
+
+class Kept(Rejected):
+    """A rule or a legal hold keeps what was to be purged or erased."""
+
+    reason = "kept"
+
+
 class InconsistentLog(Conflict):
     """The records in the store contradict a checkpoint that was signed before: nothing more is signed."""
 
@@ -43,6 +55,12 @@ class Fenced(Conflict):
     """Another sequencer has taken over; this one must end."""
 
     reason = "sequencer-fenced"
+
+
+class NoBody(NotFound):
+    """A record has no body."""
+
+    reason = "no-body"
 
 
 class NotPublished(Unavailable):

@@ -65,7 +65,10 @@ class PostHolding(SQLModel, table=True):
 
 
 class Person(SQLModel, table=True):
-    """A person. ``clearance`` is a ``Classification``; ``domain`` is where the person works."""
+    """A person. ``clearance`` is a ``Classification``; ``domain`` is where the person works.
+
+    ``left_at`` is since when the person is gone (empty: still here); whoever left holds nothing and is given nothing.
+    """
 
     id: str = Field(primary_key=True, max_length=80)
     name: str
@@ -74,6 +77,7 @@ class Person(SQLModel, table=True):
     clearance: int = 0
     contact: str = ""
     suspended: bool = False
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class DomainMembership(SQLModel, table=True):

@@ -90,7 +90,9 @@ class Mirror:
             if tree.root() != note.root:
                 raise Damaged(f"the first {note.size} records in `{self.folder}` are not those that were signed")
         for number in account.unnamed():
-            raise Damaged(f"record {number} in `{self.folder}` was taken out, and no later record says that it was purged")
+            raise Damaged(
+                f"record {number} in `{self.folder}` was taken out, and no later record says that it was purged"
+            )
 
     def _account(self, account: Account, number: int, entry: bytes) -> None:
         try:

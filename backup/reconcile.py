@@ -137,19 +137,30 @@ def _bring_records(session: Session, records: Iterable[Record], work: Replay) ->
     """Enter each record with its number; say for each whether it was new to the store."""
     taken = []
     for record in records:
-        row = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == record.identifier)).first()
+        row = _unnumbered_of(session, record) if record.leaf else _with_id(session, record)
         if row is None:
             session.add(_row(record))
             work.apply(record)
-        elif row.content != record.content or row.sequence is not None:
+        elif leaf_of(row.content) != leaf_of(record.content) or row.sequence is not None:
             raise Damaged(f"record {record.sequence} is in the restored store with another content or number")
         else:
             # Committed with its effect before the cut, numbered after it.
             row.sequence = record.sequence
             session.add(row)
+            _purge_again(session, [(record.sequence, stub)] if (stub := parse_stub(record.content)) else [])
         taken.append(row is None)
     session.flush()
     return taken
+
+
+def _with_id(session: Session, record: Record) -> EvidenceRow | None:
+    return session.exec(select(EvidenceRow).where(EvidenceRow.identifier == record.identifier)).first()
+
+
+def _unnumbered_of(session: Session, record: Record) -> EvidenceRow | None:
+    """Return the record that a stub stands for, where it was committed before the cut and numbered after it."""
+    waiting = session.exec(select(EvidenceRow).where(col(EvidenceRow.sequence).is_(None)))
+    return next((row for row in waiting if leaf_of(row.content).hex() == record.leaf), None)
 
 
 def _row(record: Record) -> EvidenceRow:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core.ledger.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -21,6 +22,7 @@ from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
+from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
 from deploy.file import read_text
 from deploy.settings import Settings
@@ -82,6 +84,12 @@ def sequencer(settings: Settings, database: Database, keys: SignerClient, *, own
 def evidence_mirror(settings: Settings) -> Path:
     """Return where the evidence is mirrored to as it grows: into the backup repository."""
     return Repository(settings.repository.path).evidence
+
+
+def purger(settings: Settings, database: Database) -> Purger:
+    """Return what carries out purges that two people decided."""
+    mirror = evidence_mirror(settings)
+    return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
 def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
@@ -148,7 +156,8 @@ def backup(settings: Settings, database: Database) -> Backup:
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
     lists = publisher(settings, database, signer(settings))
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database)]
+    kept = core.ledger.jobs.jobs(purger(settings, database))
+    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database), *kept]
 
 
 def build(settings: Settings) -> Built:

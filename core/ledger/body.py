@@ -57,7 +57,9 @@ def disclose(session: Session, record: str) -> Disclosed:
     """Return the body of a record. Raises ``NoBody`` when it never had one, ``BodyErased`` when it is gone."""
     row = get(session, record)
     if row.erased_at is not None:
-        raise BodyErased(f"the body of record `{record}` was erased by {row.erased_by} at {row.erased_at:%Y-%m-%d %H:%M}")
+        raise BodyErased(
+            f"the body of record `{record}` was erased by {row.erased_by} at {row.erased_at:%Y-%m-%d %H:%M}"
+        )
     return Disclosed(record, row.salt, row.content)
 
 

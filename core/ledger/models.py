@@ -56,7 +56,7 @@ class LedgerCheckpoint(SQLModel, table=True):
 
 
 class EvidenceBody(SQLModel, table=True):
-    """What is personal or classified about a record, with the salt of its commitment (``body.py``); empty when erased."""
+    """What is personal or classified about a record, with its commitment's salt (``body.py``); empty when erased."""
 
     __tablename__ = "evidence_body"
 

@@ -11,8 +11,10 @@ from typing import Protocol, TypeVar
 
 from sqlmodel import Session, SQLModel, col, select
 
+from core.errors import Rejected
 from core.ledger import evidence
 from core.ledger.entry import Event
+from core.registry import appointment
 from core.registry.models import (
     AddressRange,
     Device,
@@ -20,7 +22,6 @@ from core.registry.models import (
     Organisation,
     Person,
     Post,
-    PostHolding,
     RoleAssignment,
     SecurityDomain,
     System,
@@ -58,6 +59,7 @@ def apply(session: Session, province: Province, *, actor: str, at: datetime) -> 
     worker = _Worker(session, actor, at)
     # Locked, so that of two files at once the second is compared with what the first has made.
     session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
+    _refuse_who_left(session, province)
     _enter_rows(worker, province)
     for domain in province.domains:
         _set_addresses(worker, domain)
@@ -119,6 +121,20 @@ class _Worker:
     def _note(self, where: list[str], kind: str, identifier: str, verb: str) -> None:
         where.append(f"{kind}:{identifier}")
         self.record(f"registry.{kind}.{verb}", f"{kind}:{identifier}", {})
+
+
+def _refuse_who_left(session: Session, province: Province) -> None:
+    """Raise ``Rejected`` when the file gives something to a person who left: it is older than their leaving."""
+    left = set(session.exec(select(Person.id).where(col(Person.left_at).is_not(None))))
+    given = [f"the post `{post.id}` to `{post.holder}`" for post in province.posts if post.holder in left]
+    given += [
+        f"domains or roles to `{person.id}`"
+        for person in province.people
+        if person.id in left and (person.member_of or person.roles)
+    ]
+    if given:
+        detail = f"the file gives {', '.join(given)}, who left"
+        raise Rejected(detail, hint="take out whoever left, and name who follows", reason="has-left")
 
 
 def _enter_rows(worker: _Worker, province: Province) -> None:
@@ -200,17 +216,10 @@ def _set_addresses(worker: _Worker, domain: DomainEntry) -> None:
 
 
 def _set_holder(worker: _Worker, post: PostEntry) -> None:
-    statement = select(PostHolding).where(PostHolding.post == post.id, col(PostHolding.until).is_(None))
-    held = worker.session.exec(statement).first()
-    if held is not None and held.person == post.holder:
-        return
-    if held is not None:
-        held.until = worker.at
-        worker.session.add(held)
+    held = appointment.current(worker.session, post.id)
+    if held is not None and held.person != post.holder:
         worker.note_change("post", post.id)
-    worker.session.add(PostHolding(post=post.id, person=post.holder, since=worker.at, basis=post.basis))
-    worker.session.flush()
-    worker.record("registry.post.filled", f"post:{post.id}", {"person": post.holder, "basis": post.basis})
+    appointment.fill(worker.session, post.id, post.holder, basis=post.basis, actor=worker.actor, at=worker.at)
 
 
 def _set_memberships(worker: _Worker, person: PersonEntry) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core.duty.jobs
 import core.ledger.jobs
 import monitor.jobs
 import pki.jobs
@@ -13,6 +14,7 @@ from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
 from authz.holding import Access
+from backup import jobs as backup_jobs
 from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
@@ -169,8 +171,13 @@ def backup(settings: Settings, database: Database) -> Backup:
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
     lists = publisher(settings, database, signer(settings))
-    kept = core.ledger.jobs.jobs(purger(settings, database))
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database), *kept]
+    return [
+        *pki.jobs.jobs(database, lists),
+        *monitor.jobs.jobs(database),
+        *backup_jobs.jobs(database, Repository(settings.repository.path)),
+        *core.duty.jobs.jobs(database),
+        *core.ledger.jobs.jobs(purger(settings, database)),
+    ]
 
 
 def build(settings: Settings) -> Built:

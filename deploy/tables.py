@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 import authz.models
 import backup.models
+import core.duty.models
 import core.jobs
 import core.ledger.models
 import core.registry.credential
@@ -18,6 +19,7 @@ METADATA = SQLModel.metadata
 DECLARING = (
     authz.models,
     backup.models,
+    core.duty.models,
     core.jobs,
     core.ledger.models,
     core.registry.credential,

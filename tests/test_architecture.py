@@ -244,7 +244,7 @@ def test_no_table_leaves_by_an_endpoint() -> None:
 
 def event_types(tree: ast.AST) -> Iterator[str]:
     """Every string in the form of an event's type, ``package.thing.happened`` (a job's name has that form too)."""
-    form = r"(pki|authz|hsm|registry|gateway|ledger|monitor|backup)(\.[a-z-]+){2}"
+    form = r"(pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (value for value in constants if isinstance(value, str) and re.fullmatch(form, value))
 

@@ -94,10 +94,10 @@ class _Worker:
             self.session.flush()
             self._note(self.added, kind, identifier, "entered")
             return
-        # ``suspended`` is not the file's to say: it is an act of its own.
+        # To suspend and to leave are not the file's to say: they are acts of their own.
         differs = {
             name: value
-            for name, value in row.model_dump(exclude={"suspended"}).items()
+            for name, value in row.model_dump(exclude={"suspended", "left_at"}).items()
             if getattr(found, name) != value
         }
         if differs:

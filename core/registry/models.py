@@ -95,7 +95,7 @@ class PostHolding(SQLModel, table=True):
 class Person(SQLModel, table=True):
     """A person. ``clearance`` is a ``Classification``; ``domain`` is where the person works.
 
-    Who has left (``left_at``) holds no post, and no certificate of theirs stands for anybody.
+    ``left_at`` is since when the person is gone (empty: still here); whoever left holds nothing and is given nothing.
     """
 
     id: str = Field(primary_key=True, max_length=80)

@@ -1,11 +1,14 @@
 """Night: the auditor takes the evidence home and believes nobody. The auditor's program runs without a network."""
 
+import base64
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from deploy.rehearsal.stage import Stage
@@ -15,6 +18,9 @@ from deploy.rehearsal.trust import AUDITOR
 BUNDLE = "evidence.zip"
 
 Files = dict[str, bytes]
+
+#: What a complaint must name.
+_NAMED = re.compile(r"\brecords? |checkpoint")
 
 
 def play(stage: Stage) -> None:
@@ -45,29 +51,25 @@ def _verify(stage: Stage, journal: Journal) -> None:
 def _damage(stage: Stage, journal: Journal) -> None:
     with journal.step(
         "任何改动均被发现 · notice every change",
-        "a changed byte, a dropped, reordered or added record and a cut tail are each named",
+        "a changed, dropped, reordered or added record, a cut tail, swapped checkpoints and a replaced root are named",
     ) as step:
         for name, change in CHANGES.items():
             path = stage.work / "damaged.zip"
             damage(stage.out / BUNDLE, path, change)
             done = verify(path, stage.notes["fingerprint"])
-            told = [line for line in done.stdout.splitlines() if "record" in line and "FAIL" in line.upper()]
+            told = [line for line in done.stdout.splitlines() if "FAIL" in line and _NAMED.search(line)]
             step.check(
                 done.returncode == 1 and bool(told), f"{name}: {told[0].strip()[:160] if told else done.stdout[-200:]}"
             )
 
 
-def damage(source: Path, target: Path, change: "Callable[[list[bytes]], list[bytes]]") -> None:
-    """Copy a bundle with its records changed, as somebody who can rewrite the zip would."""
+def damage(source: Path, target: Path, change: Callable[[Files], Files]) -> None:
+    """Copy a bundle with its members changed, as somebody who can rewrite the zip would."""
     with zipfile.ZipFile(source) as archive:
-        files = [(info, archive.read(info)) for info in archive.infolist()]
-    names = sorted(info.filename for info, _content in files if info.filename.startswith("tile/entries/"))
-    contents = {info.filename: content for info, content in files}
-    records = change([record for name in names for record in unpack(contents[name])])
-    repacked = _repack(records, names)
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for info, content in files:
-            archive.writestr(info.filename, repacked.get(info.filename, content))
+        for name, content in change(members).items():
+            archive.writestr(name, content)
 
 
 def unpack(bundle: bytes) -> list[bytes]:
@@ -88,6 +90,17 @@ def _repack(records: list[bytes], names: list[str]) -> Files:
     return packed
 
 
+def _records(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Files], Files]:
+    """Make a change of the records one of the bundle's members."""
+
+    def changed(members: Files) -> Files:
+        names = sorted(name for name in members if name.startswith("tile/entries/"))
+        records = change([record for name in names for record in unpack(members[name])])
+        return {**members, **_repack(records, names)}
+
+    return changed
+
+
 def _changed(records: list[bytes]) -> list[bytes]:
     middle = len(records) // 2
     altered = records[middle].replace(b'"result":"done"', b'"result":"dono"', 1)
@@ -102,10 +115,25 @@ def _reordered(records: list[bytes]) -> list[bytes]:
     return [*records[:4], records[5], records[4], *records[6:]]
 
 
-CHANGES: dict[str, Callable[[list[bytes]], list[bytes]]] = {
-    "changed byte": _changed,
-    "dropped record": lambda records: [*records[:7], *records[8:]],
-    "reordered records": _reordered,
-    "added record": lambda records: [*records[:9], records[3].replace(b'"v":1', b'"v":1 '), *records[9:]],
-    "cut tail": lambda records: records[:-5],
+def _swapped(members: Files) -> Files:
+    """Exchange the first two checkpoints that were signed."""
+    first, second = sorted((n for n in members if n.startswith("checkpoints/")), key=lambda n: int(n.split("/")[1]))[:2]
+    return {**members, first: members[second], second: members[first]}
+
+
+def _rooted(members: Files) -> Files:
+    """Put another root into the checkpoint, and leave its signature."""
+    origin, size, root, *rest = members["checkpoint"].split(b"\n")
+    other = base64.b64encode(sha256(root).digest())
+    return {**members, "checkpoint": b"\n".join([origin, size, other, *rest])}
+
+
+CHANGES: dict[str, Callable[[Files], Files]] = {
+    "changed byte": _records(_changed),
+    "dropped record": _records(lambda records: [*records[:7], *records[8:]]),
+    "reordered records": _records(_reordered),
+    "added record": _records(lambda records: [*records[:9], records[3].replace(b'"v":1', b'"v":1 '), *records[9:]]),
+    "cut tail": _records(lambda records: records[:-5]),
+    "swapped checkpoints": _swapped,
+    "replaced root": _rooted,
 }

@@ -232,4 +232,3 @@ def _check_tokens(text: str) -> None:
 
 def _refuse(line: int, message: str, hint: str) -> None:
     raise RegisterRejected((Fault(line, message, hint=hint),))
-

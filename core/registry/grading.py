@@ -1,4 +1,4 @@
-"""Grading: from what would be damaged, and how much, to a protection level (GB/T 22240-2020). Pure; the matrix is data."""
+"""Grading: from what would be damaged, and how much, to a level (GB/T 22240-2020). Pure; the matrix is data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import yaml
 
-from core.registry.form import DEGREES, OBJECTS, Damages
+from core.registry.worksheet import DEGREES, OBJECTS, Damages
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def parse_province(text: str) -> Province:
     entries = {kind.name: read_section(kind, root, faults, places) for kind in KINDS.values()}
     root.text("province")
     root.close()
-    province = assemble(entries, digest=digest(text))
+    province = assemble(entries, digest=digest(text), places=places)
     faults += rules.check(province, places)
     if faults:
         raise RegisterRejected(faults)

@@ -14,7 +14,7 @@ from core.database import UtcDateTime
 class RegisterVersion(SQLModel, table=True):
     """What an entry said from ``since`` until before ``until`` (open when empty), and who made it say so.
 
-    ``content`` is canonical JSON (``content.py``); ``digest`` its SHA-256, after ``salt`` where the content is personal;
+    ``content`` is canonical JSON (``content.py``); ``digest`` its SHA-256, after ``salt`` where it is personal;
     ``record`` the identifier of the evidence record.
     """
 
@@ -52,7 +52,7 @@ class SecurityDomain(SQLModel, table=True):
     network: str = Field(max_length=20)
     level: int
     ceiling: int
-    name_space: str = Field(unique=True)
+    name_space: str = Field(index=True)
     organisation: str = Field(foreign_key="organisation.id")
     parent: str | None = Field(default=None, foreign_key="security_domain.id")
     in_charge_post: str = Field(foreign_key="post.id")
@@ -134,7 +134,7 @@ class RoleAssignment(SQLModel, table=True):
 class System(SQLModel, table=True):
     """A system in exactly one domain, with the post in charge (主管) and the operating post (运行).
 
-    ``information_level`` (S) and ``service_level`` (A) follow from its worksheet; ``level`` is the higher; 0 is ungraded.
+    ``information_level`` (S) and ``service_level`` (A) follow from its worksheet; ``level`` is the higher; 0: none.
     """
 
     id: str = Field(primary_key=True, max_length=80)

@@ -1,4 +1,4 @@
-"""Where in the file something stands: entries and fields to lines, also for a change set that holds only a part. Pure."""
+"""Where in a file something stands: entries and fields to lines; a change set holds only a part. Pure."""
 
 from collections.abc import Sequence
 

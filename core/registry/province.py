@@ -5,9 +5,12 @@ Each kind of entry is a dataclass whose fields say by their form (``form.py``) h
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from dataclasses import field as plain
 
-from core.registry import form
-from core.registry.form import Damages, Form, Value, own
+from core.registry import form, reference, worksheet
+from core.registry.form import Form, Value, own
+from core.registry.places import Places
+from core.registry.worksheet import Damages
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class OrganisationEntry:
     id: str = own(form.Identifier())
     name: str = own(form.Text())
     tier: str = own(form.Word(("province", "prefecture", "county", "department")))
-    parent: str | None = own(form.Reference("organisation", optional=True))
+    parent: str | None = own(reference.Reference("organisation", optional=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,8 @@ class PostEntry:
 
     id: str = own(form.Identifier())
     title: str = own(form.Text())
-    organisation: str = own(form.Reference("organisation"))
-    holder: str = own(form.Reference("person"), elsewhere=True)
+    organisation: str = own(reference.Reference("organisation"))
+    holder: str = own(reference.Reference("person"), elsewhere=True)
     basis: str = own(form.Text(default="-"), elsewhere=True)
 
 
@@ -41,10 +44,10 @@ class DomainEntry:
     level: int = own(form.Number(1, 5))
     ceiling: int = own(form.Classified())
     name_space: str = own(form.DnsName())
-    organisation: str = own(form.Reference("organisation"))
-    parent: str | None = own(form.Reference("domain", optional=True))
-    in_charge: str = own(form.Officer("主管"))
-    operating: str = own(form.Officer("运行"))
+    organisation: str = own(reference.Reference("organisation"))
+    parent: str | None = own(reference.Reference("domain", optional=True))
+    in_charge: str = own(reference.Officer("主管"))
+    operating: str = own(reference.Officer("运行"))
     addresses: tuple[str, ...] = own(form.Texts())
 
 
@@ -53,13 +56,13 @@ class PersonEntry:
     """A person; ``roles`` are pairs of domain and role (history of their own), ``member_of`` domains."""
 
     id: str = own(form.Identifier(reserved=("anonymous", "founding", "recovery")))
-    name: str = own(form.Text())
-    organisation: str = own(form.Reference("organisation"))
-    domain: str = own(form.Reference("domain"))
+    name: str = own(form.Text(), personal=True)
+    organisation: str = own(reference.Reference("organisation"))
+    domain: str = own(reference.Reference("domain"))
     clearance: int = own(form.Classified(default=0))
-    contact: str = own(form.Text(default="-"))
-    member_of: tuple[str, ...] = own(form.References("domain"))
-    roles: tuple[tuple[str, str], ...] = own(form.Roles(), elsewhere=True)
+    contact: str = own(form.Text(default="-"), personal=True)
+    member_of: tuple[str, ...] = own(reference.References("domain"))
+    roles: tuple[tuple[str, str], ...] = own(reference.Roles(), elsewhere=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,13 @@ class SystemEntry:
 
     id: str = own(form.Identifier())
     name: str = own(form.Text())
-    domain: str = own(form.Reference("domain"))
-    organisation: str = own(form.Reference("organisation"))
-    in_charge: str = own(form.Officer("主管"))
-    operating: str = own(form.Officer("运行"))
+    domain: str = own(reference.Reference("domain"))
+    organisation: str = own(reference.Reference("organisation"))
+    in_charge: str = own(reference.Officer("主管"))
+    operating: str = own(reference.Officer("运行"))
     level: int = own(form.Number(1, 5, optional=True))
-    information: Damages = own(form.Worksheet("information"))
-    service: Damages = own(form.Worksheet("service"))
+    information: Damages = own(worksheet.Worksheet("information"))  # noqa: RUF009  # a field
+    service: Damages = own(worksheet.Worksheet("service"))  # noqa: RUF009  # a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class DeviceEntry:
     id: str = own(form.Identifier())
     kind: str = own(form.Word(("gateway", "sensor", "application", "service")))
     name: str = own(form.Text())
-    system: str = own(form.Reference("system"))
+    system: str = own(reference.Reference("system"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,8 @@ class ApplicationEntry:
 
     id: str = own(form.Identifier())
     name: str = own(form.Text())
-    system: str = own(form.Reference("system"))
-    device: str | None = own(form.Reference("device", optional=True))
+    system: str = own(reference.Reference("system"))
+    device: str | None = own(reference.Reference("device", optional=True))
     host: str | None = own(form.DnsName(optional=True))
 
 
@@ -107,8 +110,8 @@ class ElementEntry:
 
     id: str = own(form.Identifier())
     name: str = own(form.Text())
-    source: str = own(form.Reference("organisation"))
-    system: str = own(form.Reference("system"))
+    source: str = own(reference.Reference("organisation"))
+    system: str = own(reference.Reference("system"))
     classification: int = own(form.Classified(default=1))
     sharing: str = own(form.Word(("unconditional", "conditional", "not-shared")))
     update: str = own(form.Text(default="-"))
@@ -120,16 +123,16 @@ class AgreementEntry:
 
     id: str = own(form.Identifier())
     title: str = own(form.Text())
-    from_: str = own(form.Reference("organisation"))
-    to: str = own(form.Reference("organisation"))
-    elements: tuple[str, ...] = own(form.References("element", least=1))
+    from_: str = own(reference.Reference("organisation"))
+    to: str = own(reference.Reference("organisation"))
+    elements: tuple[str, ...] = own(reference.References("element", least=1))
     fields: tuple[str, ...] = own(form.Texts(least=1))
     method: str = own(form.Word(("interface", "file", "copy", "query")))
     purpose: str = own(form.Text())
     since: str = own(form.Moment())
     until: str = own(form.Moment())
-    in_charge: str = own(form.Officer("主管"))
-    operating: str = own(form.Officer("运行"))
+    in_charge: str = own(reference.Officer("主管"))
+    operating: str = own(reference.Officer("运行"))
     responsibility: str = own(form.Text())
 
 
@@ -150,7 +153,7 @@ Entry = (
 class Kind:
     """A kind of entry: its name, the section of a file that holds it, and its dataclass.
 
-    ``personal``: its content never goes into the evidence, only a salted digest does.
+    ``personal``: the digest of its content that goes into the evidence is salted.
     """
 
     name: str
@@ -198,6 +201,7 @@ class Province:
     applications: tuple[ApplicationEntry, ...] = ()
     elements: tuple[ElementEntry, ...] = ()
     agreements: tuple[AgreementEntry, ...] = ()
+    places: Places = plain(default_factory=Places, compare=False, repr=False)
 
     def of(self, kind: str) -> Sequence[Entry]:
         """Return the entries of one kind, in their order."""
@@ -209,10 +213,10 @@ class Province:
         return ((kind, entry) for kind in KINDS for entry in self.of(kind))
 
 
-def assemble(entries: Mapping[str, Sequence[Entry]], *, digest: str = "") -> Province:
+def assemble(entries: Mapping[str, Sequence[Entry]], *, digest: str = "", places: Places | None = None) -> Province:
     """Return the whole of these entries by kind."""
     sections = {KINDS[kind].section: tuple(held) for kind, held in entries.items()}
-    return _whole(digest, sections)
+    return _whole(digest, sections, places or Places())
 
 
 def values(entry: Entry) -> dict[str, Value]:
@@ -232,5 +236,5 @@ def _made(entry: type[Entry], given: Mapping[str, Value]) -> Entry:
     return entry(**given)  # type: ignore[arg-type]  # each value was read by the form of its own field
 
 
-def _whole(digest: str, sections: Mapping[str, tuple[Entry, ...]]) -> Province:
-    return Province(digest, **sections)  # type: ignore[arg-type]  # each section holds its own kind, see ``KINDS``
+def _whole(digest: str, sections: Mapping[str, tuple[Entry, ...]], places: Places) -> Province:
+    return Province(digest, **sections, places=places)  # type: ignore[arg-type]  # each section holds its own kind, see ``KINDS``

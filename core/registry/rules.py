@@ -25,16 +25,16 @@ def _references(whole: Province, places: Places) -> Iterator[Fault]:
     for kind, entry in whole.entries():
         for field, target, identifier in references(entry):
             if (target, identifier) not in known and not places.is_ending(target, identifier):
-                line = places.line(kind, entry.id, field, _written(field, target, identifier, places, kind, entry.id))
+                line = places.line(kind, entry.id, field, _written(kind, entry.id, field, identifier, places))
                 hint = f"correct the id, or add the {target} `{identifier[:80]}`"
                 yield Fault(line, f"there is no {target} `{identifier[:80]}`", field, hint)
 
 
-def _written(field: str, target: str, identifier: str, places: Places, kind: str, owner: str) -> str:
+def _written(kind: str, owner: str, field: str, identifier: str, places: Places) -> str:
     """Return the item of a list as it stands in the file: a role is written with its domain before it."""
-    if (kind, field) == ("person", "roles"):
-        return next((item for item in places.items(kind, owner, field) if item.startswith(f"{identifier}:")), "")
-    return identifier if target else ""
+    if (kind, field) != ("person", "roles"):
+        return identifier
+    return next((item for item in places.items(kind, owner, field) if item.startswith(f"{identifier}:")), "")
 
 
 def _ending(whole: Province, places: Places) -> Iterator[Fault]:
@@ -79,7 +79,9 @@ def _grading(whole: Province, places: Places) -> Iterator[Fault]:
         yield from _stated(system, graded, places)
         most, level = levels.get(system.domain, 5), graded.level or system.level
         if level > most:
-            line = places.first(("system", system.id, "grading"), ("system", system.id, "level"), ("domain", system.domain, "level"))
+            line = places.first(
+                ("system", system.id, "grading"), ("system", system.id, "level"), ("domain", system.domain, "level")
+            )
             complaint = f"system `{system.id}` has level {level}, above level {most} of its domain `{system.domain}`"
             hint = "raise the domain's level (a two-person act), or put the system into a domain of its level"
             yield Fault(line, complaint, "level", hint)
@@ -91,7 +93,9 @@ def _stated(system: SystemEntry, graded: grading.Grade, places: Places) -> Itera
         hint = "add `grading:` with `information:` and `service:`, each with object, degree and reason"
         yield Fault(line, f"the level {system.level} of `{system.id}` has no worksheet", "level", hint)
     elif system.level and system.level != graded.level:
-        complaint = f"`{system.id}` states level {system.level}, its worksheet gives {graded} and so level {graded.level}"
+        complaint = (
+            f"`{system.id}` states level {system.level}, its worksheet gives {graded} and so level {graded.level}"
+        )
         yield Fault(line, complaint, "level", "leave `level` out, or correct the worksheet and its reasons")
 
 
@@ -103,12 +107,15 @@ def _elements(whole: Province, places: Places) -> Iterator[Fault]:
         other = first.setdefault(element.name, element)
         if other is not element:
             line = places.first(("element", element.id, "name"), ("element", other.id, "name"))
-            complaint = f"`{element.name}` has two sources: `{other.source}` by `{other.id}`, `{element.source}` by `{element.id}`"
+            sources = f"`{other.source}` (`{other.id}`) and `{element.source}` (`{element.id}`)"
+            complaint = f"`{element.name}` has two sources: {sources}"
             yield Fault(line, complaint, "name", "one number, one source (一数一源): keep one of the two elements")
         ceiling = ceilings.get(homes.get(element.system, ""), 4)
         if element.classification > ceiling:
             line = places.first(
-                ("element", element.id, "classification"), ("element", element.id, ""), ("domain", homes[element.system], "ceiling")
+                ("element", element.id, "classification"),
+                ("element", element.id, ""),
+                ("domain", homes[element.system], "ceiling"),
             )
             marking, most = (Classification(number).marking or "公开" for number in (element.classification, ceiling))
             complaint = f"`{element.id}` is {marking}, above the ceiling {most} of the domain of `{element.system}`"
@@ -128,7 +135,9 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
             if sources.get(element, one.from_) != one.from_:
                 line = places.line("agreement", one.id, "elements", element)
                 complaint = f"`{one.from_}` cannot give `{element}`: its source is `{sources[element]}`"
-                yield Fault(line, complaint, "elements", "an agreement gives only what its giver is the source of (一数一源)")
+                yield Fault(
+                    line, complaint, "elements", "an agreement gives only what its giver is the source of (一数一源)"
+                )
 
 
 def _applications(whole: Province, places: Places) -> Iterator[Fault]:
@@ -136,7 +145,10 @@ def _applications(whole: Province, places: Places) -> Iterator[Fault]:
     names = {entry.id: entry.name_space for entry in whole.domains}
     for one in whole.applications:
         device = devices.get(one.device or "")
-        if device is not None and (getattr(device, "system", ""), getattr(device, "kind", "")) != (one.system, "application"):
+        if device is not None and (getattr(device, "system", ""), getattr(device, "kind", "")) != (
+            one.system,
+            "application",
+        ):
             line = places.line("application", one.id, "device")
             complaint = f"the device `{one.device}` is no application of the system `{one.system}`"
             yield Fault(line, complaint, "device", "name a device of kind application of the same system")
@@ -144,7 +156,9 @@ def _applications(whole: Province, places: Places) -> Iterator[Fault]:
         space = names.get(getattr(system, "domain", ""), "")
         if one.host and space and not one.host.endswith(f".{space}"):
             line = places.line("application", one.id, "host")
-            yield Fault(line, f"the host `{one.host}` is not in the name space `{space}`", "host", f"end it with `.{space}`")
+            yield Fault(
+                line, f"the host `{one.host}` is not in the name space `{space}`", "host", f"end it with `.{space}`"
+            )
 
 
 #: Every rule, in the order in which their faults are of interest.

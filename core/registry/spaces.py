@@ -39,7 +39,9 @@ def _overlaps(claims: Sequence[Claim]) -> Iterator[Fault]:
         if widest is not None and _overlap(widest[0], network):
             other, owner, where = widest
             complaint = f"`{network}` of `{domain}` overlaps `{other}` of `{owner}`"
-            yield Fault(max(line, where), complaint, "addresses", "an address belongs to one domain: shorten one of the two")
+            yield Fault(
+                max(line, where), complaint, "addresses", "an address belongs to one domain: shorten one of the two"
+            )
         if widest is None or not _overlap(widest[0], network) or network.prefixlen < widest[0].prefixlen:
             widest = (network, domain, line)
 

@@ -70,7 +70,8 @@ def _person(session: Session, identifier: str, at: datetime) -> Subject | None:
     attributes: dict[str, AttributeValue] = {
         "clearance": person.clearance,
         "domains": tuple(Reference(domain.uid) for domain in domains),
-        "suspended": person.suspended,
+        # Whoever left is suspended for good.
+        "suspended": person.suspended or person.left_at is not None,
     }
     entity = Entity(uid, attributes, tuple(role.uid for role in roles))
     return Subject(uid, (entity, *roles, *domains), person.clearance)

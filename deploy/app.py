@@ -5,19 +5,22 @@ from starlette.types import ASGIApp
 
 import authz.api
 import backup.api
+import core.duty.api
 import core.ledger.api
 import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
 from core.web import BodyLimit, install_error_handlers
-from deploy import identity
+from deploy import identity, leaving
 from deploy.wiring import Built
 
 #: Every router of the service; each enforces by its route class.
 SERVICE: tuple[APIRouter, ...] = (
     identity.router,
+    leaving.router,
     core.registry.api.router,
+    core.duty.api.router,
     core.ledger.api.router,
     hsm.api.router,
     pki.api.router,

@@ -5,31 +5,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core.duty.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
+from authz.holding import Access
+from backup import jobs as backup_jobs
 from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
 from core.clock import Clock, SystemClock
 from core.database import Database
+from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
 from core.ledger.sequencer import Sequencer
+from core.registry.holding import Holders
+from core.registry.tenure import Tenure
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
+from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
+from monitor.holding import Watched
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
@@ -133,6 +142,12 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
     )
 
 
+def holders(settings: Settings) -> Holders:
+    """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
+    asked = Access(applications(settings))
+    return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
+
+
 def backup(settings: Settings, database: Database) -> Backup:
     """Return what makes recovery points."""
     asked = BackupSettings(
@@ -148,7 +163,12 @@ def backup(settings: Settings, database: Database) -> Backup:
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
     lists = publisher(settings, database, signer(settings))
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database)]
+    return [
+        *pki.jobs.jobs(database, lists),
+        *monitor.jobs.jobs(database),
+        *backup_jobs.jobs(database, Repository(settings.repository.path)),
+        *core.duty.jobs.jobs(database),
+    ]
 
 
 def build(settings: Settings) -> Built:
@@ -171,5 +191,6 @@ def build(settings: Settings) -> Built:
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
         Backup: backup(settings, database),
+        Holders: holders(settings),
     }
     return Built(settings, provided)

@@ -11,8 +11,9 @@ from core.errors import TrustError
 from core.identity import DomainId, OrganisationId, PersonId, Principal, Serial, SubjectKind
 from core.registry import credential, person
 from core.registry.credential import Credential, CredentialState
+from core.registry.errors import HasLeft
 from pki import holder, issuer, path
-from pki.errors import Revoked, SuspendedHolder, UnknownCertificate
+from pki.errors import DepartedHolder, Revoked, SuspendedHolder, UnknownCertificate
 from pki.issuer import ISSUING, ROOT
 
 
@@ -53,6 +54,8 @@ def _principal(session: Session, held: Credential) -> Principal:
     kind = SubjectKind(held.holder_kind)
     try:
         named = holder.find(session, kind, held.holder)
+    except HasLeft as error:
+        raise DepartedHolder(error.detail) from error
     except TrustError as error:
         raise UnknownCertificate(f"the register no longer knows `{held.holder}`") from error
     organisation = named.organisation

@@ -147,6 +147,12 @@ class UnknownCertificate(Unauthenticated):
     reason = "unknown-certificate"
 
 
+class DepartedHolder(Unauthenticated):
+    """The certificate's holder has left."""
+
+    reason = "holder-left"
+
+
 class SuspendedHolder(Unauthenticated):
     """The holder is suspended."""
 

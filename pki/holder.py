@@ -13,13 +13,13 @@ BOOTSTRAP = "bootstrap"
 
 
 def find(session: Session, kind: SubjectKind, identifier: str) -> Holder:
-    """Return a holder. Raises ``NotInRegister``, or ``WrongProfile`` when the register says it is something else."""
+    """Return a holder. Raises ``NotInRegister``, ``HasLeft``, or ``WrongProfile`` when it is something else."""
     if kind is SubjectKind.BOOTSTRAP:
         if identifier != BOOTSTRAP:
             raise WrongProfile(f"`{identifier}` is not the bootstrap administrator")
         return Holder(kind.value, BOOTSTRAP, "Bootstrap Administrator", "guosuo", SITE, "invalid", ())
     if kind is SubjectKind.PERSON:
-        human = person.get(session, PersonId(identifier))
+        human = person.get_serving(session, PersonId(identifier))
         home = domain.get(session, DomainId(human.domain))
         return _holder(session, kind, (human.id, human.name, human.organisation), home)
     device = system.get_device(session, identifier)

@@ -19,9 +19,9 @@ from sqlmodel import Session
 from core.clock import Clock
 from core.database import Database
 from core.errors import TrustError
-from core.identity import Serial, SubjectKind
+from core.identity import PersonId, Serial, SubjectKind
 from core.ledger import evidence
-from core.registry import credential
+from core.registry import credential, person
 from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
 from pki import csr, events, holder, issuer, names, profile, tbs
@@ -173,6 +173,9 @@ class CertificateAuthority:
             if intent.state != "open":
                 # Somebody took us for dead and gave the serial number up; it is revoked, and stays so.
                 raise Lapsed("issuing took so long that it was given up", hint="ask again")
+            if admitted.request.holder_kind is SubjectKind.PERSON:
+                # Whoever left in the meantime gets nothing: the intention stays open, and is given up and revoked.
+                person.get_serving(session, PersonId(admitted.holder.identifier), hold=True)
             intent.state = "issued"
             session.add(intent)
             session.add(Certificate(serial=prepared.serial, issuer=ISSUING, issued_at=at, der=der))

@@ -27,6 +27,8 @@ PACKAGES = ("core", "hsm", "pki", "authz", "monitor", "backup", "deploy")
 
 #: They open write transactions themselves: the edges, and what must commit in its middle. All others take a session.
 TRANSACTIONS = {
+    "core/duty/api.py",
+    "core/duty/jobs.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
     "core/ledger/lease.py",
@@ -39,6 +41,7 @@ TRANSACTIONS = {
     "pki/jobs.py",
     "authz/decision.py",
     "monitor/jobs.py",
+    "backup/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
     "deploy/bench/ledger.py",
@@ -48,6 +51,7 @@ TRANSACTIONS = {
 
 #: They must say after their durable steps what a crash there leaves.
 DURABLE = {
+    "core/duty/api.py",
     "core/durable.py",
     "core/jobs.py",
     "core/ledger/lease.py",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, JsonValue
 from sqlmodel import col, select
@@ -17,7 +17,7 @@ from core.clock import Clock, to_rfc3339
 from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.errors import NotFound
-from core.ledger import bundle, published
+from core.ledger import bundle, proving, published
 from core.ledger.bundle import Exported
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
@@ -100,6 +100,29 @@ def export(
         "Content-Disposition": f'attachment; filename="evidence-{made.size}.zip"',
     }
     return StreamingResponse(_pieces(made), media_type="application/zip", headers=headers)
+
+
+@router.get("/api/v1/evidence/consistency")
+@permission("evidence:record:read")
+def consistency(place: Place, since: Annotated[int, Query(ge=0, le=2**53)]) -> Response:
+    """Prove that the newest checkpoint continues the log of ``since`` records (body of tlog-witness add-checkpoint)."""
+    made = proving.prove_consistency(place, since)
+    return Response(made.encode(), media_type="text/plain; charset=utf-8", headers=_NEVER)
+
+
+@router.get("/api/v1/evidence/{wanted}/proof")
+@permission("evidence:record:read")
+def proof(session: ReadSession, place: Place, wanted: Annotated[str, Path(max_length=40, pattern=_TEXT)]) -> Response:
+    """Prove one record, by its number or identifier, as a C2SP tlog-proof that carries the record."""
+    made = proving.prove_record(place, proving.find_number(session, wanted))
+    return Response(made.encode(), media_type="text/plain; charset=utf-8", headers=_NEVER)
+
+
+@router.get("/ledger/checkpoint.cosigned")
+@public
+def cosigned(place: Place) -> Response:
+    """Return the newest checkpoint that witnesses cosigned, with their signatures."""
+    return Response(published.cosigned(place.directory), media_type="text/plain; charset=utf-8", headers=_NEVER)
 
 
 @router.get("/ledger/checkpoint")

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from core.ledger.errors import BadCheckpoint, BadCheckpointSignature
 from core.ledger.merkle import HASH_OCTETS
 
-_ED25519 = b"\x01"
+#: Kinds of Ed25519 keys (C2SP signed-note, tlog-cosignature): one that signs its own log, one that cosigns others'.
+LOG_KEY, COSIGNER_KEY = b"\x01", b"\x04"
+
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -47,43 +49,48 @@ class Checkpoint:
 
     def text(self) -> bytes:
         """Return the exact octets that are signed."""
-        return f"{self.origin}\n{self.size}\n{_encoded(self.root)}\n".encode()
+        return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """The public half, with the name it signs under."""
+    """The public half, with the name it signs under; ``kind`` is ``LOG_KEY`` or ``COSIGNER_KEY``."""
 
     name: str
     public_key: bytes
+    kind: bytes = LOG_KEY
 
     @property
     def key_hash(self) -> bytes:
         """Return the four octets that stand before each signature (C2SP signed-note)."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + self.kind + self.public_key).digest()[:4]
 
     def __str__(self) -> str:
         """Print in the form ``name+hash+key``."""
-        return f"{self.name}+{self.key_hash.hex()}+{_encoded(_ED25519 + self.public_key)}"
+        return f"{self.name}+{self.key_hash.hex()}+{encode_base64(self.kind + self.public_key)}"
 
 
-def parse_verifier_key(text: str) -> VerifierKey:
-    """Read ``name+hash+key``. Raises ``BadCheckpoint``."""
+def parse_verifier_key(text: str, kind: bytes = LOG_KEY) -> VerifierKey:
+    """Read ``name+hash+key`` of a key of this kind. Raises ``BadCheckpoint``."""
     parts = text.split("+", 2)
     if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
         raise BadCheckpoint(f"`{text[:120]}` is not a verifier key", hint="its form is `name+hash+key`")
-    material = _decoded(parts[2])
-    if len(material) != 1 + HASH_OCTETS or material[:1] != _ED25519:
-        raise BadCheckpoint(f"the verifier key of `{parts[0]}` is not an Ed25519 key")
-    key = VerifierKey(parts[0], material[1:])
+    material = parse_base64(parts[2])
+    if len(material) != 1 + HASH_OCTETS or material[:1] != kind:
+        what = "a log's Ed25519 key (type 1)" if kind == LOG_KEY else "a witness's Ed25519 key (type 4)"
+        raise BadCheckpoint(f"the verifier key of `{parts[0]}` is not {what}")
+    key = VerifierKey(parts[0], material[1:], kind)
     if key.key_hash.hex() != parts[1]:
         raise BadCheckpoint(f"the verifier key of `{parts[0]}` does not have the hash `{parts[1][:16]}`")
     return key
 
 
-def verifier_key(origin: str, signer: CheckpointSigner) -> VerifierKey:
-    """Return the key that verifies what ``signer`` signs for the log ``origin``. Raises ``BadCheckpoint``."""
-    return parse_verifier_key(str(VerifierKey(origin, signer.public_key())))
+def verifier_key(name: str, signer: CheckpointSigner, kind: bytes = LOG_KEY) -> VerifierKey:
+    """Return the key that verifies what ``signer`` signs as the log, or the witness, ``name``.
+
+    Raises ``BadCheckpoint``.
+    """
+    return parse_verifier_key(str(VerifierKey(name, signer.public_key(), kind)), kind)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: CheckpointSigner) -> bytes:
@@ -91,14 +98,14 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: CheckpointSigner) -> bytes:
     key = verifier_key(checkpoint.origin, signer)
     text = checkpoint.text()
     signature = signer.sign(text)
-    note = text + f"\n— {key.name} {_encoded(key.key_hash + signature)}\n".encode()
+    note = text + b"\n" + signature_line(key, signature)
     verify_checkpoint(note, key)
     return note
 
 
 def parse_checkpoint(note: bytes) -> Checkpoint:
     """Read the text of a signed note without asking who signed it. Raises ``BadCheckpoint``."""
-    return _parse_text(_split_note(note)[0])
+    return _parse_text(split_note(note)[0])
 
 
 def verify_checkpoint(note: bytes, key: VerifierKey) -> None:
@@ -106,7 +113,7 @@ def verify_checkpoint(note: bytes, key: VerifierKey) -> None:
 
     Raises ``BadCheckpoint`` and ``BadCheckpointSignature``.
     """
-    text, signatures = _split_note(note)
+    text, signatures = split_note(note)
     if _parse_text(text).origin != key.name:
         raise BadCheckpointSignature(f"the checkpoint belongs to another log than `{key.name}`")
     ours = [blob[4:] for name, blob in signatures if name == key.name and blob[:4] == key.key_hash]
@@ -118,7 +125,16 @@ def verify_checkpoint(note: bytes, key: VerifierKey) -> None:
         raise BadCheckpointSignature(f"the signature of `{key.name}` does not fit the checkpoint") from error
 
 
-def _split_note(note: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+def signature_line(key: VerifierKey, signature: bytes) -> bytes:
+    """Return the line of a note in which ``key`` signs (C2SP signed-note)."""
+    return f"— {key.name} {encode_base64(key.key_hash + signature)}\n".encode()
+
+
+def split_note(note: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Return the signed text, and of every signature the name with what follows it: key hash and signature.
+
+    Raises ``BadCheckpoint``.
+    """
     if len(note) > LARGEST_NOTE or not note.endswith(b"\n"):
         raise BadCheckpoint("a checkpoint ends with a line end and is no longer than 16 KiB")
     text, separator, block = note.rpartition(b"\n\n")
@@ -129,7 +145,7 @@ def _split_note(note: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
 
 def _parse_signature(line: str) -> tuple[str, bytes]:
     dash, name, blob = [*line.split(" "), "", ""][:3]
-    signature = _decoded(blob)
+    signature = parse_base64(blob)
     if dash != "—" or line.count(" ") != 2 or not _NAME.fullmatch(name) or len(signature) < 5:
         raise BadCheckpoint("a signature line has the form `— name base64`")
     return name, signature
@@ -142,7 +158,7 @@ def _parse_text(text: bytes) -> Checkpoint:
     origin, size, root = lines[:3]
     if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size):
         raise BadCheckpoint("a checkpoint's origin or size cannot be read")
-    checkpoint = Checkpoint(origin, int(size), _decoded(root))
+    checkpoint = Checkpoint(origin, int(size), parse_base64(root))
     if len(checkpoint.root) != HASH_OCTETS:
         raise BadCheckpoint("a checkpoint's root has 32 octets")
     return checkpoint
@@ -155,16 +171,18 @@ def _utf8(text: bytes) -> str:
         raise BadCheckpoint("a checkpoint is UTF-8") from error
 
 
-def _encoded(value: bytes) -> str:
+def encode_base64(value: bytes) -> str:
+    """Return the base64 of RFC 4648, section 4."""
     return base64.b64encode(value).decode()
 
 
-def _decoded(text: str) -> bytes:
+def parse_base64(text: str) -> bytes:
+    """Read base64; one text for one value. Raises ``BadCheckpoint``."""
     try:
         value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadCheckpoint("a checkpoint's base64 cannot be read") from error
     # One text for one value: the decoder would accept stray bits at the end.
-    if _encoded(value) != text:
+    if encode_base64(value) != text:
         raise BadCheckpoint("a checkpoint's base64 is not in its one form")
     return value

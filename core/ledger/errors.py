@@ -1,12 +1,24 @@
 """What can be wrong with evidence; each leaf has its stable word."""
 
-from core.errors import Conflict, Malformed, NotFound, Rejected, Unavailable
+from core.errors import Conflict, Forbidden, Malformed, NotFound, Rejected, Unavailable
 
 
 class BadProof(Rejected):
     """A Merkle proof does not lead to the root it is said to lead to."""
 
     reason = "bad-proof"
+
+
+class MalformedProof(Malformed):
+    """A file is not a proof in the form of C2SP tlog-proof or tlog-witness."""
+
+    reason = "malformed-proof"
+
+
+class BadPolicy(Malformed):
+    """A trust policy is not in the form of C2SP tlog-policy."""
+
+    reason = "bad-trust-policy"
 
 
 class BadTile(Malformed):
@@ -25,6 +37,59 @@ class BadCheckpointSignature(Rejected):
     """A checkpoint is not signed by the key that was expected."""
 
     reason = "bad-checkpoint-signature"
+
+
+class BadCosignature(Rejected):
+    """A witness's cosignature is not there, or does not fit the checkpoint."""
+
+    reason = "bad-cosignature"
+
+
+class QuorumMissed(Rejected):
+    """Not enough witnesses have cosigned a checkpoint."""
+
+    reason = "quorum-missed"
+
+
+class BadTimestamp(Rejected):
+    """A time-stamp token is not one that proves anything of this checkpoint."""
+
+    reason = "bad-timestamp"
+
+
+class UnknownLog(NotFound):
+    """This witness does not know the log."""
+
+    reason = "unknown-log"
+
+
+class ForeignSignature(Forbidden):
+    """A checkpoint is not signed by the key that the witness knows for its log."""
+
+    reason = "foreign-signature"
+
+
+class StaleSize(Conflict):
+    """A log named another old size than the witness has seen; ``size`` is the one it has."""
+
+    reason = "stale-size"
+
+    def __init__(self, detail: str, *, size: int) -> None:
+        """Keep the size that the witness has cosigned."""
+        super().__init__(detail)
+        self.size = size
+
+
+class ForkedLog(Rejected):
+    """A log signed a tree that does not continue the one it showed before."""
+
+    reason = "forked-log"
+
+
+class WitnessFailed(Unavailable):
+    """A witness, or a time-stamp authority, gave no answer that can be used."""
+
+    reason = "witness-failed"
 
 
 class InconsistentLog(Conflict):

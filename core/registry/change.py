@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+<<<<<<< HEAD
 from core.identity import SITE
 from core.ledger import evidence
 from core.ledger.entry import Event, JsonValue
@@ -18,6 +19,35 @@ from core.registry.difference import Change
 from core.registry.errors import Fault, RegisterRejected
 from core.registry.models import Agreement, Person, Post, PostHolding, RoleAssignment
 from core.registry.province import KINDS, Entry, PersonEntry, PostEntry, Province
+=======
+from core.errors import Rejected
+from core.ledger import evidence
+from core.ledger.entry import Event
+from core.registry import appointment
+from core.registry.models import (
+    AddressRange,
+    Device,
+    DomainMembership,
+    Organisation,
+    Person,
+    Post,
+    RoleAssignment,
+    SecurityDomain,
+    System,
+)
+from core.registry.province import DomainEntry, PersonEntry, PostEntry, Province
+
+Thing = TypeVar("Thing")
+
+
+class Identified(Protocol):
+    """Whatever has an id."""
+
+    @property
+    def id(self) -> str:
+        """The id in the register."""
+        ...
+>>>>>>> refs/heads/main
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +58,7 @@ class Hand:
     at: datetime
 
 
+<<<<<<< HEAD
 def apply(
     session: Session, wanted: Province, *, actor: str, at: datetime, ends: Sequence[tuple[str, str]] = ()
 ) -> Change:
@@ -46,6 +77,23 @@ def apply(
     _enter(session, wanted, change, by)
     for kind, identifier in ends:
         _end(session, kind, identifier, by)
+=======
+def apply(session: Session, province: Province, *, actor: str, at: datetime) -> Change:
+    """Enter ``province`` and append what happened. Applying the same file again changes nothing and records nothing."""
+    worker = _Worker(session, actor, at)
+    # Locked, so that of two files at once the second is compared with what the first has made.
+    session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
+    _refuse_who_left(session, province)
+    _enter_rows(worker, province)
+    for domain in province.domains:
+        _set_addresses(worker, domain)
+    for post in province.posts:
+        _set_holder(worker, post)
+    for person in province.people:
+        _set_memberships(worker, person)
+        _set_roles(worker, person)
+    change = Change(tuple(worker.added), tuple(worker.changed), _missing(session, province))
+>>>>>>> refs/heads/main
     if not change.is_empty:
         details: dict[str, JsonValue] = {
             "digest": wanted.digest,
@@ -64,6 +112,7 @@ def lock(session: Session) -> None:
     session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
 
 
+<<<<<<< HEAD
 def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None:
     added, touched = set(change.added), {*change.added, *change.changed}
     entries = [
@@ -103,6 +152,105 @@ def _note(session: Session, kind: str, entry: Entry, fields: tuple[str, ...], by
     if not row.record:
         row.record = record
         session.add(row)
+=======
+def _refuse_who_left(session: Session, province: Province) -> None:
+    """Raise ``Rejected`` when the file gives something to a person who left: it is older than their leaving."""
+    left = set(session.exec(select(Person.id).where(col(Person.left_at).is_not(None))))
+    given = [f"the post `{post.id}` to `{post.holder}`" for post in province.posts if post.holder in left]
+    given += [
+        f"domains or roles to `{person.id}`"
+        for person in province.people
+        if person.id in left and (person.member_of or person.roles)
+    ]
+    if given:
+        detail = f"the file gives {', '.join(given)}, who left"
+        raise Rejected(detail, hint="take out whoever left, and name who follows", reason="has-left")
+
+
+def _enter_rows(worker: _Worker, province: Province) -> None:
+    # In the order of references; organisations and domains with parents first.
+    for organisation in _parents_first([(o.id, o.parent, o) for o in province.organisations]):
+        row = Organisation(
+            id=organisation.id, name=organisation.name, tier=organisation.tier, parent=organisation.parent
+        )
+        worker.enter("organisation", row, organisation.id)
+    for post in province.posts:
+        worker.enter("post", Post(id=post.id, title=post.title, organisation=post.organisation), post.id)
+    for domain in _parents_first([(d.id, d.parent, d) for d in province.domains]):
+        worker.enter("domain", _domain_row(domain), domain.id)
+    for person in province.people:
+        row_ = Person(
+            id=person.id,
+            name=person.name,
+            organisation=person.organisation,
+            domain=person.domain,
+            clearance=person.clearance,
+            contact=person.contact,
+        )
+        worker.enter("person", row_, person.id)
+    for system in province.systems:
+        system_row = System(
+            id=system.id,
+            name=system.name,
+            domain=system.domain,
+            organisation=system.organisation,
+            in_charge_post=system.in_charge,
+            operating_post=system.operating,
+        )
+        worker.enter("system", system_row, system.id)
+    for device in province.devices:
+        device_row = Device(id=device.id, kind=device.kind, name=device.name, system=device.system)
+        worker.enter("device", device_row, device.id)
+
+
+def _domain_row(entry: DomainEntry) -> SecurityDomain:
+    return SecurityDomain(
+        id=entry.id,
+        name=entry.name,
+        network=entry.network,
+        level=entry.level,
+        ceiling=entry.ceiling,
+        name_space=entry.name_space,
+        organisation=entry.organisation,
+        parent=entry.parent,
+        in_charge_post=entry.in_charge,
+        operating_post=entry.operating,
+    )
+
+
+def _parents_first(entries: Sequence[tuple[str, str | None, Thing]]) -> list[Thing]:
+    """Order entries so that each comes after its parent; there are no cycles in a parsed province."""
+    waiting, done, ordered = list(entries), set[str](), []
+    while waiting:
+        for entry in list(waiting):
+            identifier, parent, thing = entry
+            if parent is None or parent in done or all(other[0] != parent for other in waiting):
+                ordered.append(thing)
+                done.add(identifier)
+                waiting.remove(entry)
+    return ordered
+
+
+def _set_addresses(worker: _Worker, domain: DomainEntry) -> None:
+    for cidr in domain.addresses:
+        found = worker.session.get(AddressRange, cidr)
+        if found is None or found.domain != domain.id:
+            worker.session.merge(AddressRange(cidr=cidr, domain=domain.id))
+            worker.note_change("domain", domain.id)
+    held = worker.session.exec(select(AddressRange).where(AddressRange.domain == domain.id)).all()
+    for row in held:
+        if row.cidr not in domain.addresses:
+            worker.session.delete(row)
+            worker.note_change("domain", domain.id)
+    worker.session.flush()
+
+
+def _set_holder(worker: _Worker, post: PostEntry) -> None:
+    held = appointment.current(worker.session, post.id)
+    if held is not None and held.person != post.holder:
+        worker.note_change("post", post.id)
+    appointment.fill(worker.session, post.id, post.holder, basis=post.basis, actor=worker.actor, at=worker.at)
+>>>>>>> refs/heads/main
 
 
 def _end(session: Session, kind: str, identifier: str, by: Hand) -> None:

@@ -76,3 +76,33 @@ class BadAgreement(Rejected):
     """An agreement cannot be signed or ended like this."""
 
     reason = "bad-agreement"
+
+
+class HasLeft(Rejected):
+    """The person has left: nothing is given to them, issued to them or done by them any more."""
+
+    reason = "has-left"
+
+
+class NoSuccessor(Rejected):
+    """A post would be held by nobody."""
+
+    reason = "no-successor"
+
+
+class UnfitSuccessor(Rejected):
+    """Whoever is to follow cannot: gone, suspended, or the leaver."""
+
+    reason = "unfit-successor"
+
+
+class LastAdministrator(Rejected):
+    """The site would be without one of the three administrators."""
+
+    reason = "last-administrator"
+
+
+class StillHeld(Conflict):
+    """Something came to the person while they were leaving."""
+
+    reason = "still-held"

@@ -1,7 +1,7 @@
 """What somebody or something holds: the one question put to every package before a person, device, domain or key ends.
 
 Each package answers for what is its own through the port ``Holder``; ``deploy/wiring.py`` joins the answers as
-``Holders``. GB/T 22239-2019 8.1.7.3: the access of those who leave is ended in time, all of it.
+``Holders``. GB/T 22239-2019 8.1.8.2: the access of those who leave is ended in time, all of it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ KINDS = ("person", "device", "domain", "key")
 class Holding:
     """One thing that is held. ``ends``: it ends with its holder; otherwise it passes to whoever comes next.
 
-    ``kind`` is a word such as ``certificate role membership post duty proposal``, ``identifier`` its id within it.
+    ``kind`` is a word such as ``certificate role membership post duty proposal``, ``identifier`` its id within it;
+    ``follows`` is the post with which it passes on, when it does.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Holding:
     title: str
     domain: str
     ends: bool
+    follows: str = ""
 
 
 class Holder(Protocol):

@@ -2,8 +2,9 @@
 
 from sqlmodel import Session, select
 
+from core.clock import to_rfc3339
 from core.identity import DomainId, PersonId
-from core.registry.errors import NotInRegister
+from core.registry.errors import HasLeft, NotInRegister
 from core.registry.models import DomainMembership, Person
 
 
@@ -12,6 +13,21 @@ def get(session: Session, identifier: PersonId) -> Person:
     found = session.get(Person, identifier)
     if found is None:
         raise NotInRegister(f"no person `{identifier}` is in the register", hint="see `guosuo register list person`")
+    return found
+
+
+def get_serving(session: Session, identifier: PersonId, *, hold: bool = False) -> Person:
+    """Return a person who has not left; raises ``NotInRegister``, ``HasLeft``.
+
+    With ``hold`` the person cannot leave before the caller's transaction ends.
+    """
+    if hold:
+        session.get(Person, identifier, with_for_update={"read": True}, populate_existing=True)
+    found = get(session, identifier)
+    if found.left_at is not None:
+        raise HasLeft(
+            f"`{identifier}` left at {to_rfc3339(found.left_at)}", hint="see `guosuo register show person ID`"
+        )
     return found
 
 

@@ -81,7 +81,7 @@ def check_separation(held_roles: Sequence[str], role: str, person: str) -> None:
 def _give(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime, event: str) -> bool:
     # Locked, so that two acts at once cannot give one person two offices that exclude each other.
     session.exec(select(Person.id).where(Person.id == person).with_for_update()).all()
-    people.get(session, person)
+    people.get_serving(session, person)
     current = roles(session, person, at)
     if (domain, role) in current:
         return False

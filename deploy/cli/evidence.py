@@ -8,10 +8,12 @@ import typer
 
 import guosuo_verify
 from core import durable
+from deploy.cli import proof
 from deploy.cli.output import AsJson, connect, print_rows, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
+proof.install(app)
 
 
 @app.command()

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from core.errors import TrustError, Unavailable
-from deploy.cli import account, alert, application, backup, certificate, decision, evidence, register, role, site
+from deploy.cli import (
+    account,
+    alert,
+    application,
+    backup,
+    certificate,
+    decision,
+    duty,
+    evidence,
+    leave,
+    register,
+    role,
+    site,
+)
 from deploy.cli.output import complaints, say
 
 app = typer.Typer(
@@ -40,7 +53,9 @@ def _options(
 
 for part in (site, account):
     part.install(app)
+leave.install(register.app)
 app.add_typer(register.app, name="register")
+duty.install(app)
 app.add_typer(role.app, name="role")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")

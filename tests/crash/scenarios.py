@@ -9,6 +9,7 @@ from core.identity import Principal
 from core.registry import role
 from pki import api, revocation
 from tests.crash import access_scenarios as access
+from tests.crash import duty_scenarios as duties
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
 from tests.failing import FailingDatabase, Failure
@@ -121,6 +122,8 @@ def establish(place: Place, say: Say) -> None:
 _LEDGER = "core.ledger"
 
 SCENARIOS: dict[str, Scenario] = {
+    "core.duty.api._act#1": Scenario(duties.be_refused, 3),
+    "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),

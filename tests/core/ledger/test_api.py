@@ -21,7 +21,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import Unauthenticated
 from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKind
-from core.ledger import api, evidence
+from core.ledger import api, evidence, proof
 from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
@@ -280,3 +280,25 @@ def test_two_exports_at_once_are_two_bundles(client: TestClient, log: Log, clock
         pool = stack.enter_context(ThreadPoolExecutor(2))
         made = list(pool.map(lambda _: client.post("/api/v1/evidence/bundle", headers=AUDITOR), range(2)))
     assert sorted(int(one.headers["x-guosuo-size"]) for one in made) == [11, 12]
+
+
+def test_a_record_and_the_growth_are_proved_to_the_auditor(client: TestClient, log: Log) -> None:
+    identifiers = log.append(30)
+    log.sequencer().run_once()
+    for wanted in ("17", identifiers[17]):
+        answer = client.get(f"/api/v1/evidence/{wanted}/proof", headers=AUDITOR)
+        assert answer.status_code == 200
+        made = proof.parse_record_proof(answer.content)
+        made.verify(place_of(log).key)
+        assert made.index == 17
+    grown = client.get("/api/v1/evidence/consistency", params={"since": 12}, headers=AUDITOR)
+    assert proof.parse_submission(grown.content).old == 12
+    for path, status in (
+        ("30/proof", 422),
+        (f"{'0' * 32}/proof", 404),
+        ("consistency?since=31", 422),
+        ("consistency?since=-1", 400),
+    ):
+        assert client.get(f"/api/v1/evidence/{path}", headers=AUDITOR).status_code == status
+    assert client.get("/api/v1/evidence/17/proof", headers=OTHER).status_code == 403
+    assert client.get("/ledger/checkpoint.cosigned").status_code == 404

@@ -2,9 +2,10 @@
 
 import base64
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pytest
 
@@ -108,3 +109,77 @@ def test_checkpoints(tree: Tree) -> None:
 @pytest.mark.parametrize(("index", "path"), VECTORS["indices"].items())
 def test_names_of_tiles(index: str, path: str) -> None:
     assert tiles.tile_path(0, int(index)) == guosuo_verify.tile_name(0, int(index)) == f"tile/0/{path}"
+
+
+class Inclusion(TypedDict):
+    leafIdx: int
+    treeSize: int
+    root: str | None
+    leafHash: str | None
+    proof: list[str] | None
+    wantErr: bool
+
+
+class Consistency(TypedDict):
+    size1: int
+    size2: int
+    root1: str | None
+    root2: str | None
+    proof: list[str] | None
+    wantErr: bool
+
+
+class Proofs(TypedDict):
+    inclusion: dict[str, Inclusion]
+    consistency: dict[str, Consistency]
+    note: NotRequired[str]
+
+
+def shared() -> Path:
+    """Vectors of transparency-dev/merkle, kept beside the sources; a place that is named must hold them."""
+    named = os.environ.get("GUOSUO_SHARED")
+    return Path(named) if named else Path(__file__).parents[4] / "shared"
+
+
+def is_inclusion(case: Inclusion) -> bool:
+    try:
+        merkle.verify_inclusion(
+            index=case["leafIdx"],
+            size=case["treeSize"],
+            leaf=base64.b64decode(case["leafHash"] or ""),
+            proof=hashes(case["proof"] or []),
+            root=base64.b64decode(case["root"] or ""),
+        )
+    except BadProof:
+        return False
+    return True
+
+
+def is_consistency(case: Consistency) -> bool:
+    try:
+        merkle.verify_consistency(
+            size1=case["size1"],
+            size2=case["size2"],
+            proof=hashes(case["proof"] or []),
+            root1=base64.b64decode(case["root1"] or ""),
+            root2=base64.b64decode(case["root2"] or ""),
+        )
+    except BadProof:
+        return False
+    return True
+
+
+@pytest.mark.skipif(
+    "GUOSUO_SHARED" not in os.environ and not (shared() / "data").is_dir(),
+    reason="the shared vectors are not kept beside these sources (GUOSUO_SHARED names their place)",
+)
+def test_every_vector_of_the_reference_library() -> None:
+    """196 of 196, by the library's own verdicts: it refuses size1 = 0 too."""
+    proofs: Proofs = json.loads((shared() / "data/merkle/proofs.json").read_text(encoding="utf-8"))
+    inclusion = {name: (is_inclusion(case), not case["wantErr"]) for name, case in proofs["inclusion"].items()}
+    consistency = {name: (is_consistency(case), not case["wantErr"]) for name, case in proofs["consistency"].items()}
+    assert (len(inclusion), len(consistency)) == (98, 98)
+    together = {**{f"i/{k}": v for k, v in inclusion.items()}, **{f"c/{k}": v for k, v in consistency.items()}}
+    assert {name: pair for name, pair in together.items() if pair[0] != pair[1]} == {}
+    assert sum(ours == theirs for ours, theirs in together.values()) == 196
+    assert {case["wantErr"] for case in proofs["consistency"].values() if case["size1"] == 0} == {True}

@@ -1,0 +1,62 @@
+"""Posts and memberships change hands: the old holding ends, the next begins, each with its record."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, or_, select
+
+from core.identity import DomainId, PersonId
+from core.ledger import evidence
+from core.ledger.entry import Event
+from core.registry.models import DomainMembership, Post, PostHolding, SecurityDomain
+
+
+def fill(session: Session, post: str, person: str, *, basis: str, actor: str, at: datetime) -> bool:
+    """Let ``person`` hold ``post`` from now on, by an appointing act; say whether that was news."""
+    held = current(session, post)
+    if held is not None and held.person == person:
+        return False
+    if held is not None:
+        held.until = at
+        session.add(held)
+    session.add(PostHolding(post=post, person=person, since=at, basis=basis))
+    session.flush()
+    details = {"person": person, "basis": basis}
+    evidence.append(session, Event("registry.post.filled", actor, f"post:{post}", details=details), at=at)
+    return True
+
+
+def current(session: Session, post: str) -> PostHolding | None:
+    """Return who holds a post now, or nothing when it is vacant."""
+    return session.exec(select(PostHolding).where(PostHolding.post == post, col(PostHolding.until).is_(None))).first()
+
+
+def posts_of(session: Session, person: str, at: datetime) -> Sequence[Post]:
+    """Return the posts that a person held at a time, by id."""
+    statement = (
+        select(Post)
+        .join(PostHolding, col(PostHolding.post) == col(Post.id))
+        .where(PostHolding.person == person, PostHolding.since <= at)
+        .where(or_(col(PostHolding.until).is_(None), col(PostHolding.until) > at))
+    )
+    return sorted(session.exec(statement), key=lambda post: post.id)
+
+
+def domains_of(session: Session, person: str) -> Sequence[SecurityDomain]:
+    """Return the domains that a person is a member of, by id."""
+    statement = (
+        select(SecurityDomain)
+        .join(DomainMembership, col(DomainMembership.domain) == col(SecurityDomain.id))
+        .where(DomainMembership.person == person)
+    )
+    return sorted(session.exec(statement), key=lambda domain: domain.id)
+
+
+def end_membership(session: Session, person: PersonId, domain: DomainId, *, actor: str, at: datetime) -> None:
+    """End a membership now; nothing happens when there is none."""
+    row = session.get(DomainMembership, (person, domain))
+    if row is None:
+        return
+    session.delete(row)
+    session.flush()
+    evidence.append(session, Event("registry.membership.ended", actor, f"person:{person}", domain), at=at)

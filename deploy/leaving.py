@@ -1,0 +1,117 @@
+"""What somebody holds, and leaving (离岗): every package is asked, and one transaction ends all of it."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.clock import Clock, from_rfc3339
+from core.enforcement import Acting, EnforcedRoute, permission
+from core.errors import Malformed
+from core.identity import PersonId
+from core.provision import ReadSession, WriteSession, provided
+from core.registry import leaver
+from core.registry.holding import Holders
+from core.registry.leaver import Item, Leaving
+
+router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/register", tags=["register"])
+
+Time = Annotated[Clock, Depends(provided(Clock))]
+Held = Annotated[Holders, Depends(provided(Holders))]
+
+Id = Annotated[str, Field(max_length=80)]
+
+
+class HoldingItem(BaseModel):
+    """One thing that is held; it ends with its holder or passes on."""
+
+    kind: str
+    identifier: str
+    title: str
+    domain: str
+    ends: bool
+    follows: str
+
+
+class HoldingList(BaseModel):
+    """Everything that is held at a time."""
+
+    items: list[HoldingItem]
+
+
+class LeaveRequest(BaseModel):
+    """Let ``person`` leave. ``items`` name a successor each (``post:ID``); with ``dry_run`` nothing is done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: Id
+    basis: str = Field(max_length=200)
+    successor: Id = ""
+    items: dict[str, Id] = Field(default_factory=dict, max_length=200)
+    since: str = Field(default="", max_length=40)
+    dry_run: bool = False
+
+
+class GivenUp(BaseModel):
+    """One thing that was, or would be, given up; ``successor`` is empty for what ends."""
+
+    kind: str
+    identifier: str
+    title: str
+    domain: str
+    successor: str
+
+
+class LeaveAnswer(BaseModel):
+    """What was given up; ``left`` counts what the person holds after it."""
+
+    person: str
+    applied: bool
+    items: list[GivenUp]
+    left: int
+
+
+@router.get("/holding/{kind}/{identifier}")
+@permission("register:entry:read")
+def list_holdings(
+    kind: str, identifier: str, session: ReadSession, holders: Held, clock: Time, *, at: str = ""
+) -> HoldingList:
+    """List what a person, device, domain or key holds."""
+    moment = _moment(at, "at") if at else clock.now()
+    found = holders.holdings(session, kind, identifier, moment)
+    return HoldingList(items=[HoldingItem.model_validate(one, from_attributes=True) for one in found])
+
+
+@router.post("/leave")
+@permission("register:person:leave")
+def leave(body: LeaveRequest, session: WriteSession, principal: Acting, holders: Held, clock: Time) -> LeaveAnswer:
+    """Let a person leave, or show what that would end."""
+    at, asked = clock.now(), _leaving(body)
+    if body.dry_run:
+        return _answer(body, leaver.plan(session, holders, asked, at=at))
+    done = leaver.leave(session, holders, asked, actor=principal.identifier, at=at)
+    return _answer(body, done)
+
+
+def _leaving(body: LeaveRequest) -> Leaving:
+    return Leaving(
+        person=PersonId(body.person),
+        basis=body.basis,
+        successor=PersonId(body.successor) if body.successor else None,
+        items={name: PersonId(who) for name, who in body.items.items()},
+        since=_moment(body.since, "since") if body.since else None,
+    )
+
+
+def _answer(body: LeaveRequest, items: list[Item]) -> LeaveAnswer:
+    shown = [GivenUp.model_validate(one, from_attributes=True) for one in items]
+    # Leaving that leaves anything is refused by ``leaver.leave``.
+    return LeaveAnswer(person=body.person, applied=not body.dry_run, items=shown, left=len(shown) * body.dry_run)
+
+
+def _moment(text: str, name: str) -> datetime:
+    try:
+        return from_rfc3339(text)
+    except ValueError as error:
+        raise Malformed(f"`{name}`: `{text[:40]}` is not a time with an offset (RFC 3339)") from error

@@ -31,14 +31,16 @@ class RegisterRejected(Rejected):
 
     reason = "register-rejected"
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        """Keep the faults in the order of their lines."""
+    def __init__(self, faults: Sequence[Fault], *, word: str = "") -> None:
+        """Keep the faults in the order of their lines; ``word`` says more than the class does."""
         self.faults = tuple(sorted(faults, key=lambda fault: fault.line))
         lines = "\n".join(f"  {fault}" for fault in self.faults[:_MOST])
         more = f"\n  and {len(faults) - _MOST} more" if len(faults) > _MOST else ""
-        word = "fault" if len(faults) == 1 else "faults"
+        count = "fault" if len(faults) == 1 else "faults"
         super().__init__(
-            f"the file has {len(faults)} {word}, nothing was loaded:\n{lines}{more}", hint="mend the lines named"
+            f"the file has {len(faults)} {count}, nothing was loaded:\n{lines}{more}",
+            hint="mend the lines named",
+            reason=word,
         )
 
 

@@ -21,16 +21,16 @@ def fill(
     held = current(session, post)
     if held is not None and (held.person, held.basis) == (person, basis):
         return False
-    if held is not None and held.person == person:
-        # The act was named wrongly, or not at all.
-        held.basis = basis
-        session.add(held)
-    else:
+    if held is None or held.person != person:
         vacate(session, post, since or at)
-        session.add(PostHolding(post=post, person=person, since=since or at, basis=basis))
+        held = PostHolding(post=post, person=person, since=since or at)
+    # Of the same person: the act was named wrongly, or not at all.
+    held.basis, held.actor = basis, actor
+    details = {"person": person, "basis": basis, "since": held.since.isoformat()}
+    event = Event("registry.post.filled", actor, f"post:{post}", details=details)
+    held.record = evidence.append(session, event, at=at)
+    session.add(held)
     session.flush()
-    details = {"person": person, "basis": basis, "since": (since or at).isoformat()}
-    evidence.append(session, Event("registry.post.filled", actor, f"post:{post}", details=details), at=at)
     return True
 
 

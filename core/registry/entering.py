@@ -174,6 +174,7 @@ def _agreement(entry: AgreementEntry) -> Agreement:
         until=from_rfc3339(entry.until),
         in_charge_post=entry.in_charge,
         operating_post=entry.operating,
+        received_by_post=entry.received_by,
     )
 
 

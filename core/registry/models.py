@@ -80,7 +80,10 @@ class Post(SQLModel, table=True):
 
 
 class PostHolding(SQLModel, table=True):
-    """Who held a post, from ``since`` until before ``until`` (open when empty), by which appointing act."""
+    """Who held a post, from ``since`` until before ``until`` (open when empty), by which appointing act.
+
+    ``actor`` entered it, ``record`` is the identifier of the evidence record.
+    """
 
     __tablename__ = "post_holding"
 
@@ -90,6 +93,8 @@ class PostHolding(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     basis: str = ""
+    actor: str = Field(default="", max_length=120)
+    record: str = Field(default="", max_length=32)
 
 
 class Person(SQLModel, table=True):
@@ -200,6 +205,7 @@ class Agreement(SQLModel, table=True):
     until: datetime = Field(sa_type=UtcDateTime)
     in_charge_post: str = Field(foreign_key="post.id")
     operating_post: str = Field(foreign_key="post.id")
+    received_by_post: str = Field(foreign_key="post.id")
     state: str = Field(default="draft", max_length=10)
     digest: str = Field(default="", max_length=64)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -119,7 +119,10 @@ class ElementEntry:
 
 @dataclass(frozen=True, slots=True)
 class AgreementEntry:
-    """A sharing agreement: content, method and responsibility (共享内容、方式和责任), for a purpose and a term."""
+    """A sharing agreement: content, method and responsibility (共享内容、方式和责任), for a purpose and a term.
+
+    ``in_charge`` answers at the giver, ``received_by`` at the receiver: they sign; ``operating`` runs the exchange.
+    """
 
     id: str = own(form.Identifier())
     title: str = own(form.Text())
@@ -133,6 +136,7 @@ class AgreementEntry:
     until: str = own(form.Moment())
     in_charge: str = own(reference.Officer("主管"))
     operating: str = own(reference.Officer("运行"))
+    received_by: str = own(reference.Officer("接收方主管"))
     responsibility: str = own(form.Text())
 
 

@@ -122,8 +122,18 @@ def _elements(whole: Province, places: Places) -> Iterator[Fault]:
             yield Fault(line, complaint, "classification", "put it into a system of a domain that may hold it")
 
 
+def _within(organisation: str, whole: Province) -> frozenset[str]:
+    """Return an organisation and everything below it."""
+    found = {organisation}
+    while more := {entry.id for entry in whole.organisations if entry.parent in found} - found:
+        found |= more
+    return frozenset(found)
+
+
 def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
     sources = {entry.id: entry.source for entry in whole.elements}
+    offices = {entry.id: entry.organisation for entry in whole.posts}
+    below = {entry.id: _within(entry.id, whole) for entry in whole.organisations}
     for one in whole.agreements:
         if one.from_ == one.to:
             line = places.line("agreement", one.id, "to")
@@ -131,6 +141,11 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
         if one.since and one.until and from_rfc3339(one.until) <= from_rfc3339(one.since):
             line = places.first(("agreement", one.id, "until"), ("agreement", one.id, "since"))
             yield Fault(line, f"the term of `{one.id}` ends before it begins", "until", "give a later `until`")
+        for field, post, party in (("in_charge", one.in_charge, one.from_), ("received_by", one.received_by, one.to)):
+            if offices.get(post, party) not in below.get(party, frozenset({offices.get(post, party)})):
+                line = places.line("agreement", one.id, field)
+                complaint = f"the post `{post}` is not one of `{party}` and cannot answer for it"
+                yield Fault(line, complaint, field, f"name a post of `{party}`")
         for element in one.elements:
             if sources.get(element, one.from_) != one.from_:
                 line = places.line("agreement", one.id, "elements", element)

@@ -14,8 +14,8 @@ from alembic import op
 
 from core.database import UtcDateTime
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -36,9 +36,9 @@ def upgrade() -> None:
     with op.batch_alter_table("system", schema=None) as batch_op:
         for name in ("level", "information_level", "service_level"):
             batch_op.add_column(sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
-    with op.batch_alter_table("system", schema=None) as batch_op:
-        for name in ("level", "information_level", "service_level"):
-            batch_op.alter_column(name, server_default=None)
+    with op.batch_alter_table("post_holding", schema=None) as batch_op:
+        for name, length in (("actor", 120), ("record", 32)):
+            batch_op.add_column(sa.Column(name, sa.String(length=length), nullable=False, server_default=""))
     _enter_first_versions(op.get_bind())
 
 
@@ -107,6 +107,7 @@ def _make_agreements() -> None:
         sa.Column("until", UtcDateTime(), nullable=False),
         sa.Column("in_charge_post", sa.String(), nullable=False),
         sa.Column("operating_post", sa.String(), nullable=False),
+        sa.Column("received_by_post", sa.String(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
@@ -114,6 +115,7 @@ def _make_agreements() -> None:
         sa.ForeignKeyConstraint(["receiver"], ["organisation.id"], name=op.f("fk_agreement_receiver_organisation")),
         sa.ForeignKeyConstraint(["in_charge_post"], ["post.id"], name=op.f("fk_agreement_in_charge_post_post")),
         sa.ForeignKeyConstraint(["operating_post"], ["post.id"], name=op.f("fk_agreement_operating_post_post")),
+        sa.ForeignKeyConstraint(["received_by_post"], ["post.id"], name=op.f("fk_agreement_received_by_post_post")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_agreement")),
     )
     with op.batch_alter_table("agreement", schema=None) as batch_op:
@@ -204,6 +206,9 @@ def _entered(connection: sa.Connection, kind: str, identifier: str) -> datetime:
 
 def downgrade() -> None:
     """Undo the upgrade."""
+    with op.batch_alter_table("post_holding", schema=None) as batch_op:
+        for name in ("record", "actor"):
+            batch_op.drop_column(name)
     with op.batch_alter_table("system", schema=None) as batch_op:
         for name in ("service_level", "information_level", "level"):
             batch_op.drop_column(name)

@@ -7,6 +7,7 @@ import authz.api
 import backup.api
 import core.duty.api
 import core.ledger.api
+import core.notice.api
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -21,6 +22,7 @@ SERVICE: tuple[APIRouter, ...] = (
     leaving.router,
     core.registry.api.router,
     core.duty.api.router,
+    core.notice.api.router,
     core.ledger.api.router,
     hsm.api.router,
     pki.api.router,

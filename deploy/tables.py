@@ -7,6 +7,7 @@ import backup.models
 import core.duty.models
 import core.jobs
 import core.ledger.models
+import core.notice.models
 import core.registry.credential
 import core.registry.models
 import monitor.models
@@ -22,6 +23,7 @@ DECLARING = (
     core.duty.models,
     core.jobs,
     core.ledger.models,
+    core.notice.models,
     core.registry.credential,
     core.registry.models,
     monitor.models,

@@ -29,6 +29,8 @@ PACKAGES = ("core", "hsm", "pki", "authz", "monitor", "backup", "deploy")
 TRANSACTIONS = {
     "core/duty/api.py",
     "core/duty/jobs.py",
+    "core/notice/outbox.py",
+    "core/notice/trial.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
     "core/ledger/lease.py",
@@ -52,6 +54,8 @@ TRANSACTIONS = {
 #: They must say after their durable steps what a crash there leaves.
 DURABLE = {
     "core/duty/api.py",
+    "core/notice/outbox.py",
+    "core/notice/trial.py",
     "core/durable.py",
     "core/jobs.py",
     "core/ledger/lease.py",

@@ -5,6 +5,7 @@ from starlette.types import ASGIApp
 
 import authz.api
 import backup.api
+import core.approval.api
 import core.duty.api
 import core.ledger.api
 import core.notice.api
@@ -21,6 +22,7 @@ SERVICE: tuple[APIRouter, ...] = (
     identity.router,
     leaving.router,
     core.registry.api.router,
+    core.approval.api.router,
     core.duty.api.router,
     core.notice.api.router,
     core.ledger.api.router,

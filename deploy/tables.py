@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 import authz.models
 import backup.models
+import core.approval.models
 import core.duty.models
 import core.jobs
 import core.ledger.models
@@ -20,6 +21,7 @@ METADATA = SQLModel.metadata
 DECLARING = (
     authz.models,
     backup.models,
+    core.approval.models,
     core.duty.models,
     core.jobs,
     core.ledger.models,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import core.approval.jobs
 import core.duty.jobs
 import core.notice.jobs
 import monitor.jobs
@@ -19,6 +20,8 @@ from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
+from core.approval import acts, administrator
+from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.duty.holding import Duties
@@ -34,6 +37,7 @@ from core.notice.syslog import Syslog
 from core.notice.webhook import Webhook
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
+from core.signing import Origin
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -186,9 +190,15 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
+        *core.approval.jobs.jobs(database),
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
     ]
+
+
+def two_person_acts() -> Acts:
+    """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
+    return Acts(acts.load(), [administrator.ACT])
 
 
 def build(settings: Settings) -> Built:
@@ -210,6 +220,8 @@ def build(settings: Settings) -> Built:
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
+        Origin: Origin(place.origin),
+        Acts: two_person_acts(),
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),

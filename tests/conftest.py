@@ -14,6 +14,7 @@ from tests.services import postgres, softhsm
 MODELS = [
     name
     for name in (
+        "core.approval.models",
         "core.duty.models",
         "core.jobs",
         "core.ledger.models",

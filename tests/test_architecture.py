@@ -27,6 +27,7 @@ PACKAGES = ("core", "hsm", "pki", "authz", "monitor", "backup", "deploy")
 
 #: They open write transactions themselves: the edges, and what must commit in its middle. All others take a session.
 TRANSACTIONS = {
+    "core/approval/jobs.py",
     "core/duty/api.py",
     "core/duty/jobs.py",
     "core/notice/outbox.py",
@@ -36,6 +37,7 @@ TRANSACTIONS = {
     "core/ledger/lease.py",
     "core/ledger/sequencer.py",
     "core/provision.py",
+    "core/refusal.py",
     "pki/api.py",
     "pki/crl.py",
     "pki/hierarchy.py",
@@ -53,6 +55,7 @@ TRANSACTIONS = {
 
 #: They must say after their durable steps what a crash there leaves.
 DURABLE = {
+    "core/approval/jobs.py",
     "core/duty/api.py",
     "core/notice/outbox.py",
     "core/notice/trial.py",
@@ -61,6 +64,7 @@ DURABLE = {
     "core/ledger/lease.py",
     "core/ledger/sequencer.py",
     "core/ledger/storage.py",
+    "core/refusal.py",
     "hsm/keys.py",
     "hsm/token.py",
     "pki/crl.py",
@@ -83,6 +87,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/client.py",
     "deploy/drilling.py",
     "deploy/founding.py",
     "deploy/recovery.py",
@@ -252,7 +257,7 @@ def test_no_table_leaves_by_an_endpoint() -> None:
 
 def event_types(tree: ast.AST) -> Iterator[str]:
     """Every string in the form of an event's type, ``package.thing.happened`` (a job's name has that form too)."""
-    form = r"(pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    form = r"(access|approval|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (value for value in constants if isinstance(value, str) and re.fullmatch(form, value))
 

@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.approval import jobs as approvals
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
+from core.jobs import run_due
 from core.registry import role
 from pki import api, revocation
 from tests.crash import access_scenarios as access
@@ -97,6 +99,14 @@ def give_up(place: Place, say: Say) -> None:
         assert parts.work_off("first") == []
 
 
+def expire(place: Place, say: Say) -> None:
+    """The worker ends what waited too long."""
+    parts = Parts(place)
+    for _ in range(3):
+        assert run_due(parts.database, approvals.jobs(parts.database), parts.clock, "first") == []
+        parts.clock.advance(minutes=2)
+
+
 def sequence(place: Place, say: Say) -> None:
     parts = Parts(place)
     sequencer = parts.sequencer()
@@ -122,6 +132,7 @@ def establish(place: Place, say: Say) -> None:
 _LEDGER = "core.ledger"
 
 SCENARIOS: dict[str, Scenario] = {
+    "core.approval.jobs.jobs.expire#1": Scenario(expire, 3),
     "core.duty.api._act#1": Scenario(duties.be_refused, 3),
     "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
@@ -133,6 +144,7 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
     f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
     f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),
+    "core.refusal.record#1": Scenario(access.attempt, 3),
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),

@@ -34,7 +34,9 @@ TRANSACTIONS = {
     "core/notice/trial.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
+    "core/ledger/group.py",
     "core/ledger/lease.py",
+    "core/ledger/purge.py",
     "core/ledger/sequencer.py",
     "core/provision.py",
     "core/refusal.py",
@@ -48,7 +50,6 @@ TRANSACTIONS = {
     "backup/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
-    "deploy/bench/ledger.py",
     "deploy/founding.py",
     "deploy/identity.py",
 }
@@ -61,7 +62,9 @@ DURABLE = {
     "core/notice/trial.py",
     "core/durable.py",
     "core/jobs.py",
+    "core/ledger/group.py",
     "core/ledger/lease.py",
+    "core/ledger/purge.py",
     "core/ledger/sequencer.py",
     "core/ledger/storage.py",
     "core/refusal.py",
@@ -87,6 +90,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/bench/sequencing.py",
     "deploy/client.py",
     "deploy/drilling.py",
     "deploy/founding.py",
@@ -190,7 +194,7 @@ def test_nobody_commits_but_the_store() -> None:
 
 
 def test_transactions_are_opened_where_the_list_says() -> None:
-    assert callers(r"(^|_|\.)database\.write$") == TRANSACTIONS & product().keys()
+    assert callers(r"(^|_|\.)database\.(insert|write)$") == TRANSACTIONS & product().keys()
 
 
 def test_durable_steps_say_what_a_crash_leaves() -> None:

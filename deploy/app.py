@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 import authz.api
 import backup.api
 import core.ledger.api
+import core.ledger.witness_api
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -20,6 +21,7 @@ SERVICE: tuple[APIRouter, ...] = (
     leaving.router,
     core.registry.api.router,
     core.ledger.api.router,
+    core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
     authz.api.router,
@@ -28,7 +30,7 @@ SERVICE: tuple[APIRouter, ...] = (
 )
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status)
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
 
 
 def service_app(built: Built) -> ASGIApp:

@@ -65,7 +65,8 @@ def found(founding: Founding, *, progress: Callable[[str], None]) -> Settings:
     token.initialise(wiring.token(settings), secrets.token_bytes)
     with _signer(settings) as keys:
         keys.generate(wiring.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
-        progress("token, with the key that signs the evidence")
+        keys.generate(wiring.WITNESS_KEY, KeyAlgorithm.ED25519, KeyPurpose.WITNESS)
+        progress("token, with the keys that sign our evidence and witness that of others")
         with database.write() as session:
             change.apply(session, province, actor=FOUNDER, at=SystemClock().now())
         progress(f"register: {founding.province.name}")

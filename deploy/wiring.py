@@ -3,8 +3,10 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
+import core.ledger.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -21,12 +23,17 @@ from core.database import Database
 from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
-from core.ledger import checkpoint
+from core.ledger import checkpoint, timestamp, trustpolicy
 from core.ledger.place import LedgerPlace
 from core.ledger.sequencer import Sequencer
+from core.ledger.timestamping import Timestamping
+from core.ledger.witness import Witness
+from core.ledger.witnessing import Witnessing
+from core.pace import Pace
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
-from deploy.file import read_text
+from deploy.file import read_bytes, read_text
+from deploy.outward import HttpPoster
 from deploy.settings import Settings
 from hsm.client import SignerClient
 from hsm.holding import Keys
@@ -43,6 +50,12 @@ from pki.settings import PkiSettings
 
 #: The label of the key that signs the evidence log's checkpoints.
 CHECKPOINT_KEY = "checkpoint"
+
+#: The label of the key that cosigns the checkpoints of others.
+WITNESS_KEY = "witness"
+
+#: Checkpoints that one address may submit to our witness: at once, and again over this while.
+_SUBMISSIONS, _WHILE = 60, timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +171,68 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
+def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
+    """Return where the published log is, with the key that verifies it. Raises ``Unavailable`` without a signer."""
+    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
+    return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
+
+
+def witness(settings: Settings, database: Database, keys: SignerClient) -> Witness:
+    """Return our witness; it knows the logs of the settings. Raises ``BadCheckpoint`` for one that is no key."""
+    return Witness(
+        database=database,
+        clock=SystemClock(),
+        signer=TokenCheckpointSigner(keys, WITNESS_KEY),
+        name=settings.witness.name or f"{settings.site.origin}/witness",
+        logs=[checkpoint.parse_verifier_key(text) for text in settings.witness.logs],
+    )
+
+
+def witnessing(settings: Settings, database: Database, place: LedgerPlace) -> Witnessing:
+    """Return what has our log witnessed. Raises ``NotFound`` and ``BadPolicy`` for the trust policy's file."""
+    asked = settings.witness
+    rules = read_bytes(settings.state / asked.policy) if asked.policy else b"quorum none\n"
+    return Witnessing(
+        database=database,
+        clock=SystemClock(),
+        place=place,
+        mirror=evidence_mirror(settings),
+        policy=trustpolicy.parse_policy(rules),
+        poster=HttpPoster(settings.state / asked.trusted if asked.trusted else None),
+    )
+
+
+def timestamping(settings: Settings, database: Database, place: LedgerPlace) -> Timestamping:
+    """Return what has our log time-stamped. Raises ``NotFound`` and ``Malformed`` for the file of roots."""
+    asked = settings.timestamp
+    return Timestamping(
+        database=database,
+        clock=SystemClock(),
+        place=place,
+        mirror=evidence_mirror(settings),
+        urls=asked.urls,
+        roots=timestamp.read_roots(read_bytes(settings.state / asked.roots)) if asked.roots else (),
+        every=timedelta(minutes=asked.every_minutes),
+        poster=HttpPoster(),
+    )
+
+
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
-    lists = publisher(settings, database, signer(settings))
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database)]
+    keys = signer(settings)
+    lists = publisher(settings, database, keys)
+    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database), *_ledger_jobs(settings, database, keys)]
+
+
+def _ledger_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
+    if settings.witness.policy is None and not settings.timestamp.urls:
+        return []
+    place = ledger_place(settings, keys)
+    return core.ledger.jobs.jobs(
+        witnessing(settings, database, place) if settings.witness.policy else None,
+        timestamping(settings, database, place) if settings.timestamp.urls else None,
+        every=timedelta(seconds=settings.witness.every_seconds),
+    )
 
 
 def build(settings: Settings) -> Built:
@@ -169,8 +240,7 @@ def build(settings: Settings) -> Built:
     database, keys, clock = store(settings), signer(settings), SystemClock()
     authenticator = CertificateAuthenticator(database=database, clock=clock)
     point = decisions(settings, database)
-    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
-    place = LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
+    place = ledger_place(settings, keys)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -183,6 +253,10 @@ def build(settings: Settings) -> Built:
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
+        Witness: witness(settings, database, keys),
+        Witnessing: witnessing(settings, database, place),
+        Timestamping: timestamping(settings, database, place),
+        Pace: Pace(clock=clock, most=_SUBMISSIONS, within=_WHILE),
         Backup: backup(settings, database),
         Holders: holders(settings),
     }

@@ -32,6 +32,7 @@ from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
+from tests.crash import vouching
 from tests.people import PROVINCE
 
 ORIGIN = "evidence.beichen.example/sample"
@@ -121,7 +122,10 @@ class Parts:
 
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
-        return run_due(self.database, jobs.jobs(self.database, self.publisher), self.clock, owner)
+        due = jobs.jobs(self.database, self.publisher)
+        if vouching.is_asked(self.place.folder):
+            due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())
+        return run_due(self.database, due, self.clock, owner)
 
     def sequencer(self, writer: Writer | None = None) -> Sequencer:
         return Sequencer(

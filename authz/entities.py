@@ -10,7 +10,8 @@ from sqlmodel import Session, col, or_, select
 
 from authz.application import KnownResource
 from authz.engine import AttributeValue, Entity, Reference, Uid
-from core.identity import SITE, DomainId, Principal, SubjectKind
+from core.identity import SITE, DomainId, PersonId, Principal, SubjectKind
+from core.registry import responsibility
 from core.registry.models import Device, DomainMembership, Person, RoleAssignment, SecurityDomain
 
 #: The installation itself, which the management interface belongs to.
@@ -64,7 +65,11 @@ def _person(session: Session, identifier: str, at: datetime) -> Subject | None:
     person = session.get(Person, identifier)
     if person is None:
         return None
-    roles = [Entity(("Role", f"{domain}/{role}")) for domain, role in _roles(session, identifier, at)]
+    names = _roles(session, identifier, at)
+    if responsibility.is_officer(session, PersonId(identifier), at):
+        # Whoever answers for something holds no role by that, but is known as one who does.
+        names.append((SITE, "officer"))
+    roles = [Entity(("Role", f"{domain}/{role}")) for domain, role in names]
     domains = [_domain(one) for one in _memberships(session, identifier)]
     uid = ("Person", person.id)
     attributes: dict[str, AttributeValue] = {

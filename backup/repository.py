@@ -76,11 +76,20 @@ class Repository:
 
     def is_proven(self, identifier: str, sha256: str) -> bool:
         """Say whether the last drill with a verdict about exactly this file was passed."""
+        return self._verdict(identifier, sha256) is True
+
+    def is_failed(self, identifier: str, sha256: str) -> bool:
+        """Say whether the last drill with a verdict about exactly this file was not passed."""
+        return self._verdict(identifier, sha256) is False
+
+    def _verdict(self, identifier: str, sha256: str) -> bool | None:
         try:
             found = json.loads(self.proof(identifier).read_bytes())
         except (OSError, ValueError):
-            return False
-        return isinstance(found, dict) and found.get("ok") is True and found.get("sha256") == sha256
+            return None
+        if not isinstance(found, dict) or found.get("sha256") != sha256:
+            return None
+        return found.get("ok") is True
 
 
 def evidence_mirror(repository: Path) -> Path:

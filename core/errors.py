@@ -17,16 +17,22 @@ from typing import ClassVar
 
 
 class TrustError(Exception):
-    """The root. ``reason`` is a stable machine word, ``hint`` says what to do about it."""
+    """The root. ``reason`` is a stable machine word, ``hint`` says what to do about it.
+
+    ``rule`` quotes the rule that was broken (``core/rule.py``), ``about`` names the object concerned (``person:ID``): a
+    refusal that quotes a rule is put on record by the edge (``core/refusal.py``).
+    """
 
     reason: ClassVar[str] = "error"
 
-    def __init__(self, detail: str, *, hint: str = "", reason: str = "") -> None:
+    def __init__(self, detail: str, *, hint: str = "", reason: str = "", rule: str = "", about: str = "") -> None:
         """Keep ``detail``; ``reason`` overrides the class's word where one class serves several reasons."""
         super().__init__(detail)
         self.detail = detail
         self.hint = hint
         self.word = reason or self.reason
+        self.rule = rule
+        self.about = about
 
 
 class Malformed(TrustError):

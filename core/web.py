@@ -1,6 +1,7 @@
 """The edge to HTTP: kinds of errors become problem documents (RFC 9457) in one table; bodies have a largest size."""
 
 from http import HTTPStatus
+from typing import cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -8,7 +9,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core import errors
+from core import errors, refusal
+from core.clock import Clock
+from core.database import Database
+from core.identity import Principal
+from core.refusal import Attempt
 
 PROBLEM = "application/problem+json"
 
@@ -34,11 +39,10 @@ def status_of(error: errors.TrustError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def problem(status: HTTPStatus, *, reason: str, detail: str, hint: str = "") -> JSONResponse:
-    """Return a problem document; ``reason`` is the stable word, ``hint`` what to do."""
+def problem(status: HTTPStatus, *, reason: str, detail: str, hint: str = "", rule: str = "") -> JSONResponse:
+    """Return a problem document; ``reason`` is the stable word, ``hint`` what to do, ``rule`` what was broken."""
     content = {"type": f"urn:guosuo:problem:{reason}", "title": status.phrase, "status": int(status), "detail": detail}
-    if hint:
-        content["hint"] = hint
+    content |= {name: text for name, text in (("hint", hint), ("rule", rule)) if text}
     return JSONResponse({**content, "reason": reason}, status_code=int(status), media_type=PROBLEM)
 
 
@@ -46,8 +50,10 @@ def install_error_handlers(app: FastAPI) -> None:
     """Make ``app`` answer every error with a problem document; an unknown one without its text."""
 
     @app.exception_handler(errors.TrustError)
-    def _known(_request: Request, error: errors.TrustError) -> JSONResponse:
-        return problem(status_of(error), reason=error.word, detail=error.detail, hint=error.hint)
+    def _known(request: Request, error: errors.TrustError) -> JSONResponse:
+        if error.rule:
+            error = _recorded(request, error)
+        return problem(status_of(error), reason=error.word, detail=error.detail, hint=error.hint, rule=error.rule)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -66,6 +72,20 @@ def install_error_handlers(app: FastAPI) -> None:
     def _unknown(_request: Request, _error: Exception) -> JSONResponse:
         # The text stays in the server's log: it may name paths, statements or secrets.
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, reason="internal", detail="something went wrong on our side")
+
+
+def _recorded(request: Request, error: errors.TrustError) -> errors.TrustError:
+    """Put a refusal by a rule on record, and return what to answer: it, or why it could not be recorded."""
+    principal = getattr(request.state, "principal", None)
+    if not isinstance(principal, Principal):
+        return error
+    provided = request.app.state.provided
+    attempt = Attempt(principal, request.url.path, str(request.state.request_id))
+    try:
+        refusal.record(cast("Database", provided[Database]), cast("Clock", provided[Clock]), attempt, error)
+    except errors.TrustError as failed:
+        return failed
+    return error
 
 
 class BodyLimit:

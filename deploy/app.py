@@ -5,8 +5,11 @@ from starlette.types import ASGIApp
 
 import authz.api
 import backup.api
+import core.approval.api
+import core.duty.api
 import core.ledger.api
 import core.ledger.witness_api
+import core.notice.api
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -20,6 +23,9 @@ SERVICE: tuple[APIRouter, ...] = (
     identity.router,
     leaving.router,
     core.registry.api.router,
+    core.approval.api.router,
+    core.duty.api.router,
+    core.notice.api.router,
     core.ledger.api.router,
     core.ledger.witness_api.router,
     hsm.api.router,

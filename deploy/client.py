@@ -1,5 +1,6 @@
 """A client of our own interface over mutual TLS; problem documents become the errors they were."""
 
+import base64
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Self
 import httpx2
 
 from core import errors
+from core.clock import Clock, SystemClock, to_rfc3339
 from core.ledger.entry import JsonValue
+from core.signed import Statement
 from deploy import tls
 from deploy.login import Login
+from deploy.privatekey import PrivateKey
 
 #: A decoded JSON object of an answer.
 Answer = dict[str, JsonValue]
@@ -31,7 +35,7 @@ _KINDS: dict[int, type[errors.TrustError]] = {
 class ServiceClient:
     """Speaks to one service as one person or device."""
 
-    def __init__(self, login: Login, *, timeout: float = 60.0) -> None:
+    def __init__(self, login: Login, *, timeout: float = 60.0, clock: Clock | None = None) -> None:
         """Prepare a client; raises ``NotFound`` or ``Malformed`` when a file is missing or unfit."""
         for path in (login.certificate, login.key, login.trusted):
             if not Path(path).is_file():
@@ -44,6 +48,9 @@ class ServiceClient:
             raise errors.Malformed(f"the certificate or key cannot be used: {error}", hint="log in again") from error
         self._client = httpx2.Client(base_url=login.url, verify=context, timeout=timeout, trust_env=False)
         self._url = login.url
+        self._key = PrivateKey(Path(login.key))
+        self._clock = clock or SystemClock()
+        self._identity: Answer = {}
 
     def get(self, path: str, **query: str | int | None) -> Answer:
         """Return the JSON object at ``path``."""
@@ -57,6 +64,23 @@ class ServiceClient:
     def download(self, path: str, body: Mapping[str, JsonValue] | None = None) -> httpx2.Response:
         """Return a raw answer (posted when there is a ``body``)."""
         return self._request("GET" if body is None else "POST", path, body=body)
+
+    def sign(self, *, act: str, object_: str, digest: str) -> Answer:
+        """Return ``{"at", "signature"}`` over the text of ``core/signed.py``, by the key of this login.
+
+        Raises ``Malformed`` when the key cannot sign.
+        """
+        who = self._identity = self._identity or self.get("/api/v1/identity")
+        statement = Statement(
+            act=act,
+            object=object_,
+            digest=digest,
+            person=str(who["id"]),
+            at=self._clock.now(),
+            origin=str(who["origin"]),
+        )
+        signature = self._key.sign(statement.text.encode())
+        return {"at": to_rfc3339(statement.at), "signature": base64.b64encode(signature).decode("ascii")}
 
     def close(self) -> None:
         """Close the connection."""
@@ -117,4 +141,5 @@ def _error(response: httpx2.Response) -> errors.TrustError:
     problem = _decoded(response) or {}
     kind = _KINDS.get(response.status_code, errors.Unavailable)
     detail = str(problem.get("detail", f"the service answered {response.status_code}"))
-    return kind(detail, hint=str(problem.get("hint", "")), reason=str(problem.get("reason", "")))
+    words = {name: str(problem.get(name, "")) for name in ("hint", "reason", "rule")}
+    return kind(detail, **words)

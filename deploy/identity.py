@@ -12,6 +12,7 @@ from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.identity import PersonId, Principal, Serial, SubjectKind
 from core.provision import ReadSession, provided
 from core.registry import credential, person, role
+from core.signing import Origin
 from pki import revocation
 from pki.issuance import CertificateAuthority, IssuanceRequest
 
@@ -30,6 +31,7 @@ class Identity(BaseModel):
     organisation: str
     domain: str
     serial: str
+    origin: str
     roles: list[str]
 
 
@@ -62,7 +64,12 @@ def live() -> dict[str, str]:
 
 @router.get("/api/v1/identity")
 @permission("self:identity:read")
-def identity(principal: Acting, session: ReadSession, clock: Annotated[Clock, Depends(provided(Clock))]) -> Identity:
+def identity(
+    principal: Acting,
+    session: ReadSession,
+    clock: Annotated[Clock, Depends(provided(Clock))],
+    origin: Annotated[Origin, Depends(provided(Origin))],
+) -> Identity:
     """Return whom the caller is taken for."""
     held: list[str] = []
     if principal.kind is SubjectKind.PERSON:
@@ -75,6 +82,7 @@ def identity(principal: Acting, session: ReadSession, clock: Annotated[Clock, De
         organisation=principal.organisation,
         domain=principal.domain,
         serial=principal.serial,
+        origin=origin.name,
         roles=held,
     )
 

@@ -4,9 +4,11 @@ from sqlmodel import SQLModel
 
 import authz.models
 import backup.models
+import core.approval.models
 import core.duty.models
 import core.jobs
 import core.ledger.models
+import core.notice.models
 import core.registry.credential
 import core.registry.models
 import monitor.models
@@ -19,9 +21,11 @@ METADATA = SQLModel.metadata
 DECLARING = (
     authz.models,
     backup.models,
+    core.approval.models,
     core.duty.models,
     core.jobs,
     core.ledger.models,
+    core.notice.models,
     core.registry.credential,
     core.registry.models,
     monitor.models,

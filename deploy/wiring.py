@@ -3,10 +3,12 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
+import core.approval.jobs
+import core.duty.jobs
 import core.ledger.jobs
+import core.notice.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -14,26 +16,32 @@ from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
 from authz.holding import Access
+from backup import jobs as backup_jobs
 from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
+from core.approval import acts, administrator
+from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
-from core.ledger import checkpoint, timestamp, trustpolicy
+from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
+from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
-from core.ledger.timestamping import Timestamping
-from core.ledger.witness import Witness
-from core.ledger.witnessing import Witnessing
-from core.pace import Pace
+from core.notice.channel import Channel
+from core.notice.mail import Mail
+from core.notice.outbox import Outbox
+from core.notice.syslog import Syslog
+from core.notice.webhook import Webhook
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
-from deploy.file import read_bytes, read_text
-from deploy.outward import HttpPoster
+from core.signing import Origin
+from deploy import vouching
+from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
 from hsm.holding import Keys
@@ -50,12 +58,6 @@ from pki.settings import PkiSettings
 
 #: The label of the key that signs the evidence log's checkpoints.
 CHECKPOINT_KEY = "checkpoint"
-
-#: The label of the key that cosigns the checkpoints of others.
-WITNESS_KEY = "witness"
-
-#: Checkpoints that one address may submit to our witness: at once, and again over this while.
-_SUBMISSIONS, _WHILE = 60, timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,12 @@ def sequencer(settings: Settings, database: Database, keys: SignerClient, *, own
 def evidence_mirror(settings: Settings) -> Path:
     """Return where the evidence is mirrored to as it grows: into the backup repository."""
     return Repository(settings.repository.path).evidence
+
+
+def purger(settings: Settings, database: Database) -> Purger:
+    """Return what carries out purges that two people decided."""
+    mirror = evidence_mirror(settings)
+    return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
 def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
@@ -159,6 +167,19 @@ def holders(settings: Settings) -> Holders:
     return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
 
 
+def outbox(settings: Settings, database: Database) -> Outbox:
+    """Return the outbox of notices, with every way out that is configured."""
+    clock, asked = SystemClock(), settings.notice
+    channels: list[Channel] = []
+    if asked.mail is not None:
+        channels.append(Mail(asked.mail))
+    if asked.webhook is not None:
+        channels.append(Webhook(asked.webhook, now=lambda: int(clock.now().timestamp())))
+    if asked.syslog is not None:
+        channels.append(Syslog(asked.syslog, host=settings.listen.host))
+    return Outbox(database=database, clock=clock, channels=channels, settings=asked, site=settings.site.name)
+
+
 def backup(settings: Settings, database: Database) -> Backup:
     """Return what makes recovery points."""
     asked = BackupSettings(
@@ -171,68 +192,39 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
+def jobs(settings: Settings, database: Database) -> Sequence[Job]:
+    """Return the background work of every package."""
+    keys = signer(settings)
+    lists = publisher(settings, database, keys)
+    return [
+        *pki.jobs.jobs(database, lists),
+        *monitor.jobs.jobs(database),
+        *backup_jobs.jobs(database, Repository(settings.repository.path)),
+        *core.approval.jobs.jobs(database),
+        *core.duty.jobs.jobs(database),
+        *core.notice.jobs.jobs(outbox(settings, database)),
+        *core.ledger.jobs.jobs(purger(settings, database)),
+        *_vouching_jobs(settings, database, keys),
+    ]
+
+
+def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
+    if settings.witness.policy is None and not settings.timestamp.urls:
+        # The worker of a site that asks nobody starts without a signer, too.
+        return []
+    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
+    return vouching.background(settings, database, SystemClock(), place, mirror)
+
+
 def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
     """Return where the published log is, with the key that verifies it. Raises ``Unavailable`` without a signer."""
     signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
     return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
 
 
-def witness(settings: Settings, database: Database, keys: SignerClient) -> Witness:
-    """Return our witness; it knows the logs of the settings. Raises ``BadCheckpoint`` for one that is no key."""
-    return Witness(
-        database=database,
-        clock=SystemClock(),
-        signer=TokenCheckpointSigner(keys, WITNESS_KEY),
-        name=settings.witness.name or f"{settings.site.origin}/witness",
-        logs=[checkpoint.parse_verifier_key(text) for text in settings.witness.logs],
-    )
-
-
-def witnessing(settings: Settings, database: Database, place: LedgerPlace) -> Witnessing:
-    """Return what has our log witnessed. Raises ``NotFound`` and ``BadPolicy`` for the trust policy's file."""
-    asked = settings.witness
-    rules = read_bytes(settings.state / asked.policy) if asked.policy else b"quorum none\n"
-    return Witnessing(
-        database=database,
-        clock=SystemClock(),
-        place=place,
-        mirror=evidence_mirror(settings),
-        policy=trustpolicy.parse_policy(rules),
-        poster=HttpPoster(settings.state / asked.trusted if asked.trusted else None),
-    )
-
-
-def timestamping(settings: Settings, database: Database, place: LedgerPlace) -> Timestamping:
-    """Return what has our log time-stamped. Raises ``NotFound`` and ``Malformed`` for the file of roots."""
-    asked = settings.timestamp
-    return Timestamping(
-        database=database,
-        clock=SystemClock(),
-        place=place,
-        mirror=evidence_mirror(settings),
-        urls=asked.urls,
-        roots=timestamp.read_roots(read_bytes(settings.state / asked.roots)) if asked.roots else (),
-        every=timedelta(minutes=asked.every_minutes),
-        poster=HttpPoster(),
-    )
-
-
-def jobs(settings: Settings, database: Database) -> Sequence[Job]:
-    """Return the background work of every package."""
-    keys = signer(settings)
-    lists = publisher(settings, database, keys)
-    return [*pki.jobs.jobs(database, lists), *monitor.jobs.jobs(database), *_ledger_jobs(settings, database, keys)]
-
-
-def _ledger_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
-    if settings.witness.policy is None and not settings.timestamp.urls:
-        return []
-    place = ledger_place(settings, keys)
-    return core.ledger.jobs.jobs(
-        witnessing(settings, database, place) if settings.witness.policy else None,
-        timestamping(settings, database, place) if settings.timestamp.urls else None,
-        every=timedelta(seconds=settings.witness.every_seconds),
-    )
+def two_person_acts() -> Acts:
+    """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
+    return Acts(acts.load(), [administrator.ACT])
 
 
 def build(settings: Settings) -> Built:
@@ -253,11 +245,11 @@ def build(settings: Settings) -> Built:
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
-        Witness: witness(settings, database, keys),
-        Witnessing: witnessing(settings, database, place),
-        Timestamping: timestamping(settings, database, place),
-        Pace: Pace(clock=clock, most=_SUBMISSIONS, within=_WHILE),
+        Origin: Origin(place.origin),
+        Acts: two_person_acts(),
         Backup: backup(settings, database),
         Holders: holders(settings),
+        Outbox: outbox(settings, database),
+        **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided)

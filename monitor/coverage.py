@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from core.clock import to_rfc3339
 from core.ledger import evidence
 from core.ledger.entry import Event, JsonValue
+from monitor import routing
 from monitor.events import MonitorEvent
 from monitor.finding import Outcome
 from monitor.models import Sensor, SensorWindow
@@ -99,3 +100,4 @@ def _record(session: Session, window: SensorWindow, *, now: datetime) -> None:
     }
     event = Event(kind.value, actor=f"device:{window.sensor}", object=f"sensor:{window.sensor}", details=details)
     evidence.append(session, event, at=now)
+    routing.tell_window(session, window, now=now)

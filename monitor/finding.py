@@ -17,7 +17,7 @@ from core.ledger import evidence
 from core.ledger.entry import Event, JsonValue
 from core.registry.level import Classification
 from core.registry.models import SecurityDomain
-from monitor import attribution, markings
+from monitor import attribution, markings, routing
 from monitor.attribution import Attribution, State, Suspect
 from monitor.errors import NoSuchAlert
 from monitor.events import MonitorEvent
@@ -54,6 +54,7 @@ def enter(session: Session, leak: Leak, *, now: datetime) -> Outcome:
     session.add(finding)
     session.flush()
     evidence.append(session, _event(MonitorEvent.LEAK_FOUND, finding), at=now)
+    routing.tell_alert(session, finding, domain.operating_post, now=now)
     return Outcome.ENTERED
 
 

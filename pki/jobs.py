@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from core.database import Database
 from core.jobs import Job
-from pki import revocation
+from pki import expiry, revocation
 from pki.crl import CrlPublisher
 
 #: After so long an intention without outcome is given up: no signature takes a tenth of that.
@@ -22,7 +22,12 @@ def jobs(database: Database, publisher: CrlPublisher) -> list[Job]:
     def publish(_now: datetime) -> None:
         publisher.refresh()
 
+    def tell_expiry(now: datetime) -> None:
+        with database.write() as session:
+            expiry.tell(session, now)
+
     return [
+        Job("pki.certificate.expiry", timedelta(minutes=10), tell_expiry),
         Job("pki.issuance.resume", timedelta(minutes=1), give_up),
         # A revocation publishes its list at once; this is for half-life, and for one that failed then.
         Job("pki.crl.publish", timedelta(seconds=2), publish),

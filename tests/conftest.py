@@ -14,9 +14,11 @@ from tests.services import postgres, softhsm
 MODELS = [
     name
     for name in (
+        "core.approval.models",
         "core.duty.models",
         "core.jobs",
         "core.ledger.models",
+        "core.notice.models",
         "core.registry.models",
         "core.registry.credential",
         "pki.models",

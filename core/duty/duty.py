@@ -89,6 +89,13 @@ def conclude(session: Session, identifier: str, *, person: str, proof: Mapping[s
     return duty
 
 
+def escalate(session: Session, duty: Duty, post: str, *, actor: str, at: datetime) -> None:
+    """Let ``post`` answer for an overdue duty as well."""
+    duty.escalated_post, duty.escalated_at = post, at
+    session.add(duty)
+    evidence.append(session, events.escalated(duty, actor), at=at)
+
+
 def get(session: Session, identifier: str) -> Duty:
     """Return a duty; raises ``NoSuchDuty``."""
     found = session.get(Duty, identifier)

@@ -39,6 +39,18 @@ class BadCheckpointSignature(Rejected):
     reason = "bad-checkpoint-signature"
 
 
+class BodyErased(Conflict):
+    """The body of a record was there, and is no longer."""
+
+    reason = "body-erased"
+
+
+class Kept(Rejected):
+    """A rule or a legal hold keeps what was to be purged or erased."""
+
+    reason = "kept"
+
+
 class BadCosignature(Rejected):
     """A witness's cosignature is not there, or does not fit the checkpoint."""
 
@@ -110,10 +122,22 @@ class Fenced(Conflict):
     reason = "sequencer-fenced"
 
 
+class NoBody(NotFound):
+    """A record has no body."""
+
+    reason = "no-body"
+
+
 class NotPublished(Unavailable):
     """A record did not come under a signed checkpoint in time."""
 
     reason = "evidence-not-published"
+
+
+class QueueFull(Unavailable):
+    """More records wait to be stored than are let in; this one was not made, and nothing was done."""
+
+    reason = "evidence-queue-full"
 
 
 class StorageFailed(Unavailable):

@@ -2,27 +2,41 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, LargeBinary
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
 
 
+def _found_by(column: str) -> Index:
+    """Return an index over numbered records alone: appending need not wait for it, numbering pays for it later."""
+    numbered = text("sequence IS NOT NULL")
+    return Index(f"ix_evidence_{column}", column, sqlite_where=numbered, postgresql_where=numbered)
+
+
 class EvidenceRow(SQLModel, table=True):
-    """One record. ``content`` holds its canonical bytes; ``sequence`` its index in the tree, empty until numbered."""
+    """One record. ``content`` holds its canonical bytes; ``sequence`` its index in the tree, empty until numbered.
+
+    ``leaf`` is the leaf hash in hexadecimal once the record was purged: then ``content`` is a stub (``stub.py``).
+
+    Whoever looks for records by ``at``, ``type``, ``actor`` or ``object`` must ask for numbered ones
+    (``sequence IS NOT NULL``), or no index is used; those few that still wait are found by ``sequence IS NULL``.
+    """
 
     __tablename__ = "evidence"
+    __table_args__ = tuple(_found_by(column) for column in ("at", "type", "actor", "object"))
 
     row: int | None = Field(default=None, primary_key=True)
     identifier: str = Field(unique=True, max_length=32)
-    at: datetime = Field(sa_type=UtcDateTime, index=True)
-    type: str = Field(index=True, max_length=80)
-    actor: str = Field(index=True, max_length=120)
-    object: str = Field(index=True, max_length=200)
+    at: datetime = Field(sa_type=UtcDateTime)
+    type: str = Field(max_length=80)
+    actor: str = Field(max_length=120)
+    object: str = Field(max_length=200)
     domain: str = Field(max_length=80)
     result: str = Field(max_length=20)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     sequence: int | None = Field(default=None, unique=True)
+    leaf: str | None = Field(default=None, max_length=64)
 
 
 class LedgerLease(SQLModel, table=True):
@@ -115,3 +129,57 @@ class TimestampToken(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     obtained_at: datetime = Field(sa_type=UtcDateTime)
     shown_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
+class EvidenceBody(SQLModel, table=True):
+    """What is personal or classified about a record, with its commitment's salt (``body.py``); empty when erased."""
+
+    __tablename__ = "evidence_body"
+
+    record: str = Field(primary_key=True, max_length=32)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_by: str = Field(default="", max_length=120)
+
+
+class EvidenceHold(SQLModel, table=True):
+    """A legal hold: what it names is neither purged nor erased while it lasts (``hold.py``).
+
+    ``kind`` is object, domain or records, ``value`` says which. Its reason is the body of the record ``id``.
+    """
+
+    __tablename__ = "evidence_hold"
+
+    id: str = Field(primary_key=True, max_length=32)
+    kind: str = Field(max_length=20)
+    value: str = Field(max_length=200)
+    until: datetime = Field(sa_type=UtcDateTime)
+    placed_by: str = Field(max_length=120)
+    placed_at: datetime = Field(sa_type=UtcDateTime)
+    released_by: str = Field(default="", max_length=120)
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class EvidencePurge(SQLModel, table=True):
+    """A purge that was decided: ``id`` is that of the record that names its numbers, ``numbers`` the same as JSON.
+
+    ``state`` says how far it was carried out (``purge.py``), ``outcome`` is the id of the record that says it is done.
+    """
+
+    __tablename__ = "evidence_purge"
+
+    id: str = Field(primary_key=True, max_length=32)
+    at: datetime = Field(sa_type=UtcDateTime)
+    numbers: str
+    state: str = Field(index=True, max_length=12)
+    outcome: str = Field(default="", max_length=32)
+
+
+class EvidenceReference(SQLModel, table=True):
+    """Which records speak of what (``reference.py``): an index, made from the records and made again at any time."""
+
+    __tablename__ = "evidence_reference"
+
+    value: str = Field(primary_key=True, max_length=220)
+    sequence: int = Field(primary_key=True, index=True, sa_column_kwargs={"autoincrement": False})

@@ -4,7 +4,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request, Response
+from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 from pydantic import BaseModel
 
 from core.clock import to_rfc3339
@@ -16,7 +16,6 @@ from core.ledger.witness import Witness
 from core.ledger.witnessing import Witnessing
 from core.pace import Pace
 from core.provision import ReadSession, provided
-from core.web import problem
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/evidence", tags=["evidence"])
 
@@ -94,8 +93,8 @@ def add_checkpoint(
 ) -> Response:
     """Cosign the checkpoint of a log that we know, when it continues what we saw of it (C2SP tlog-witness)."""
     if not pace.admits(request.client.host if request.client else ""):
-        detail = "too many checkpoints from this address; come back in a moment"
-        return problem(HTTPStatus.TOO_MANY_REQUESTS, reason="too-many-requests", detail=detail)
+        detail = "too many checkpoints from this address: come back in a moment"
+        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, detail)
     if len(body) > LARGEST_SUBMISSION:
         raise MalformedProof(f"a submission has at most {LARGEST_SUBMISSION} octets")
     try:

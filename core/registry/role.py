@@ -13,6 +13,7 @@ from core.registry import domain as domains
 from core.registry import person as people
 from core.registry.errors import NotInRegister, SeparationOfDuties
 from core.registry.models import Person, RoleAssignment, SecurityDomain
+from core.rule import DISJOINT
 
 #: The three administrators (三员): no person holds two of them.
 ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")
@@ -24,6 +25,11 @@ OFFICES = ("registration-officer", "analyst", "recovery-operator")
 def roles(session: Session, person: PersonId, at: datetime) -> frozenset[tuple[str, str]]:
     """Return the pairs of domain and role that a person held at a time."""
     return frozenset((row.domain, row.role) for row in _current(session, at) if row.person == person)
+
+
+def on_site(session: Session, person: PersonId, at: datetime) -> tuple[str, ...]:
+    """Return the roles that the person holds on the installation at a time, by name."""
+    return tuple(sorted(name for where, name in roles(session, person, at) if where == SITE))
 
 
 def held(session: Session, at: datetime) -> Sequence[tuple[str, str, str]]:
@@ -68,14 +74,28 @@ def withdraw(session: Session, *, person: PersonId, domain: str, role: str, acto
 def check_separation(held_roles: Sequence[str], role: str, person: str) -> None:
     """Raise ``SeparationOfDuties`` when ``role`` may not join the site roles that somebody holds already. Pure."""
     for other in held_roles:
-        both_administrators = role in ADMINISTRATORS and other in ADMINISTRATORS and role != other
-        auditor_and_more = "auditor" in (role, other) and role != other
-        if both_administrators or auditor_and_more:
+        if _exclude(other, role):
             raise SeparationOfDuties(
                 f"`{person}` is {other} and may not be {role} as well: the three administrators are disjoint people, "
                 "and an auditor holds no other office",
                 hint="appoint somebody else",
+                rule=str(DISJOINT),
+                about=f"person:{person}",
             )
+
+
+def conflict(held_roles: Sequence[str]) -> tuple[str, str] | None:
+    """Return two site roles of one person that exclude each other, or nothing. Pure.
+
+    Assignment refuses them, so such a pair came by another way: a restored store, somebody's hand in the database.
+    """
+    pairs = ((one, other) for one in sorted(held_roles) for other in sorted(held_roles) if one < other)
+    return next((pair for pair in pairs if _exclude(*pair)), None)
+
+
+def _exclude(one: str, other: str) -> bool:
+    administrators = one in ADMINISTRATORS and other in ADMINISTRATORS
+    return one != other and (administrators or "auditor" in (one, other))
 
 
 def _give(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime, event: str) -> bool:

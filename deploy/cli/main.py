@@ -1,6 +1,6 @@
 """``guosuo``: puts the nouns together and turns errors into one line and an exit status.
 
-0 done · 1 refused or failed · 2 wrong usage · 4 a part does not answer.
+0 done · 1 refused or failed · 2 wrong usage · 3 waits for another person · 4 a part does not answer.
 """
 
 import importlib.metadata
@@ -10,7 +10,22 @@ from typing import Annotated
 import typer
 
 from core.errors import TrustError, Unavailable
-from deploy.cli import account, alert, application, backup, certificate, decision, evidence, leave, register, role, site
+from deploy.cli import (
+    account,
+    alert,
+    application,
+    approval,
+    backup,
+    certificate,
+    decision,
+    duty,
+    evidence,
+    leave,
+    notify,
+    register,
+    role,
+    site,
+)
 from deploy.cli.output import complaints, say
 
 app = typer.Typer(
@@ -42,7 +57,10 @@ for part in (site, account):
     part.install(app)
 leave.install(register.app)
 app.add_typer(register.app, name="register")
+duty.install(app)
+app.add_typer(notify.app, name="notify")
 app.add_typer(role.app, name="role")
+app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
 decision.install(app)
@@ -63,6 +81,8 @@ def main() -> None:
         # What a person wrote may look like markup, so only our own word is styled.
         complaints.print("[red]refused[/red]: ", end="")
         complaints.print(error.detail, highlight=False, soft_wrap=True, markup=False)
+        if error.rule:
+            complaints.print(f"  rule: {error.rule}", highlight=False, soft_wrap=True, markup=False)
         if error.hint:
             complaints.print(f"  hint: {error.hint}", highlight=False, soft_wrap=True, markup=False)
         sys.exit(4 if isinstance(error, Unavailable) else 1)

@@ -38,6 +38,11 @@ def say(line: str) -> None:
     people.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
+def warn(word: str, line: str) -> None:
+    """Print one line with a red word before it; what follows is printed as it is."""
+    people.print(Text.assemble((word, "bold red"), "  ", line), highlight=False, soft_wrap=True)
+
+
 def print_json(value: object) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

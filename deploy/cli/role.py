@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from core import durable
-from deploy.cli.output import AsJson, connect, print_rows, print_thing
+from deploy.cli import proposal
+from deploy.cli.output import AsJson, Yes, connect, print_rows, print_thing
 from deploy.client import items
 from deploy.file import check_target, read_text
 
@@ -41,6 +42,23 @@ def assign(
     with connect() as client:
         answer = client.post("/api/v1/role/assignment", {"person": person, "role": role, "domain": domain})
     print_thing(answer, as_json=as_json)
+
+
+@app.command()
+def replace(
+    role: Annotated[str, typer.Argument(help="system-administrator, security-administrator or auditor")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; signed, and kept in the evidence.")],
+    incoming: Annotated[str, typer.Option(help="Who comes (id in the register).")] = "",
+    outgoing: Annotated[str, typer.Option(help="Who goes (id in the register).")] = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Propose that one of the three administrators comes, goes or is replaced: another administrator decides."""
+    given = {"role": role, "incoming": incoming, "outgoing": outgoing}
+    body = {name: value for name, value in given.items() if value}
+    with connect() as client:
+        act = "role.administrator.replace"
+        proposal.propose(client, act=act, body=body, reason=reason, yes=yes, as_json=as_json)
 
 
 @app.command("list")

@@ -6,10 +6,14 @@ from urllib.parse import quote
 from authz import authzen, explanation
 from authz.authzen import Question
 from authz.gateway import Gateway, GatewayQuestion
+from core import refusal
+from core.errors import Forbidden
 from core.identity import Principal, SubjectKind
 from core.ledger import bundle
 from core.ledger.checkpoint import parse_verifier_key
 from core.ledger.place import LedgerPlace
+from core.refusal import Attempt
+from core.rule import OWN_ACT
 from deploy import identity
 from deploy.identity import AppointmentRequest
 from pki.issuance import IssuanceRequest, IssuedCertificate
@@ -37,6 +41,15 @@ def explain(place: Place, _say: Say) -> None:
     asked_by = _officer(parts)
     for _ in range(3):
         explanation.explain(parts.decisions, parts.database, parts.clock, _question("budget:read"), asked_by=asked_by)
+
+
+def attempt(place: Place, _say: Say) -> None:
+    """A person tries what a rule forbids."""
+    parts = Parts(place)
+    tried = Attempt(_officer(parts), "/api/v1/approval", secrets.token_hex(16))
+    for _ in range(3):
+        refused = Forbidden("nobody decides on their own act", rule=str(OWN_ACT))
+        refusal.record(parts.database, parts.clock, tried, refused)
 
 
 def pass_gateway(place: Place, say: Say) -> None:

@@ -3,12 +3,23 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from core.approval import jobs as approvals
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
+from core.jobs import run_due
+from core.ledger import evidence, retention, selection
+from core.ledger import purge as purging
+from core.ledger.entry import Event
+from core.ledger.purge import TwoPeople
+from core.ledger.selection import Asked
 from core.registry import role
+from core.registry.accountable import RegisterOfRecord
 from pki import api, revocation
 from tests.crash import access_scenarios as access
+from tests.crash import duty_scenarios as duties
+from tests.crash import ledger_scenarios as ledger
 from tests.crash import vouching
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
@@ -97,6 +108,14 @@ def give_up(place: Place, say: Say) -> None:
         assert parts.work_off("first") == []
 
 
+def expire(place: Place, say: Say) -> None:
+    """The worker ends what waited too long."""
+    parts = Parts(place)
+    for _ in range(3):
+        assert run_due(parts.database, approvals.jobs(parts.database), parts.clock, "first") == []
+        parts.clock.advance(minutes=2)
+
+
 def sequence(place: Place, say: Say) -> None:
     parts = Parts(place)
     sequencer = parts.sequencer()
@@ -135,6 +154,25 @@ def be_stamped(place: Place, _say: Say) -> None:
         vouching.stamping(place.folder, parts.database, parts.vkey()).run(force=True)
 
 
+def purge(place: Place, say: Say) -> None:
+    """Records of long ago go, every third of them stays; a purge that an earlier kill left is finished on the way."""
+    parts = Parts(place)
+    long_ago = parts.clock.now() - timedelta(days=400)
+    with parts.database.write() as session:
+        for number in range(300):
+            domain = "outer-finance" if number % 3 else "management"
+            evidence.append(session, Event("test.thing.made", "li", "thing:1", domain), at=long_ago)
+    parts.sequencer().run_once()
+    with parts.database.write() as session:
+        by = selection.rule(session, RegisterOfRecord(), retention.shipped(), parts.clock.now())
+        asked = Asked(parts.clock.now() - timedelta(days=200), domain="outer-finance")
+        chosen = selection.select_records(session, asked, by)
+        say("recorded", purging.decide(session, asked, chosen, by, TwoPeople("he-sysadmin", "lu-security")))
+    for _ in range(2):
+        parts.sequencer().run_once()
+        parts.purger().work_off()
+
+
 def establish(place: Place, say: Say) -> None:
     Parts(place).establish()
 
@@ -142,12 +180,19 @@ def establish(place: Place, say: Say) -> None:
 _LEDGER = "core.ledger"
 
 SCENARIOS: dict[str, Scenario] = {
+    "core.approval.jobs.jobs.expire#1": Scenario(expire, 3),
+    "core.duty.api._act#1": Scenario(duties.be_refused, 3),
+    "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
+    f"{_LEDGER}.group.GroupCommit._store#1": Scenario(ledger.gather, 6),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
     **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
     **{f"{_LEDGER}.sequencer.Sequencer._publish#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
+    **{f"{_LEDGER}.purge.Purger._go_on#{n}": Scenario(purge) for n in (1, 2)},
+    f"{_LEDGER}.purge.Purger._replace_rows#1": Scenario(purge, 3),
+    f"{_LEDGER}.purge.Purger._rewrite_bundles#1": Scenario(purge, 2),
     f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
     f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
     f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),
@@ -158,6 +203,7 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.witnessing.Witnessing._attempt#1": Scenario(be_witnessed, 3),
     f"{_LEDGER}.witnessing.Witnessing._show_one#1": Scenario(be_witnessed, 6),
     f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
+    "core.refusal.record#1": Scenario(access.attempt, 3),
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),

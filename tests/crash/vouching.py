@@ -63,7 +63,8 @@ def is_asked(folder: Path) -> bool:
 
 def jobs(folder: Path, database: Database, clock: Clock, vkey: str) -> list[Job]:
     made = witnessing(folder, database, clock, vkey)
-    return ledger_jobs.jobs(made, stamping(folder, database, vkey), every=timedelta(seconds=1))
+    stamped = ledger_jobs.timestamp_job(stamping(folder, database, vkey))
+    return [ledger_jobs.witness_job(made, every=timedelta(seconds=1)), stamped]
 
 
 def witnessing(folder: Path, database: Database, clock: Clock, vkey: str) -> Witnessing:

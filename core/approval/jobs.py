@@ -1,0 +1,18 @@
+"""Background work of acts of two people: what waited too long ends."""
+
+from datetime import datetime, timedelta
+
+from core.approval import decision
+from core.database import Database
+from core.jobs import Job
+
+
+def jobs(database: Database) -> list[Job]:
+    """Return the jobs of this package."""
+
+    def expire(now: datetime) -> None:
+        with database.write() as session:
+            decision.expire(session, now)
+        # A crash here leaves proposals that are expired and noted as such: nothing is left to do.
+
+    return [Job("approval.proposal.expire", timedelta(minutes=1), expire)]

@@ -1,0 +1,62 @@
+"""Ends that draw near become duties at 30, 7 and 1 days, and are settled when they are renewed, gone or past."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from core.duty import duty, escalation, survey
+from core.registry.models import RoleAssignment
+
+_ACTOR = "device:trust"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Something that ends: ``object`` as evidence names it, ``title`` for people, who answers, and when it ends."""
+
+    object: str
+    title: str
+    post: str
+    domain: str
+    end: datetime
+
+
+def tell(session: Session, kind: str, endings: Iterable[Ending], now: datetime) -> None:
+    """Raise or remind a duty for each ending that draws near, and settle those of ``kind`` that no longer do."""
+    near = set()
+    for one in endings:
+        reached = escalation.stage(one.end, now)
+        if reached is None:
+            continue
+        near.add(one.object)
+        duty.raise_duty(
+            session,
+            kind=kind,
+            object_=one.object,
+            title=one.title,
+            post=one.post,
+            domain=one.domain,
+            due=escalation.deadline(one.end, reached),
+            at=now,
+            actor=_ACTOR,
+            stage=str(reached),
+        )
+    for waiting in duty.waiting(session):
+        if waiting.kind == kind and waiting.object not in near:
+            duty.settle(session, kind=kind, object_=waiting.object, actor=_ACTOR, at=now)
+
+
+def tell_roles(session: Session, now: datetime) -> None:
+    """Tell of the roles that end by themselves."""
+    statement = select(RoleAssignment).where(RoleAssignment.since <= now, col(RoleAssignment.until) > now)
+    rows = session.exec(statement.order_by(col(RoleAssignment.number))).all()
+    tell(session, "role-expiry", [_ending(session, row) for row in rows if row.until is not None], now)
+
+
+def _ending(session: Session, row: RoleAssignment) -> Ending:
+    assert row.until is not None
+    title = f"角色即将到期 · role {row.role} of {row.person} in {row.domain} ends on {row.until:%Y-%m-%d}"
+    post = survey.operating_post(session, row.domain)
+    return Ending(f"role:{row.domain}/{row.role}/{row.person}", title, post, row.domain, row.until)

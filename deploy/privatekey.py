@@ -1,0 +1,37 @@
+"""A person's private key in a file: read when something is to be signed, and never kept."""
+
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from core.errors import Malformed, NotFound
+
+
+class PrivateKey:
+    """Signs as ``core/signed.py`` verifies: the key decides the algorithm."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the key is."""
+        self._path = path
+
+    def sign(self, text: bytes) -> bytes:
+        """Return the signature over ``text``. Raises ``NotFound`` or ``Malformed``."""
+        try:
+            key = load_pem_private_key(self._path.read_bytes(), password=None)
+        except OSError as error:
+            raise NotFound(f"the key `{self._path}` cannot be read: {error.strerror}", hint="log in again") from error
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise Malformed(f"the key `{self._path}` cannot be used: {error}", hint="log in again") from error
+        match key:
+            case ec.EllipticCurvePrivateKey():
+                wide = key.curve.name == "secp384r1"
+                return key.sign(text, ec.ECDSA(hashes.SHA384() if wide else hashes.SHA256()))
+            case rsa.RSAPrivateKey():
+                scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+                return key.sign(text, scheme, hashes.SHA256())
+            case ed25519.Ed25519PrivateKey():
+                return key.sign(text)
+        raise Malformed(f"a key like `{self._path}` signs nothing here", hint="use a P-256, P-384, RSA or Ed25519 key")

@@ -17,8 +17,9 @@ from backup.errors import Damaged, StoreProgramFailed
 from backup.manifest import LedgerCut
 from core.database import Database
 from core.ledger import checkpoint
-from core.ledger.merkle import CompactRange, leaf_hash
+from core.ledger.merkle import CompactRange
 from core.ledger.models import EvidenceRow, LedgerCheckpoint
+from core.ledger.stub import leaf_of
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
@@ -96,7 +97,7 @@ def _measure_ledger(connection: Connection) -> LedgerCut:
         for sequence, content in rows:
             if sequence != tree.size:
                 raise Damaged(f"record {tree.size} is missing in the store's evidence")
-            tree.append(leaf_hash(content))
+            tree.append(leaf_of(content))
             if newest and tree.size == signed and tree.root().hex() != newest.root:
                 raise Damaged(f"the first {signed} records in the store are not those that were signed")
     if tree.size < signed:

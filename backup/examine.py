@@ -31,7 +31,8 @@ from backup.verdict import Examination, some
 from core.database import Database
 from core.identity import Serial
 from core.ledger.checkpoint import parse_verifier_key, verify_checkpoint
-from core.ledger.merkle import CompactRange, leaf_hash
+from core.ledger.merkle import CompactRange
+from core.ledger.stub import leaf_of
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
@@ -93,7 +94,7 @@ def evidence(found: Examination, scene: Scene) -> None:
     newest, at_cut = scene.mirror.notes[-1], scene.manifest.ledger
     tree, roots = CompactRange(), {0: CompactRange().root()}
     for entry in scene.mirror.entries():
-        tree.append(leaf_hash(entry))
+        tree.append(leaf_of(entry))
         if tree.size in (at_cut.size, newest.size):
             roots[tree.size] = tree.root()
     same_end = ledger.size >= newest.size and roots[newest.size] == newest.root

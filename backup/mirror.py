@@ -16,8 +16,9 @@ from core.errors import TrustError
 from core.ledger import checkpoint
 from core.ledger.checkpoint import VerifierKey
 from core.ledger.entry import JsonValue
-from core.ledger.merkle import CompactRange, leaf_hash
+from core.ledger.merkle import CompactRange
 from core.ledger.storage import CHECKPOINT, HISTORY
+from core.ledger.stub import STUB_TIME, STUB_TYPE, Account, Stub, leaf_of, parse_stub
 from core.ledger.tiles import ENTRIES, WIDTH, parse_bundle, tile_path
 
 
@@ -44,6 +45,8 @@ class Record:
     domain: str
     result: str
     details: dict[str, JsonValue]
+    #: The leaf hash in hexadecimal when the record was purged and only its stub is there.
+    leaf: str | None = None
 
 
 class Mirror:
@@ -65,22 +68,37 @@ class Mirror:
         if here is None:
             tree = CompactRange()
             for entry in itertools.islice(self.entries(), kept.size):
-                tree.append(leaf_hash(entry))
+                tree.append(leaf_of(entry))
             here = Note(tree.size, tree.root(), b"")
         if (here.size, here.root) != (kept.size, kept.root):
             detail = f"`{self.folder}` does not contain the checkpoint of size {kept.size} in `{witness}`"
             raise Damaged(detail, hint="the mirror was rolled back or replaced: look for another copy of it")
 
     def verify(self, key: VerifierKey) -> None:
-        """Verify every checkpoint: signed with ``key``, and the root over the entries. Raises ``Damaged``."""
-        tree = CompactRange()
+        """Verify every checkpoint: signed with ``key``, and the root over the entries. Raises ``Damaged``.
+
+        A stub is taken for what it stands for only when a later record says that this very number was purged.
+        """
+        tree, account = CompactRange(), Account()
         entries = self.entries()
         for note in self.notes:
             self._check(note, key)
             for _ in range(note.size - tree.size):
-                tree.append(leaf_hash(next(entries)))
+                entry = next(entries)
+                self._account(account, tree.size, entry)
+                tree.append(leaf_of(entry))
             if tree.root() != note.root:
                 raise Damaged(f"the first {note.size} records in `{self.folder}` are not those that were signed")
+        for number in account.unnamed():
+            raise Damaged(
+                f"record {number} in `{self.folder}` was taken out, and no later record says that it was purged"
+            )
+
+    def _account(self, account: Account, number: int, entry: bytes) -> None:
+        try:
+            account.see(number, entry)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"record {number} in `{self.folder}` cannot be read: {error}") from error
 
     def entries(self, start: int = 0) -> Iterator[bytes]:
         """Yield the records from number ``start`` on as octets. Raises ``Damaged`` for a bundle that is not whole."""
@@ -143,7 +161,10 @@ class Mirror:
 
 
 def parse_record(sequence: int, content: bytes) -> Record:
-    """Read a record's octets. Raises ``Damaged`` for what is no record of ours."""
+    """Read a record's octets, or the stub in its place. Raises ``Damaged`` for what is no record of ours."""
+    stub = parse_stub(content)
+    if stub is not None:
+        return _stubbed(sequence, content, stub)
     try:
         said = json.loads(content)
         return Record(
@@ -160,3 +181,10 @@ def parse_record(sequence: int, content: bytes) -> Record:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged(f"record {sequence} of the evidence cannot be read: {error}") from error
+
+
+def _stubbed(sequence: int, content: bytes, stub: Stub) -> Record:
+    """Return what the store keeps of a purged record: the id is made from its hash, everything else is gone."""
+    leaf = stub.leaf.hex()
+    nothing = {"actor": "", "object": "", "domain": "", "result": ""}
+    return Record(sequence, content, leaf[:32], STUB_TIME, STUB_TYPE, **nothing, details={}, leaf=leaf)

@@ -20,9 +20,10 @@ from backup.mirror import Mirror, Record
 from backup.replay import Replay
 from core.database import Database
 from core.jobs import JobLease
-from core.ledger import evidence
+from core.ledger import evidence, purge
 from core.ledger.entry import JsonValue
 from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
+from core.ledger.stub import Stub, leaf_of, parse_stub
 
 #: How far the numbers of revocation lists jump: more than could have been published between the mirror and the fault.
 CRL_MARGIN = 1_000
@@ -108,33 +109,58 @@ def _compare(session: Session, mirror: Mirror) -> int:
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
     mirrored = mirror.entries()
     size = 0
+    purged: list[tuple[int, Stub]] = []
     with closing(rows):
         for number, content in rows:
             if number != size:
                 raise Damaged(f"record {size} is missing in the restored store")
-            if number < mirror.size and next(mirrored) != content:
+            kept = next(mirrored) if number < mirror.size else content
+            # Either may be the stub of the other: by its leaf hash they are the same record.
+            if leaf_of(kept) != leaf_of(content):
                 raise Damaged(f"record {number} is another in `{mirror.folder}` than in the restored store")
+            stub = parse_stub(kept)
+            if stub is not None and kept != content:
+                purged.append((number, stub))
             size += 1
+    _purge_again(session, purged)
     return size
+
+
+def _purge_again(session: Session, purged: Iterable[tuple[int, Stub]]) -> None:
+    """A restore cannot bring back what was purged after the cut."""
+    for number, stub in purged:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.sequence == number)).one()
+        purge.replace_row(session, row, stub.by)
 
 
 def _bring_records(session: Session, records: Iterable[Record], work: Replay) -> list[bool]:
     """Enter each record with its number; say for each whether it was new to the store."""
     taken = []
     for record in records:
-        row = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == record.identifier)).first()
+        row = _unnumbered_of(session, record) if record.leaf else _with_id(session, record)
         if row is None:
             session.add(_row(record))
             work.apply(record)
-        elif row.content != record.content or row.sequence is not None:
+        elif leaf_of(row.content) != leaf_of(record.content) or row.sequence is not None:
             raise Damaged(f"record {record.sequence} is in the restored store with another content or number")
         else:
             # Committed with its effect before the cut, numbered after it.
             row.sequence = record.sequence
             session.add(row)
+            _purge_again(session, [(record.sequence, stub)] if (stub := parse_stub(record.content)) else [])
         taken.append(row is None)
     session.flush()
     return taken
+
+
+def _with_id(session: Session, record: Record) -> EvidenceRow | None:
+    return session.exec(select(EvidenceRow).where(EvidenceRow.identifier == record.identifier)).first()
+
+
+def _unnumbered_of(session: Session, record: Record) -> EvidenceRow | None:
+    """Return the record that a stub stands for, where it was committed before the cut and numbered after it."""
+    waiting = session.exec(select(EvidenceRow).where(col(EvidenceRow.sequence).is_(None)))
+    return next((row for row in waiting if leaf_of(row.content).hex() == record.leaf), None)
 
 
 def _row(record: Record) -> EvidenceRow:
@@ -148,6 +174,7 @@ def _row(record: Record) -> EvidenceRow:
         result=record.result,
         content=record.content,
         sequence=record.sequence,
+        leaf=record.leaf,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import core.approval.jobs
 import core.duty.jobs
+import core.ledger.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -28,6 +29,7 @@ from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
+from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
@@ -95,6 +97,12 @@ def sequencer(settings: Settings, database: Database, keys: SignerClient, *, own
 def evidence_mirror(settings: Settings) -> Path:
     """Return where the evidence is mirrored to as it grows: into the backup repository."""
     return Repository(settings.repository.path).evidence
+
+
+def purger(settings: Settings, database: Database) -> Purger:
+    """Return what carries out purges that two people decided."""
+    mirror = evidence_mirror(settings)
+    return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
 def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
@@ -173,6 +181,7 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database),
         *core.duty.jobs.jobs(database),
+        *core.ledger.jobs.jobs(purger(settings, database)),
     ]
 
 

@@ -6,6 +6,7 @@ Written apart from the product: hashes by the definition of RFC 9162 (2.1.1), na
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -47,7 +48,8 @@ def check_folder(directory: Path, vkey: str) -> tuple[list[bytes], list[bytes]]:
         return [], []
     size, root = _open_note((directory / "checkpoint").read_bytes(), vkey)
     entries = _read_entries(directory, size)
-    leaves = [hashlib.sha256(b"\x00" + entry).digest() for entry in entries]
+    leaves = [_leaf(entry) for entry in entries]
+    _check_stubs(entries)
     cache: dict[tuple[int, int], bytes] = {}
     assert _mth(leaves, 0, size, cache) == root, "the root is not that of the entries"
     _check_tiles(directory, leaves, cache)
@@ -59,6 +61,27 @@ def check_folder(directory: Path, vkey: str) -> tuple[list[bytes], list[bytes]]:
         if past <= size:
             assert _mth(leaves, 0, past, cache) == old_root, f"the log does not begin with what was signed at {past}"
     return entries, leaves
+
+
+def _leaf(entry: bytes) -> bytes:
+    """A purged record leaves a stub with its hash."""
+    said = json.loads(entry)
+    if said.get("purged") is True:
+        assert set(said) == {"v", "purged", "leaf", "by"}
+        return bytes.fromhex(said["leaf"])
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def _check_stubs(entries: list[bytes]) -> None:
+    """Each stub is named by the later record that it names."""
+    said = [json.loads(entry) for entry in entries]
+    places = {one["id"]: number for number, one in enumerate(said) if "id" in one}
+    for number, one in enumerate(said):
+        if "purged" in one:
+            purge = said[places[one["by"]]]
+            assert places[one["by"]] > number
+            assert purge["type"] == "ledger.records.purged"
+            assert any(first <= number <= last for first, last in purge["details"]["numbers"])
 
 
 def _open_note(note: bytes, vkey: str) -> tuple[int, bytes]:

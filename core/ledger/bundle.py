@@ -25,6 +25,7 @@ from core.ledger.place import LedgerPlace
 from core.ledger.publication import await_publication
 from core.ledger.sequencer import BUNDLE_EXPORTED
 from core.ledger.storage import HISTORY
+from core.ledger.stub import leaf_of
 from core.ledger.tiles import WIDTH, TileTree
 
 KEY, CHECKPOINT, MANIFEST, README = "verifier-key", "checkpoint", "manifest.json", "README.md"
@@ -121,7 +122,7 @@ def _tiles(place: LedgerPlace, signed: Checkpoint) -> Iterator[tuple[str, bytes]
     tree = TileTree()
     for index in range((signed.size + WIDTH - 1) // WIDTH):
         for entry in published.entries(place.directory, index, min(WIDTH, signed.size - index * WIDTH)):
-            tree.append(entry)
+            tree.append(entry, leaf=leaf_of(entry))
         yield from tree.take_complete().items()
     yield from tree.incomplete().items()
     if tree.root() != signed.root:

@@ -39,6 +39,18 @@ class BadCheckpointSignature(Rejected):
     reason = "bad-checkpoint-signature"
 
 
+class BodyErased(Conflict):
+    """The body of a record was there, and is no longer."""
+
+    reason = "body-erased"
+
+
+class Kept(Rejected):
+    """A rule or a legal hold keeps what was to be purged or erased."""
+
+    reason = "kept"
+
+
 class BadCosignature(Rejected):
     """A witness's cosignature is not there, or does not fit the checkpoint."""
 
@@ -108,6 +120,12 @@ class Fenced(Conflict):
     """Another sequencer has taken over; this one must end."""
 
     reason = "sequencer-fenced"
+
+
+class NoBody(NotFound):
+    """A record has no body."""
+
+    reason = "no-body"
 
 
 class NotPublished(Unavailable):

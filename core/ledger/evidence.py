@@ -5,16 +5,21 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from core.ledger import body as bodies
+from core.ledger.body import Body
 from core.ledger.entry import Event, encode
 from core.ledger.models import EvidenceRow
 
 
-def append(session: Session, event: Event, *, at: datetime) -> str:
+def append(session: Session, event: Event, *, at: datetime, body: Body | None = None) -> str:
     """Insert ``event`` and return its identifier; the sequencer numbers it after the caller's commit.
 
-    Raises ``Malformed`` when the record would be too large for an entry bundle.
+    ``body`` is what is personal or classified about it: kept beside the record and erasable, the record itself holds
+    only a salted commitment (``body.py``). Raises ``Malformed`` when either is too large for an entry bundle.
     """
     identifier = secrets.token_hex(16)
+    if body is not None:
+        event = bodies.attach(session, event, body, record=identifier, salt=secrets.token_bytes(bodies.SALT_OCTETS))
     session.add(
         EvidenceRow(
             identifier=identifier,

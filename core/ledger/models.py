@@ -9,7 +9,10 @@ from core.database import UtcDateTime
 
 
 class EvidenceRow(SQLModel, table=True):
-    """One record. ``content`` holds its canonical bytes; ``sequence`` its index in the tree, empty until numbered."""
+    """One record. ``content`` holds its canonical bytes; ``sequence`` its index in the tree, empty until numbered.
+
+    ``leaf`` is the leaf hash in hexadecimal once the record was purged: then ``content`` is a stub (``stub.py``).
+    """
 
     __tablename__ = "evidence"
 
@@ -23,6 +26,7 @@ class EvidenceRow(SQLModel, table=True):
     result: str = Field(max_length=20)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     sequence: int | None = Field(default=None, unique=True)
+    leaf: str | None = Field(default=None, max_length=64)
 
 
 class LedgerLease(SQLModel, table=True):
@@ -49,3 +53,57 @@ class LedgerCheckpoint(SQLModel, table=True):
     note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
+class EvidenceBody(SQLModel, table=True):
+    """What is personal or classified about a record, with its commitment's salt (``body.py``); empty when erased."""
+
+    __tablename__ = "evidence_body"
+
+    record: str = Field(primary_key=True, max_length=32)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    erased_by: str = Field(default="", max_length=120)
+
+
+class EvidenceHold(SQLModel, table=True):
+    """A legal hold: what it names is neither purged nor erased while it lasts (``hold.py``).
+
+    ``kind`` is object, domain or records, ``value`` says which. Its reason is the body of the record ``id``.
+    """
+
+    __tablename__ = "evidence_hold"
+
+    id: str = Field(primary_key=True, max_length=32)
+    kind: str = Field(max_length=20)
+    value: str = Field(max_length=200)
+    until: datetime = Field(sa_type=UtcDateTime)
+    placed_by: str = Field(max_length=120)
+    placed_at: datetime = Field(sa_type=UtcDateTime)
+    released_by: str = Field(default="", max_length=120)
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class EvidencePurge(SQLModel, table=True):
+    """A purge that was decided: ``id`` is that of the record that names its numbers, ``numbers`` the same as JSON.
+
+    ``state`` says how far it was carried out (``purge.py``), ``outcome`` is the id of the record that says it is done.
+    """
+
+    __tablename__ = "evidence_purge"
+
+    id: str = Field(primary_key=True, max_length=32)
+    at: datetime = Field(sa_type=UtcDateTime)
+    numbers: str
+    state: str = Field(index=True, max_length=12)
+    outcome: str = Field(default="", max_length=32)
+
+
+class EvidenceReference(SQLModel, table=True):
+    """Which records speak of what (``reference.py``): an index, made from the records and made again at any time."""
+
+    __tablename__ = "evidence_reference"
+
+    value: str = Field(primary_key=True, max_length=220)
+    sequence: int = Field(primary_key=True, index=True, sa_column_kwargs={"autoincrement": False})

@@ -25,8 +25,8 @@ def await_publication(database: Database, identifier: str, *, timeout: float) ->
     end = time.monotonic() + timeout
     while True:
         with database.read() as session:
-            sequence = _sequence(session, identifier)
-            if sequence is not None and sequence < published_size(session):
+            sequence = find_published(session, identifier)
+            if sequence is not None:
                 return sequence
         if time.monotonic() >= end:
             raise NotPublished(
@@ -34,6 +34,12 @@ def await_publication(database: Database, identifier: str, *, timeout: float) ->
                 hint="see `guosuo doctor`: the sequencer, the signer or the mirror does not work",
             )
         time.sleep(_POLL)
+
+
+def find_published(session: Session, identifier: str) -> int | None:
+    """Return the number of a record that is signed for and in the mirror, or nothing. Raises ``UnknownRecord``."""
+    sequence = _sequence(session, identifier)
+    return sequence if sequence is not None and sequence < published_size(session) else None
 
 
 def _sequence(session: Session, identifier: str) -> int | None:

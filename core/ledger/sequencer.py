@@ -164,15 +164,16 @@ class Sequencer:
     def _feed(self, limit: int | None = None) -> bool:
         """Grow the tree by numbered records, up to size ``limit`` or a record that closes a checkpoint."""
         before = self._tree.size
-        statement = select(EvidenceRow.sequence, EvidenceRow.type, EvidenceRow.content)
+        statement = select(EvidenceRow.sequence, EvidenceRow.type, EvidenceRow.content, EvidenceRow.leaf)
         statement = statement.where(col(EvidenceRow.sequence) >= before).order_by(col(EvidenceRow.sequence))
         count = BATCH if limit is None else min(BATCH, limit - before)
         with self._database.read() as session:
             records = session.exec(statement.limit(count)).all()
-        for sequence, kind, content in records:
+        for sequence, kind, content, leaf in records:
             if sequence != self._tree.size:
                 raise InconsistentLog(f"record {self._tree.size} is missing in the store")
-            self._tree.append(content)
+            # A purged record keeps its leaf hash (``stub.py``); whether it is the right one, the signed root says.
+            self._tree.append(content, leaf=bytes.fromhex(leaf) if leaf else None)
             if limit is None and kind == BUNDLE_EXPORTED:
                 break
         self._add_complete()

@@ -86,9 +86,9 @@ class TileTree:
         """Return the root hash of the tree as it is now."""
         return self._range.root()
 
-    def append(self, entry: bytes) -> None:
-        """Add the next entry."""
-        leaf = leaf_hash(entry)
+    def append(self, entry: bytes, *, leaf: bytes | None = None) -> None:
+        """Add the next entry; ``leaf`` is its leaf hash where the entry is only a stub (``stub.py``)."""
+        leaf = leaf or leaf_hash(entry)
         self._bundle.append(entry)
         if len(self._bundle) == WIDTH:
             self._complete[tile_path(ENTRIES, self.size // WIDTH)] = encode_bundle(self._bundle)

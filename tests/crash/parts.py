@@ -22,6 +22,8 @@ from core.database import Database
 from core.identity import SITE, RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
+from core.ledger import jobs as ledger_jobs
+from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
 from core.ledger.storage import Writer
 from hsm.client import SignerClient
@@ -121,7 +123,12 @@ class Parts:
 
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
-        return run_due(self.database, jobs.jobs(self.database, self.publisher), self.clock, owner)
+        due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.purger())]
+        return run_due(self.database, due, self.clock, owner)
+
+    def purger(self) -> Purger:
+        place = self.place.folder
+        return Purger(database=self.database, clock=self.clock, directory=place / "ledger", mirror=place / "mirror")
 
     def sequencer(self, writer: Writer | None = None) -> Sequencer:
         return Sequencer(

@@ -3,12 +3,19 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.approval import jobs as approvals
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
 from core.jobs import run_due
+from core.ledger import evidence, retention, selection
+from core.ledger import purge as purging
+from core.ledger.entry import Event
+from core.ledger.purge import TwoPeople
+from core.ledger.selection import Asked
 from core.registry import role
+from core.registry.accountable import RegisterOfRecord
 from pki import api, revocation
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
@@ -125,6 +132,25 @@ def sequence(place: Place, say: Say) -> None:
         sequencer.run_once()
 
 
+def purge(place: Place, say: Say) -> None:
+    """Records of long ago go, every third of them stays; a purge that an earlier kill left is finished on the way."""
+    parts = Parts(place)
+    long_ago = parts.clock.now() - timedelta(days=400)
+    with parts.database.write() as session:
+        for number in range(300):
+            domain = "outer-finance" if number % 3 else "management"
+            evidence.append(session, Event("test.thing.made", "li", "thing:1", domain), at=long_ago)
+    parts.sequencer().run_once()
+    with parts.database.write() as session:
+        by = selection.rule(session, RegisterOfRecord(), retention.shipped(), parts.clock.now())
+        asked = Asked(parts.clock.now() - timedelta(days=200), domain="outer-finance")
+        chosen = selection.select_records(session, asked, by)
+        say("recorded", purging.decide(session, asked, chosen, by, TwoPeople("he-sysadmin", "lu-security")))
+    for _ in range(2):
+        parts.sequencer().run_once()
+        parts.purger().work_off()
+
+
 def establish(place: Place, say: Say) -> None:
     Parts(place).establish()
 
@@ -141,6 +167,9 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
     **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
     **{f"{_LEDGER}.sequencer.Sequencer._publish#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},
+    **{f"{_LEDGER}.purge.Purger._go_on#{n}": Scenario(purge) for n in (1, 2)},
+    f"{_LEDGER}.purge.Purger._replace_rows#1": Scenario(purge, 3),
+    f"{_LEDGER}.purge.Purger._rewrite_bundles#1": Scenario(purge, 2),
     f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
     f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
     f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),

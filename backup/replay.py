@@ -33,6 +33,7 @@ RECORDS_ONLY = frozenset(
         "authz.decision.made",
         "gateway.request.refused",
         "ledger.bundle.exported",
+        "ledger.record.annotated",
         "pki.request.refused",
         RECONCILED,
     }

@@ -100,6 +100,7 @@ def appoint(
     # 1. The appointment itself, refused when it would join two of the three in one person.
     with database.write() as session:
         person.get(session, PersonId(body.person))
+        role.check_vacant(session, body.role, PersonId(body.person), clock.now())
         role.appoint(session, person=PersonId(body.person), role=body.role, giver=principal.identifier, at=clock.now())
     # A crash here leaves an administrator without a certificate: appointing again is idempotent and issues it.
     request = IssuanceRequest(

@@ -32,6 +32,7 @@ TRANSACTIONS = {
     "core/duty/jobs.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
+    "core/ledger/group.py",
     "core/ledger/lease.py",
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",
@@ -47,7 +48,6 @@ TRANSACTIONS = {
     "backup/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
-    "deploy/bench/ledger.py",
     "deploy/founding.py",
     "deploy/identity.py",
 }
@@ -58,6 +58,7 @@ DURABLE = {
     "core/duty/api.py",
     "core/durable.py",
     "core/jobs.py",
+    "core/ledger/group.py",
     "core/ledger/lease.py",
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",
@@ -85,6 +86,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/bench/sequencing.py",
     "deploy/client.py",
     "deploy/drilling.py",
     "deploy/founding.py",
@@ -188,7 +190,7 @@ def test_nobody_commits_but_the_store() -> None:
 
 
 def test_transactions_are_opened_where_the_list_says() -> None:
-    assert callers(r"(^|_|\.)database\.write$") == TRANSACTIONS & product().keys()
+    assert callers(r"(^|_|\.)database\.(insert|write)$") == TRANSACTIONS & product().keys()
 
 
 def test_durable_steps_say_what_a_crash_leaves() -> None:

@@ -2,26 +2,36 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, LargeBinary
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
+
+
+def _found_by(column: str) -> Index:
+    """Return an index over numbered records alone: appending need not wait for it, numbering pays for it later."""
+    numbered = text("sequence IS NOT NULL")
+    return Index(f"ix_evidence_{column}", column, sqlite_where=numbered, postgresql_where=numbered)
 
 
 class EvidenceRow(SQLModel, table=True):
     """One record. ``content`` holds its canonical bytes; ``sequence`` its index in the tree, empty until numbered.
 
     ``leaf`` is the leaf hash in hexadecimal once the record was purged: then ``content`` is a stub (``stub.py``).
+
+    Whoever looks for records by ``at``, ``type``, ``actor`` or ``object`` must ask for numbered ones
+    (``sequence IS NOT NULL``), or no index is used; those few that still wait are found by ``sequence IS NULL``.
     """
 
     __tablename__ = "evidence"
+    __table_args__ = tuple(_found_by(column) for column in ("at", "type", "actor", "object"))
 
     row: int | None = Field(default=None, primary_key=True)
     identifier: str = Field(unique=True, max_length=32)
-    at: datetime = Field(sa_type=UtcDateTime, index=True)
-    type: str = Field(index=True, max_length=80)
-    actor: str = Field(index=True, max_length=120)
-    object: str = Field(index=True, max_length=200)
+    at: datetime = Field(sa_type=UtcDateTime)
+    type: str = Field(max_length=80)
+    actor: str = Field(max_length=120)
+    object: str = Field(max_length=200)
     domain: str = Field(max_length=80)
     result: str = Field(max_length=20)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

@@ -23,6 +23,7 @@ from core.identity import SITE, RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
 from core.ledger import jobs as ledger_jobs
+from core.ledger.group import GroupCommit
 from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
 from core.ledger.storage import Writer
@@ -92,6 +93,7 @@ class Parts:
         self.publisher = CrlPublisher(database=self.database, keys=self.keys, clock=self.clock, settings=SETTINGS)
         self.responder = OcspResponder(database=self.database, keys=self.keys, clock=self.clock)
         self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
+        self.group = GroupCommit(self.database)
         self.decisions = PolicyDecisionPoint(
             database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue()
         )

@@ -19,6 +19,7 @@ from core.registry.accountable import RegisterOfRecord
 from pki import api, revocation
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
+from tests.crash import ledger_scenarios as ledger
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
 from tests.failing import FailingDatabase, Failure
@@ -163,6 +164,7 @@ SCENARIOS: dict[str, Scenario] = {
     "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
+    f"{_LEDGER}.group.GroupCommit._store#1": Scenario(ledger.gather, 6),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
     **{f"{_LEDGER}.sequencer.Sequencer._sign#{n}": Scenario(sequence, 3) for n in (1, 2, 3)},

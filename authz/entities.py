@@ -71,9 +71,9 @@ def _person(session: Session, identifier: str, at: datetime) -> Subject | None:
         return None
     names = _roles(session, identifier, at)
     conflict = role.conflict([name for domain, name in names if domain == SITE])
-    if responsibility.is_officer(session, PersonId(identifier), at):
-        # Whoever answers for something holds no role by that, but is known as one who does.
-        names.append((SITE, "officer"))
+    if responsibility.holds_post(session, PersonId(identifier), at):
+        # A post is no role; whoever holds one has duties, and decides on what concerns it.
+        names.append((SITE, "post-holder"))
     roles = [Entity(("Role", f"{domain}/{name}")) for domain, name in names]
     domains = [_domain(one) for one in _memberships(session, identifier)]
     uid = ("Person", person.id)

@@ -22,6 +22,7 @@ from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
 from core.approval import acts, administrator
 from core.approval.acts import Acts
+from core.approval.holding import Proposals
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.duty.holding import Duties
@@ -157,7 +158,8 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
 def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
-    return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
+    keys = Keys(token(settings).inventory)
+    return Holders((Certificates(), asked, keys, Watched(), Duties(), Proposals(), Tenure()))
 
 
 def backup(settings: Settings, database: Database) -> Backup:

@@ -1,4 +1,4 @@
-"""What an auditor notes about a record: a record of its own, signed, beside the one it speaks of, which stays as it is."""
+"""What an auditor notes about a record: a signed record of its own; the one it speaks of stays as it is."""
 
 import json
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 
 from core import signed
 from core.ledger import evidence
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import UnknownRecord
 from core.ledger.models import EvidenceRow
 from core.signed import SignedAct
@@ -42,6 +42,11 @@ def annotate(session: Session, record: str, text: str, proof: SignedAct, *, seri
     for row in session.exec(known):
         if json.loads(row.content)["details"]["act"] == proof.identifier:
             return row.identifier
-    details = {"act": proof.identifier, "record": record, "serial": serial, "signed": proof.details()}
+    details: dict[str, JsonValue] = {
+        "act": proof.identifier,
+        "record": record,
+        "serial": serial,
+        "signed": proof.details(),
+    }
     event = Event(_ANNOTATED, proof.statement.person, object_of(record), found.domain, details=details)
     return evidence.append(session, event, at=at, body={"text": text})

@@ -9,7 +9,7 @@ from core.identity import DomainId, PersonId, SystemId
 from core.registry import domain as domains
 from core.registry import system as systems
 from core.registry.errors import NoOfficer
-from core.registry.models import Organisation, Person, Post, PostHolding, SecurityDomain, System
+from core.registry.models import Organisation, Person, Post, PostHolding
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,14 @@ def officers(
     return Officers(holder(session, row.in_charge_post, at), holder(session, row.operating_post, at))
 
 
-def is_officer(session: Session, person: PersonId, at: datetime) -> bool:
-    """Say whether a person holds, at a time, a post that is in charge of or operates a domain or system."""
-    mine = (
-        select(PostHolding.post)
+def holds_post(session: Session, person: PersonId, at: datetime) -> bool:
+    """Say whether a person holds any post at a time."""
+    statement = (
+        select(PostHolding.number)
         .where(PostHolding.person == person, PostHolding.since <= at)
         .where(or_(col(PostHolding.until).is_(None), col(PostHolding.until) > at))
     )
-    answering = (
-        select(kind.id).where(or_(col(kind.in_charge_post).in_(mine), col(kind.operating_post).in_(mine)))
-        for kind in (SecurityDomain, System)
-    )
-    return any(session.exec(statement.limit(1)).first() is not None for statement in answering)
+    return session.exec(statement.limit(1)).first() is not None
 
 
 def holder(session: Session, post: str, at: datetime) -> OfficerRef:

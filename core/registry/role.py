@@ -49,6 +49,13 @@ def appoint(session: Session, *, person: PersonId, role: str, giver: str, at: da
     return _give(session, person=person, domain=SITE, role=role, giver=giver, at=at, event="registry.role.appointed")
 
 
+def check_office(role: str, domain: str) -> None:
+    """Raise ``Malformed`` for a role on the site that one person alone does not give or take."""
+    if domain == SITE and role not in OFFICES:
+        hint = "the three administrators come and go by two people, see `guosuo role replace --help`"
+        raise Malformed(f"`{role}` is none of {', '.join(OFFICES)}", hint=hint)
+
+
 def check_vacant(session: Session, role: str, person: PersonId, at: datetime) -> None:
     """Raise ``SeparationOfDuties`` when somebody else than ``person`` is in this office."""
     others = sorted({who for who, where, name in held(session, at) if (where, name) == (SITE, role) and who != person})
@@ -63,9 +70,7 @@ def check_vacant(session: Session, role: str, person: PersonId, at: datetime) ->
 
 def assign(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime) -> bool:
     """Give a role in a domain, or an office on the site; say whether that was news. Raises ``SeparationOfDuties``."""
-    if domain == SITE and role not in OFFICES:
-        hint = "the three administrators are appointed, see `guosuo role appoint --help`"
-        raise Malformed(f"`{role}` is none of {', '.join(OFFICES)}", hint=hint)
+    check_office(role, domain)
     if domain != SITE and session.get(SecurityDomain, domain) is None:
         domains.get(session, DomainId(domain))
     return _give(session, person=person, domain=domain, role=role, giver=giver, at=at, event="registry.role.assigned")

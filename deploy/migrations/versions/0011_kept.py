@@ -7,8 +7,8 @@ makes the table anew (``batch_alter_table``) loses them, and has to make them ag
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -7,8 +7,8 @@ makes the table anew (``batch_alter_table``) loses them, and has to make them ag
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -106,7 +106,7 @@ def _done_before(session: Session, point: str, size: int) -> Outcome | None:
 
 
 def _compare(session: Session, mirror: Mirror) -> tuple[int, list[tuple[int, Stub]]]:
-    """Hold the numbered records of the store against the mirror's; return how many it has, and what was purged since."""
+    """Hold the numbered records of the store against the mirror's; return how many there are, and what is purged."""
     numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(col(EvidenceRow.sequence).is_not(None))
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
     mirrored = mirror.entries()

@@ -41,6 +41,7 @@ from core.notice.webhook import Webhook
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
+from deploy import vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -195,7 +196,8 @@ def backup(settings: Settings, database: Database) -> Backup:
 
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
-    lists = publisher(settings, database, signer(settings))
+    keys = signer(settings)
+    lists = publisher(settings, database, keys)
     return [
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
@@ -204,7 +206,22 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
         *core.ledger.jobs.jobs(purger(settings, database)),
+        *_vouching_jobs(settings, database, keys),
     ]
+
+
+def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
+    if settings.witness.policy is None and not settings.timestamp.urls:
+        # The worker of a site that asks nobody starts without a signer, too.
+        return []
+    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
+    return vouching.background(settings, database, SystemClock(), place, mirror)
+
+
+def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
+    """Return where the published log is, with the key that verifies it. Raises ``Unavailable`` without a signer."""
+    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
+    return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
 
 
 def two_person_acts() -> Acts:
@@ -217,8 +234,7 @@ def build(settings: Settings) -> Built:
     database, keys, clock = store(settings), signer(settings), SystemClock()
     authenticator = CertificateAuthenticator(database=database, clock=clock)
     point = decisions(settings, database)
-    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
-    place = LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
+    place = ledger_place(settings, keys)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -236,5 +252,6 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),
+        **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided)

@@ -9,12 +9,14 @@ import typer
 import guosuo_verify
 from core import durable
 from core.ledger import annotation
-from deploy.cli import proof
+from deploy.cli import proof, witness
 from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 proof.install(app)
+app.add_typer(witness.app, name="witness")
+app.add_typer(witness.timestamp, name="timestamp")
 
 
 @app.command()

@@ -88,7 +88,7 @@ def test_the_way_back_takes_everything_away(store: Database) -> None:
     config = schema.configuration()
     with store.engine.execution_options(guosuo_write=True).begin() as connection:
         config.attributes["connection"] = connection
-        schema.command.downgrade(config, "0012")
+        schema.command.downgrade(config, "0013")
     with store.write() as session:
         session.execute(text("DELETE FROM evidence"))
     assert contents(store) == []

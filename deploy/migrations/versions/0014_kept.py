@@ -7,8 +7,8 @@ makes the table anew (``batch_alter_table``) loses them, and has to make them ag
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

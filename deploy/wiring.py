@@ -41,7 +41,7 @@ from core.notice.webhook import Webhook
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
-from deploy import vouching
+from deploy import departure, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -166,7 +166,7 @@ def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
     keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), asked, keys, Watched(), Duties(), Proposals(), Tenure()))
+    return Holders((Certificates(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def outbox(settings: Settings, database: Database) -> Outbox:
@@ -202,7 +202,7 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
-        *core.approval.jobs.jobs(database),
+        *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
         *core.ledger.jobs.jobs(purger(settings, database)),
@@ -224,9 +224,9 @@ def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
     return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
 
 
-def two_person_acts() -> Acts:
+def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    return Acts(acts.load(), [administrator.ACT])
+    return Acts(acts.load(), [administrator.ACT, departure.act(holders(settings))])
 
 
 def build(settings: Settings) -> Built:
@@ -248,7 +248,7 @@ def build(settings: Settings) -> Built:
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
-        Acts: two_person_acts(),
+        Acts: two_person_acts(settings),
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),

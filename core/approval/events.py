@@ -21,7 +21,6 @@ RETURNED = "approval.proposal.returned"
 REJECTED = "approval.proposal.rejected"
 WITHDRAWN = "approval.proposal.withdrawn"
 EXPIRED = "approval.proposal.expired"
-ENDED = "approval.proposal.ended"
 CARRIED_OUT = "approval.act.carried-out"
 FAILED = "approval.act.failed"
 

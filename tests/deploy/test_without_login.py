@@ -1,4 +1,4 @@
-"""Being root on the server grants nothing: without a login every command that acts is refused before it does anything."""
+"""Being root on the server grants nothing: without a login every command that acts is refused first."""
 
 from collections.abc import Iterator
 from pathlib import Path

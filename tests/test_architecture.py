@@ -36,6 +36,7 @@ TRANSACTIONS = {
     "core/ledger/bundle.py",
     "core/ledger/group.py",
     "core/ledger/lease.py",
+    "core/ledger/publication.py",
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",
     "core/ledger/timestamping.py",

@@ -22,5 +22,5 @@ def jobs(database: Database, acts: Acts) -> list[Job]:
 
     return [
         Job("approval.proposal.expire", timedelta(minutes=1), expire),
-        Job("approval.proposal.tell", timedelta(seconds=30), tell),
+        Job("approval.proposal.tell", timedelta(seconds=10), tell),
     ]

@@ -72,6 +72,11 @@ class Built:
     queue: FastQueue
 
 
+def clock() -> Clock:
+    """Return the machine's clock."""
+    return SystemClock()
+
+
 def store(settings: Settings) -> Database:
     """Return the site's store."""
     return Database(settings.site.store)

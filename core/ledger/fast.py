@@ -31,11 +31,14 @@ CAPACITY, LARGEST = 2_048, 256
 class FastQueue:
     """Records that were answered for and are about to be stored, by a thread of its own."""
 
-    def __init__(self, *, database: Database, group: GroupCommit, capacity: int = CAPACITY) -> None:
-        """Store through ``group``; the thread begins with the first record."""
+    def __init__(
+        self, *, database: Database, group: GroupCommit, capacity: int = CAPACITY, window: float = WINDOW
+    ) -> None:
+        """Store through ``group``, each record within ``window`` seconds; the thread begins with the first record."""
         self._database = database
         self._group = group
         self._capacity = capacity
+        self._window = window
         self._changed = threading.Condition()
         #: Each with the moment by which it must be stored; what is being stored is still among them.
         self._waiting: list[tuple[float, Prepared]] = []
@@ -56,7 +59,7 @@ class FastQueue:
                     f"{len(self._waiting)} decisions wait to be stored already, or are late",
                     hint="nothing was recorded and nothing was decided; see `guosuo doctor`",
                 )
-            self._waiting.append((now + WINDOW, record))
+            self._waiting.append((now + self._window, record))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="fast-evidence", daemon=True)
                 self._thread.start()

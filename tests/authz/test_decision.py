@@ -262,7 +262,7 @@ def test_an_application_is_answered_before_the_record_is_stored_only_where_that_
         row.level = level
         session.add(row)
     group = GroupCommit(sqlite_house.database)
-    queue = FastQueue(database=sqlite_house.database, group=group)
+    queue = FastQueue(database=sqlite_house.database, group=group, window=20)
     point = PolicyDecisionPoint(
         database=sqlite_house.database,
         clock=sqlite_house.clock,

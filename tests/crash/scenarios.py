@@ -206,6 +206,7 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
     "core.refusal.record#1": Scenario(access.attempt, 3),
     "pki.api.revoke#1": Scenario(revoke),
+    "pki.authentication.CertificateAuthenticator.authenticate#1": Scenario(duties.come_back, 3),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#3": Scenario(publish, 4),

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from core.database import Database
 from core.duty import duty, jobs, lapse, orphan, status, survey
 from core.duty.models import Duty
-from core.registry.models import Person, PostHolding, RoleAssignment
+from core.registry.models import Agreement, Person, PostHolding, RoleAssignment
 from tests.clock import ManualClock
 from tests.people import enter_province
 
@@ -75,6 +75,32 @@ def test_a_role_that_ends_is_told_at_each_stage_and_settled(province: Database, 
     assert stages == [[(post, "30")], [(post, "30")], [(post, "7")], [(post, "1")], []]
     with province.read() as session:
         assert len(session.exec(select(Duty)).all()) == 1
+
+
+def test_an_agreement_whose_term_ends_is_told_to_the_post_in_charge(province: Database, clock: ManualClock) -> None:
+    with province.write() as session:
+        session.add(
+            Agreement(
+                id="share-1",
+                title="演练样本",
+                giver="bc-czt",
+                receiver="bc-rst",
+                method="api",
+                since=clock.now(),
+                until=clock.now() + timedelta(days=6),
+                in_charge_post="czt-head",
+                operating_post="czt-operations",
+                received_by_post="rst-head",
+            )
+        )
+        session.flush()
+        lapse.tell_agreements(session, clock.now())
+        assert [(one.kind, one.object, one.post, one.stage) for one in duty.waiting(session)] == [
+            ("agreement-expiry", "agreement:share-1", "czt-head", "7")
+        ]
+        clock.advance(days=7)
+        lapse.tell_agreements(session, clock.now())
+        assert duty.waiting(session) == []
 
 
 def test_how_things_stand(province: Database, clock: ManualClock) -> None:

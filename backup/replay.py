@@ -35,6 +35,7 @@ RECORDS_ONLY = frozenset(
         "authz.decision.made",
         "gateway.request.refused",
         "ledger.bundle.exported",
+        "ledger.record.annotated",
         # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
         "notice.channel.tested",
         "notice.message.queued",

@@ -111,6 +111,18 @@ def test_how_things_stand(province: Database, clock: ManualClock) -> None:
         whole = status.standing(session, clock.now())
         assert ([one.id for one in whole.red], [one.id for one in whole.next], whole.open) == ([late], [early], 2)
         assert whole.orphans == ()
+        alarm = duty.raise_duty(
+            session,
+            kind="failed-delivery",
+            object_="notice:syslog",
+            title="not delivered",
+            post="xxb-operations",
+            domain="management",
+            due=None,
+            at=clock.now(),
+            actor="test",
+        )
+        assert {one.id for one in status.standing(session, clock.now()).red} == {late, alarm}
         mine = status.standing(session, clock.now(), person="zhu-office")
         assert ([one.id for one in mine.red], [one.id for one in mine.next]) == ([], [early])
 

@@ -152,12 +152,6 @@ class DepartedHolder(Unauthenticated):
 
     reason = "holder-left"
 
-    def __init__(self, detail: str, *, serial: str, person: str) -> None:
-        """Keep whose certificate it was, for the record."""
-        super().__init__(detail)
-        self.serial = serial
-        self.person = person
-
 
 class SuspendedHolder(Unauthenticated):
     """The holder is suspended."""

@@ -46,11 +46,6 @@ def refused(holder: str, profile: str, reason: str, *, actor: str) -> Event:
     return Event("pki.request.refused", actor, f"holder:{holder}", result="refused", details=details)
 
 
-def departed(serial: str, person: str) -> Event:
-    """Somebody who left showed a certificate of theirs, and proved to hold its key."""
-    return Event("pki.authentication.refused", person, f"certificate:{serial}", result="refused")
-
-
 def revoked(serial: str, issuer: str, reason: str, *, holder: str, domain: str, actor: str) -> Event:
     """A certificate was revoked, for ever."""
     details = {"serial": serial, "issuer": issuer, "reason": reason, "holder": holder}

@@ -45,7 +45,6 @@ TRANSACTIONS = {
     "core/provision.py",
     "core/refusal.py",
     "pki/api.py",
-    "pki/authentication.py",
     "pki/crl.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
@@ -57,6 +56,7 @@ TRANSACTIONS = {
     "backup/run.py",
     "deploy/founding.py",
     "deploy/identity.py",
+    "deploy/installation.py",
 }
 
 #: They must say after their durable steps what a crash there leaves.
@@ -78,7 +78,6 @@ DURABLE = {
     "core/refusal.py",
     "hsm/keys.py",
     "hsm/token.py",
-    "pki/authentication.py",
     "pki/crl.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
@@ -86,6 +85,7 @@ DURABLE = {
     "backup/run.py",
     "deploy/founding.py",
     "deploy/identity.py",
+    "deploy/installation.py",
 }
 
 #: The auditor's program: one file that one person can read and carry, sharing nothing with what it checks.
@@ -110,7 +110,13 @@ BUILDERS = {
 }
 
 #: They read evidence, also of earlier versions, and name the types they know; what sensors send is a format of its own.
-READERS = (VERIFIER, "backup/replay.py", "backup/replay_duty.py", "backup/examine.py")
+READERS = (
+    VERIFIER,
+    "backup/replay.py",
+    "backup/replay_approval.py",
+    "backup/replay_duty.py",
+    "backup/examine.py",
+)
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "services", "misc"}
@@ -270,7 +276,9 @@ def test_no_table_leaves_by_an_endpoint() -> None:
 
 def event_types(tree: ast.AST) -> Iterator[str]:
     """Every string in the form of an event's type, ``package.thing.happened`` (a job's name has that form too)."""
-    form = r"(access|approval|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    form = (
+        r"(access|approval|installation|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    )
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (value for value in constants if isinstance(value, str) and re.fullmatch(form, value))
 

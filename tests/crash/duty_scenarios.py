@@ -5,8 +5,6 @@ import contextlib
 from core.duty import api, duty, statement
 from core.duty.api import DutyItem
 from core.duty.errors import NotYours
-from core.registry.models import Person
-from pki.errors import DepartedHolder
 from tests.core.signers import certified
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
@@ -26,21 +24,6 @@ def be_refused(place: Place, _say: Say) -> None:
     for number in range(3):
         with contextlib.suppress(NotYours):
             _acknowledge(parts, "sun-yue", number)
-
-
-def come_back(place: Place, _say: Say) -> None:
-    """Somebody who left tries a certificate of theirs, three times."""
-    parts = Parts(place)
-    with parts.database.write() as session:
-        # As it was before the last kill.
-        session.get_one(Person, "jie-city").left_at = None
-    certificate = parts.issue("jie-city").der
-    with parts.database.write() as session:
-        session.get_one(Person, "jie-city").left_at = parts.clock.now()
-    for _ in range(3):
-        with contextlib.suppress(DepartedHolder):
-            parts.authenticator.authenticate(certificate)
-        parts.clock.advance(minutes=1)
 
 
 def _acknowledge(parts: Parts, person: str, number: int) -> DutyItem:

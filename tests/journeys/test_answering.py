@@ -74,7 +74,7 @@ def test_a_person_leaves_in_one_act(served: Site) -> None:
     assert (status, leaver.run("whoami").returncode) == (0, 0)
     status, done = run(security, *order, "--successor", "wu-ops", "--yes")
     assert (status, done["items"], done["left"]) == (0, planned["items"], 0)
-    assert "`zhou-head` has left" in leaver.run("whoami").stderr
+    assert "revoked" in leaver.run("whoami").stderr
     assert run(security, "register", "holdings", "person", "zhou-head") == (0, [])
     assert run(security, "duty", "list", "--orphan") == (0, [])
     certificates = run(security, "cert", "list", "--holder", "zhou-head")[1]
@@ -97,6 +97,6 @@ def test_an_administrator_leaves_by_two_and_it_is_a_duty_that_leaves_the_house(s
     assert [(one["count"], mine["id"] in "".join(one["lines"])) for one in told] == [(1, True)]
     status, done = run(served.player("he-sysadmin"), "approval", "approve", str(proposed["id"]), "--yes")
     assert (status, done["state"]) == (0, "done")
-    assert "has left" in served.player("wei-auditor").run("whoami").stderr
+    assert "revoked" in served.player("wei-auditor").run("whoami").stderr
     await_(lambda: run(director, "duty", "list", "--mine")[1] == [])
     assert [one["state"] for one in run(served.player("he-sysadmin"), "notify", "list")[1]] == ["sent"]

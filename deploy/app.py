@@ -8,6 +8,7 @@ import backup.api
 import core.approval.api
 import core.duty.api
 import core.ledger.api
+import core.ledger.custody
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -24,6 +25,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.approval.api.router,
     core.duty.api.router,
     core.ledger.api.router,
+    core.ledger.custody.router,
     hsm.api.router,
     pki.api.router,
     authz.api.router,

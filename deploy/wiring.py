@@ -20,17 +20,21 @@ from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
-from core.approval import acts, administrator
+from core.approval import acts, administrator, erasure
+from core.approval import purge as purging
 from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
-from core.ledger import checkpoint
+from core.ledger import checkpoint, retention
 from core.ledger.place import LedgerPlace
 from core.ledger.purge import Purger
+from core.ledger.register import Register
+from core.ledger.retention import Retention
 from core.ledger.sequencer import Sequencer
+from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
@@ -181,13 +185,15 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database),
         *core.duty.jobs.jobs(database),
-        *core.ledger.jobs.jobs(purger(settings, database)),
+        *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
 
 
 def two_person_acts() -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    return Acts(acts.load(), [administrator.ACT])
+    register, numbers = RegisterOfRecord(), retention.shipped()
+    kept = [purging.act(register, numbers), erasure.act(register, numbers)]
+    return Acts(acts.load(), [administrator.ACT, *kept])
 
 
 def build(settings: Settings) -> Built:
@@ -211,6 +217,8 @@ def build(settings: Settings) -> Built:
         LedgerPlace: place,
         Origin: Origin(place.origin),
         Acts: two_person_acts(),
+        Register: RegisterOfRecord(),
+        Retention: retention.shipped(),
         Backup: backup(settings, database),
         Holders: holders(settings),
     }

@@ -32,6 +32,7 @@ TRANSACTIONS = {
     "core/duty/jobs.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
+    "core/ledger/jobs.py",
     "core/ledger/lease.py",
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",

@@ -1,4 +1,4 @@
-"""Evidence: ``evidence find|export|verify``."""
+"""Evidence: ``evidence find|export|verify``; see also ``proof.py`` and ``custody.py``."""
 
 import shlex
 from pathlib import Path
@@ -8,12 +8,13 @@ import typer
 
 import guosuo_verify
 from core import durable
-from deploy.cli import proof
+from deploy.cli import custody, proof
 from deploy.cli.output import AsJson, connect, print_rows, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 proof.install(app)
+custody.install(app)
 
 
 @app.command()
@@ -21,13 +22,27 @@ def find(
     object_: Annotated[str, typer.Option("--object", help="For example certificate:SERIAL or person:ID.")] = "",
     actor: Annotated[str, typer.Option(help="Who did it.")] = "",
     type_: Annotated[str, typer.Option("--type", help="For example pki.certificate.revoked.")] = "",
+    domain: Annotated[str, typer.Option(help="Only records of this domain.")] = "",
+    text: Annotated[str, typer.Option(help="Only records that hold this text, to the letter.")] = "",
+    since: Annotated[str, typer.Option(help="From this time, or date (UTC), on.")] = "",
+    until: Annotated[str, typer.Option(help="Before this time, or date (UTC).")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most records to show.")] = 50,
     before: Annotated[int | None, typer.Option(min=0, help="Only records with a lower number: the next page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find records, newest first."""
     with connect() as client:
-        answer = client.get("/api/v1/evidence", object=object_, actor=actor, type=type_, limit=limit, before=before)
+        answer = client.get(
+            "/api/v1/evidence",
+            object=object_,
+            actor=actor,
+            type=type_,
+            domain=domain,
+            text=text,
+            **{name: custody.moment(time) for name, time in (("since", since), ("until", until)) if time},
+            limit=limit,
+            before=before,
+        )
     columns = ("sequence", "at", "type", "actor", "object", "result")
     print_rows(items(answer), columns, as_json=as_json, empty="no record matches")
 

@@ -123,7 +123,7 @@ class Parts:
 
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
-        due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.purger())]
+        due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.database, self.purger())]
         return run_due(self.database, due, self.clock, owner)
 
     def purger(self) -> Purger:

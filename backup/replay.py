@@ -19,6 +19,7 @@ from backup.mirror import Record
 from backup.models import PointState, RecoveryPoint
 from core.clock import from_rfc3339
 from core.identity import Serial
+from core.ledger.models import WitnessedLog
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from core.registry.models import Person, Post, PostHolding, RoleAssignment
@@ -257,7 +258,20 @@ def _point(session: Session, record: Record) -> bool:
     return True
 
 
+def _witnessed(session: Session, record: Record) -> bool:
+    """A witness that forgot could be shown another history: it remembers at least what is on record."""
+    origin, size = record.object.removeprefix("log:"), _number(record, "size")
+    row = session.get(WitnessedLog, origin)
+    if row is None or row.size < size:
+        row = row or WitnessedLog(origin=origin, size=size, root="", note=b"", at=record.at)
+        row.size, row.root, row.note = size, _text(record, "root"), _text(record, "note").encode()
+        row.at = row.recorded_at = record.at
+        session.add(row)
+    return True
+
+
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,
     "pki.certificate.issued": _issued,
     "pki.certificate.revoked": _revoked,

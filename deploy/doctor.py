@@ -80,6 +80,7 @@ IMPORTED = (
     "pyrage",
     "pkcs11",
     "yaml",
+    "rfc3161_client",
     "rfc8785",
     "rich",
     "sqlmodel",

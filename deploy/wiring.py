@@ -8,6 +8,7 @@ from pathlib import Path
 import core.approval.jobs
 import core.duty.jobs
 import core.ledger.jobs
+import core.notice.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -34,10 +35,16 @@ from core.ledger.purge import Purger
 from core.ledger.register import Register
 from core.ledger.retention import Retention
 from core.ledger.sequencer import Sequencer
+from core.notice.channel import Channel
+from core.notice.mail import Mail
+from core.notice.outbox import Outbox
+from core.notice.syslog import Syslog
+from core.notice.webhook import Webhook
 from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
+from deploy import vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -164,6 +171,19 @@ def holders(settings: Settings) -> Holders:
     return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
 
 
+def outbox(settings: Settings, database: Database) -> Outbox:
+    """Return the outbox of notices, with every way out that is configured."""
+    clock, asked = SystemClock(), settings.notice
+    channels: list[Channel] = []
+    if asked.mail is not None:
+        channels.append(Mail(asked.mail))
+    if asked.webhook is not None:
+        channels.append(Webhook(asked.webhook, now=lambda: int(clock.now().timestamp())))
+    if asked.syslog is not None:
+        channels.append(Syslog(asked.syslog, host=settings.listen.host))
+    return Outbox(database=database, clock=clock, channels=channels, settings=asked, site=settings.site.name)
+
+
 def backup(settings: Settings, database: Database) -> Backup:
     """Return what makes recovery points."""
     asked = BackupSettings(
@@ -178,15 +198,32 @@ def backup(settings: Settings, database: Database) -> Backup:
 
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
-    lists = publisher(settings, database, signer(settings))
+    keys = signer(settings)
+    lists = publisher(settings, database, keys)
     return [
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database),
         *core.duty.jobs.jobs(database),
+        *core.notice.jobs.jobs(outbox(settings, database)),
+        *_vouching_jobs(settings, database, keys),
         *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
+
+
+def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
+    if settings.witness.policy is None and not settings.timestamp.urls:
+        # The worker of a site that asks nobody starts without a signer, too.
+        return []
+    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
+    return vouching.background(settings, database, SystemClock(), place, mirror)
+
+
+def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
+    """Return where the published log is, with the key that verifies it. Raises ``Unavailable`` without a signer."""
+    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
+    return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
 
 
 def two_person_acts() -> Acts:
@@ -201,8 +238,7 @@ def build(settings: Settings) -> Built:
     database, keys, clock = store(settings), signer(settings), SystemClock()
     authenticator = CertificateAuthenticator(database=database, clock=clock)
     point = decisions(settings, database)
-    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
-    place = LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
+    place = ledger_place(settings, keys)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -221,5 +257,7 @@ def build(settings: Settings) -> Built:
         Retention: retention.shipped(),
         Backup: backup(settings, database),
         Holders: holders(settings),
+        Outbox: outbox(settings, database),
+        **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided)

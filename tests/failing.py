@@ -4,12 +4,12 @@ Everything is handed in where the product takes it: a store, a writer of files, 
 The store of PostgreSQL can also be made to refuse one insert into one table by itself, with a trigger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Table, text
 from sqlmodel import Session
 
 from core.database import Database
@@ -47,6 +47,15 @@ class FailingDatabase(Database):
                 raise Unavailable("the store does not answer: broken by the test")
         if fails:
             raise Unavailable("the store does not answer: broken by the test, after its commit")
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        """As the store's own: not stored, or stored and then not answered for."""
+        self.writes += 1
+        fails = self.writes == self._nth
+        if not fails or self._how is Failure.APPLIED:
+            super().insert(table, rows)
+        if fails:
+            raise Unavailable("the store does not answer: broken by the test")
 
 
 class FailingWriter:

@@ -18,7 +18,10 @@ from core.registry.models import Device, Person, Post, PostHolding, SecurityDoma
 def facts(session: Session, at: datetime) -> Facts:
     """Return what ``core.duty.orphan`` judges."""
     return Facts(
-        posts={post.id: post.title for post in session.exec(select(Post).order_by(Post.id))},
+        posts={
+            post.id: post.title
+            for post in session.exec(select(Post).where(col(Post.ended_at).is_(None)).order_by(Post.id))
+        },
         holders=holders(session, at),
         left=frozenset(session.exec(select(Person.id).where(col(Person.left_at).is_not(None)))),
         things=_things(session),
@@ -68,13 +71,14 @@ def chain(session: Session, domain: str) -> list[str]:
 
 
 def _things(session: Session) -> Sequence[Answered]:
-    owners = {one.id: one for one in session.exec(select(System).order_by(System.id))}
+    systems_ = select(System).where(col(System.ended_at).is_(None)).order_by(System.id)
+    owners = {one.id: one for one in session.exec(systems_)}
     found = [
         Answered("domain", one.id, one.name, (one.in_charge_post, one.operating_post))
-        for one in session.exec(select(SecurityDomain).order_by(SecurityDomain.id))
+        for one in domains.domains(session)
     ]
     found += [Answered("system", one.id, one.name, (one.in_charge_post, one.operating_post)) for one in owners.values()]
-    for device in session.exec(select(Device).order_by(Device.id)):
+    for device in session.exec(select(Device).where(col(Device.ended_at).is_(None)).order_by(Device.id)):
         owner = owners[device.system]
         found.append(Answered("device", device.id, device.name, (owner.in_charge_post, owner.operating_post)))
     return found

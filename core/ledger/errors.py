@@ -134,6 +134,12 @@ class NotPublished(Unavailable):
     reason = "evidence-not-published"
 
 
+class QueueFull(Unavailable):
+    """More records wait to be stored than are let in; this one was not made, and nothing was done."""
+
+    reason = "evidence-queue-full"
+
+
 class StorageFailed(Unavailable):
     """The evidence's directory or its mirror cannot be written."""
 

@@ -11,19 +11,36 @@ from core.ledger.entry import Event
 from core.registry.models import DomainMembership, Post, PostHolding, SecurityDomain
 
 
-def fill(session: Session, post: str, person: str, *, basis: str, actor: str, at: datetime) -> bool:
-    """Let ``person`` hold ``post`` from now on, by an appointing act; say whether that was news."""
+def fill(
+    session: Session, post: str, person: str, *, basis: str, actor: str, at: datetime, since: datetime | None = None
+) -> bool:
+    """Let ``person`` hold ``post`` by an appointing act; say whether that was news.
+
+    ``since`` is when the post changed hands, ``at`` when it is entered: the same when left out.
+    """
     held = current(session, post)
-    if held is not None and held.person == person:
+    if held is not None and (held.person, held.basis) == (person, basis):
         return False
-    if held is not None:
-        held.until = at
-        session.add(held)
-    session.add(PostHolding(post=post, person=person, since=at, basis=basis))
+    if held is None or held.person != person:
+        vacate(session, post, since or at)
+        held = PostHolding(post=post, person=person, since=since or at)
+    # Of the same person: the act was named wrongly, or not at all.
+    held.basis, held.actor = basis, actor
+    details = {"person": person, "basis": basis, "since": held.since.isoformat()}
+    event = Event("registry.post.filled", actor, f"post:{post}", details=details)
+    held.record = evidence.append(session, event, at=at)
+    session.add(held)
     session.flush()
-    details = {"person": person, "basis": basis}
-    evidence.append(session, Event("registry.post.filled", actor, f"post:{post}", details=details), at=at)
     return True
+
+
+def vacate(session: Session, post: str, until: datetime) -> None:
+    """End the open holding of a post, when there is one."""
+    held = current(session, post)
+    if held is not None:
+        held.until = until
+        session.add(held)
+        session.flush()
 
 
 def current(session: Session, post: str) -> PostHolding | None:

@@ -1,274 +1,133 @@
-"""Apply a province to the register: what is new is entered, what differs is changed, nothing is ever deleted.
+"""Apply a province or a change set: what is new is entered, what differs is changed, what is ended keeps its history.
 
-One transaction of the caller's: the register holds the whole file or nothing of it. History is kept: a new holder of a
-post ends the old holding and begins another; what left the file stays, and is listed as missing from it.
+One transaction of the caller's: the register holds the whole file or nothing of it. What left a province file stays,
+and is listed as missing from it; only a change set ends something.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
 
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
-from core.errors import Rejected
+from core.identity import SITE
 from core.ledger import evidence
-from core.ledger.entry import Event
-from core.registry import appointment
-from core.registry.models import (
-    AddressRange,
-    Device,
-    DomainMembership,
-    Organisation,
-    Person,
-    Post,
-    RoleAssignment,
-    SecurityDomain,
-    System,
-)
-from core.registry.province import DomainEntry, PersonEntry, PostEntry, Province
-
-Thing = TypeVar("Thing")
-
-
-class Identified(Protocol):
-    """Whatever has an id."""
-
-    @property
-    def id(self) -> str:
-        """The id in the register."""
-        ...
+from core.ledger.entry import Event, JsonValue
+from core.registry import admission, appointment, content, difference, entering, history
+from core.registry.difference import Change
+from core.registry.models import Post, RoleAssignment
+from core.registry.province import KINDS, Entry, PersonEntry, PostEntry, Province
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What applying a file changes (or changed): ``kind:id`` each, in the order of the file."""
+class Hand:
+    """Who changes the register, and when."""
 
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the register already says what the file says."""
-        return not self.added and not self.changed
+    actor: str
+    at: datetime
 
 
-def apply(session: Session, province: Province, *, actor: str, at: datetime) -> Change:
-    """Enter ``province`` and append what happened. Applying the same file again changes nothing and records nothing."""
-    worker = _Worker(session, actor, at)
-    # Locked, so that of two files at once the second is compared with what the first has made.
-    session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
-    _refuse_who_left(session, province)
-    _enter_rows(worker, province)
-    for domain in province.domains:
-        _set_addresses(worker, domain)
-    for post in province.posts:
-        _set_holder(worker, post)
-    for person in province.people:
-        _set_memberships(worker, person)
-        _set_roles(worker, person)
-    change = Change(tuple(worker.added), tuple(worker.changed), _missing(session, province))
+def apply(
+    session: Session, wanted: Province, *, actor: str, at: datetime, ends: Sequence[tuple[str, str]] = ()
+) -> Change:
+    """Make the register say ``wanted``, end ``ends`` (kind, id), and append what happened.
+
+    Applying the same again changes nothing and records nothing. Raises ``RegisterRejected`` naming lines.
+    """
+    by = Hand(actor, at)
+    lock(session)
+    present = history.whole(session, at)
+    found = difference.compare(present, wanted)
+    change = replace(found, ended=tuple(f"{kind}:{identifier}" for kind, identifier in ends))
+    admission.check(session, present, wanted, change, at)
+    _enter(session, wanted, change, by)
+    for kind, identifier in ends:
+        _end(session, kind, identifier, by)
     if not change.is_empty:
-        worker.record(
-            "registry.province.applied",
-            "register:province",
-            {"digest": province.digest, "added": len(change.added), "changed": len(change.changed)},
-        )
+        details: dict[str, JsonValue] = {
+            "digest": wanted.digest,
+            "added": len(change.added),
+            "changed": len(change.changed),
+        }
+        _record(session, "registry.province.applied", "register:province", details, by)
     return change
 
 
-class _Worker:
-    """Enters rows and remembers what it did."""
+def lock(session: Session) -> None:
+    """Let nobody else change the register before the caller's transaction ends.
 
-    def __init__(self, session: Session, actor: str, at: datetime) -> None:
-        self.session = session
-        self.at = at
-        self.added: list[str] = []
-        self.changed: list[str] = []
-        self.actor = actor
-
-    def enter(self, kind: str, row: SQLModel, identifier: str) -> None:
-        """Insert ``row``, or change what differs in the row that is there."""
-        found = self.session.get(type(row), identifier)
-        if found is None:
-            self.session.add(row)
-            self.session.flush()
-            self._note(self.added, kind, identifier, "entered")
-            return
-        # To suspend and to leave are not the file's to say: they are acts of their own.
-        differs = {
-            name: value
-            for name, value in row.model_dump(exclude={"suspended", "left_at"}).items()
-            if getattr(found, name) != value
-        }
-        if differs:
-            found.sqlmodel_update(differs)
-            self.session.add(found)
-            self.session.flush()
-            self._note(self.changed, kind, identifier, "changed")
-
-    def note_change(self, kind: str, identifier: str) -> None:
-        """Record that something hanging on an entry changed."""
-        if f"{kind}:{identifier}" not in (*self.added, *self.changed):
-            self._note(self.changed, kind, identifier, "changed")
-
-    def record(self, type_: str, object_: str, details: dict[str, str | int]) -> None:
-        """Append one event."""
-        event = Event(type_, self.actor, object_, details=details)
-        evidence.append(self.session, event, at=self.at)
-
-    def _note(self, where: list[str], kind: str, identifier: str, verb: str) -> None:
-        where.append(f"{kind}:{identifier}")
-        self.record(f"registry.{kind}.{verb}", f"{kind}:{identifier}", {})
+    So that of two files at once the second is compared with what the first has made.
+    """
+    session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
 
 
-def _refuse_who_left(session: Session, province: Province) -> None:
-    """Raise ``Rejected`` when the file gives something to a person who left: it is older than their leaving."""
-    left = set(session.exec(select(Person.id).where(col(Person.left_at).is_not(None))))
-    given = [f"the post `{post.id}` to `{post.holder}`" for post in province.posts if post.holder in left]
-    given += [
-        f"domains or roles to `{person.id}`"
-        for person in province.people
-        if person.id in left and (person.member_of or person.roles)
+def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None:
+    added, touched = set(change.added), {*change.added, *change.changed}
+    entries = [
+        (kind, entry)
+        for kind in KINDS
+        for entry in difference.parents_first(kind, tuple(wanted.of(kind)))
+        if f"{kind}:{entry.id}" in touched
     ]
-    if given:
-        detail = f"the file gives {', '.join(given)}, who left"
-        raise Rejected(detail, hint="take out whoever left, and name who follows", reason="has-left")
+    for kind, entry in entries:
+        entering.enter(session, kind, entry)
+    for _kind, entry in entries:
+        entering.hang(session, entry)
+        if isinstance(entry, PersonEntry):
+            _set_roles(session, entry, by)
+    for kind, entry in entries:
+        name = f"{kind}:{entry.id}"
+        _note(session, kind, entry, () if name in added else tuple(change.fields[name]), by)
+    for _kind, entry in entries:
+        if isinstance(entry, PostEntry):
+            appointment.fill(session, entry.id, entry.holder, basis=entry.basis, actor=by.actor, at=by.at)
 
 
-def _enter_rows(worker: _Worker, province: Province) -> None:
-    # In the order of references; organisations and domains with parents first.
-    for organisation in _parents_first([(o.id, o.parent, o) for o in province.organisations]):
-        row = Organisation(
-            id=organisation.id, name=organisation.name, tier=organisation.tier, parent=organisation.parent
-        )
-        worker.enter("organisation", row, organisation.id)
-    for post in province.posts:
-        worker.enter("post", Post(id=post.id, title=post.title, organisation=post.organisation), post.id)
-    for domain in _parents_first([(d.id, d.parent, d) for d in province.domains]):
-        worker.enter("domain", _domain_row(domain), domain.id)
-    for person in province.people:
-        row_ = Person(
-            id=person.id,
-            name=person.name,
-            organisation=person.organisation,
-            domain=person.domain,
-            clearance=person.clearance,
-            contact=person.contact,
-        )
-        worker.enter("person", row_, person.id)
-    for system in province.systems:
-        system_row = System(
-            id=system.id,
-            name=system.name,
-            domain=system.domain,
-            organisation=system.organisation,
-            in_charge_post=system.in_charge,
-            operating_post=system.operating,
-        )
-        worker.enter("system", system_row, system.id)
-    for device in province.devices:
-        device_row = Device(id=device.id, kind=device.kind, name=device.name, system=device.system)
-        worker.enter("device", device_row, device.id)
+def _note(session: Session, kind: str, entry: Entry, fields: tuple[str, ...], by: Hand) -> None:
+    """Write the version and its record; a post that only changed hands has a record of its own (``appointment.py``)."""
+    if fields and kind == "post" and set(fields) <= {"holder", "basis"}:
+        return
+    row = history.write(session, kind, entry, actor=by.actor, at=by.at)
+    details: dict[str, JsonValue] = {
+        "digest": row.digest,
+        "since": row.since.isoformat(),
+        "content": content.public(entry),
+    }
+    if fields:
+        details["fields"] = list(fields)
+    verb = "changed" if fields else "entered"
+    record = _record(session, f"registry.{kind}.{verb}", f"{kind}:{entry.id}", details, by)
+    if not row.record:
+        row.record = record
+        session.add(row)
 
 
-def _domain_row(entry: DomainEntry) -> SecurityDomain:
-    return SecurityDomain(
-        id=entry.id,
-        name=entry.name,
-        network=entry.network,
-        level=entry.level,
-        ceiling=entry.ceiling,
-        name_space=entry.name_space,
-        organisation=entry.organisation,
-        parent=entry.parent,
-        in_charge_post=entry.in_charge,
-        operating_post=entry.operating,
-    )
+def _end(session: Session, kind: str, identifier: str, by: Hand) -> None:
+    row = history.open_version(session, kind, identifier)
+    if row is not None:
+        history.close(session, row, by.at)
+    if kind == "post":
+        appointment.vacate(session, identifier, by.at)
+    entering.end(session, kind, identifier, by.at)
+    details: dict[str, JsonValue] = {"until": by.at.isoformat()}
+    _record(session, f"registry.{kind}.ended", f"{kind}:{identifier}", details, by)
 
 
-def _parents_first(entries: Sequence[tuple[str, str | None, Thing]]) -> list[Thing]:
-    """Order entries so that each comes after its parent; there are no cycles in a parsed province."""
-    waiting, done, ordered = list(entries), set[str](), []
-    while waiting:
-        for entry in list(waiting):
-            identifier, parent, thing = entry
-            if parent is None or parent in done or all(other[0] != parent for other in waiting):
-                ordered.append(thing)
-                done.add(identifier)
-                waiting.remove(entry)
-    return ordered
-
-
-def _set_addresses(worker: _Worker, domain: DomainEntry) -> None:
-    for cidr in domain.addresses:
-        found = worker.session.get(AddressRange, cidr)
-        if found is None or found.domain != domain.id:
-            worker.session.merge(AddressRange(cidr=cidr, domain=domain.id))
-            worker.note_change("domain", domain.id)
-    held = worker.session.exec(select(AddressRange).where(AddressRange.domain == domain.id)).all()
-    for row in held:
-        if row.cidr not in domain.addresses:
-            worker.session.delete(row)
-            worker.note_change("domain", domain.id)
-    worker.session.flush()
-
-
-def _set_holder(worker: _Worker, post: PostEntry) -> None:
-    held = appointment.current(worker.session, post.id)
-    if held is not None and held.person != post.holder:
-        worker.note_change("post", post.id)
-    appointment.fill(worker.session, post.id, post.holder, basis=post.basis, actor=worker.actor, at=worker.at)
-
-
-def _set_memberships(worker: _Worker, person: PersonEntry) -> None:
-    statement = select(DomainMembership).where(DomainMembership.person == person.id)
-    held = {row.domain: row for row in worker.session.exec(statement)}
-    for domain in person.member_of:
-        if domain not in held:
-            worker.session.add(DomainMembership(person=person.id, domain=domain))
-            worker.note_change("person", person.id)
-    for domain, row in held.items():
-        if domain not in person.member_of:
-            worker.session.delete(row)
-            worker.note_change("person", person.id)
-    worker.session.flush()
-
-
-def _set_roles(worker: _Worker, person: PersonEntry) -> None:
+def _set_roles(session: Session, person: PersonEntry, by: Hand) -> None:
     """Set the roles in domains; those on the site are assigned by an act of their own and never by the file."""
     statement = select(RoleAssignment).where(
-        RoleAssignment.person == person.id, RoleAssignment.domain != "site", col(RoleAssignment.until).is_(None)
+        RoleAssignment.person == person.id, RoleAssignment.domain != SITE, col(RoleAssignment.until).is_(None)
     )
-    held = {(row.domain, row.role): row for row in worker.session.exec(statement)}
+    held = {(row.domain, row.role): row for row in session.exec(statement)}
     for domain, role in person.roles:
         if (domain, role) not in held:
-            worker.session.add(
-                RoleAssignment(person=person.id, domain=domain, role=role, since=worker.at, giver=worker.actor)
-            )
-            worker.note_change("person", person.id)
+            session.add(RoleAssignment(person=person.id, domain=domain, role=role, since=by.at, giver=by.actor))
     for key, row in held.items():
         if key not in person.roles:
-            row.until = worker.at
-            worker.session.add(row)
-            worker.note_change("person", person.id)
-    worker.session.flush()
+            row.until = by.at
+            session.add(row)
+    session.flush()
 
 
-def _missing(session: Session, province: Province) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            [
-                *_left_out("organisation", session.exec(select(Organisation.id)), province.organisations),
-                *_left_out("domain", session.exec(select(SecurityDomain.id)), province.domains),
-                *_left_out("person", session.exec(select(Person.id)), province.people),
-                *_left_out("system", session.exec(select(System.id)), province.systems),
-            ]
-        )
-    )
-
-
-def _left_out(kind: str, held: Iterable[str], entries: Iterable[Identified]) -> list[str]:
-    named = {entry.id for entry in entries}
-    return [f"{kind}:{identifier}" for identifier in held if identifier not in named]
+def _record(session: Session, type_: str, object_: str, details: dict[str, JsonValue], by: Hand) -> str:
+    return evidence.append(session, Event(type_, by.actor, object_, details=details), at=by.at)

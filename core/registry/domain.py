@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from core.identity import DomainId
 from core.registry.errors import NotInRegister
@@ -13,14 +13,15 @@ from core.registry.models import AddressRange, SecurityDomain
 def get(session: Session, identifier: DomainId) -> SecurityDomain:
     """Return a domain; raises ``NotInRegister``."""
     found = session.get(SecurityDomain, identifier)
-    if found is None:
+    if found is None or found.ended_at is not None:
         raise NotInRegister(f"no security domain `{identifier}` is in the register")
     return found
 
 
 def domains(session: Session) -> Sequence[SecurityDomain]:
     """Return every domain, by id."""
-    return sorted(session.exec(select(SecurityDomain)), key=lambda domain: domain.id)
+    statement = select(SecurityDomain).where(col(SecurityDomain.ended_at).is_(None))
+    return sorted(session.exec(statement), key=lambda domain: domain.id)
 
 
 def addresses(session: Session, identifier: DomainId) -> tuple[str, ...]:

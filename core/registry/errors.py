@@ -1,34 +1,46 @@
 """Errors of the register."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import Conflict, NotFound, Rejected
 
+#: How many faults are printed; the rest is counted.
+_MOST = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in a province file: its line (from 1) and what it is, in the user's words."""
+    """One thing that is wrong in a file: its line (from 1; 0 when none of its lines is to blame), what, and what to do.
+
+    ``field`` is the field's name where one is to blame; all in the user's words.
+    """
 
     line: int
     message: str
+    field: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         """Print as ``line 12: …``."""
-        return f"line {self.line}: {self.message}"
+        return f"line {self.line}: {self.message}" + (f" → {self.hint}" if self.hint else "")
 
 
 class RegisterRejected(Rejected):
-    """A province file is refused whole; ``faults`` names everything that is wrong in it."""
+    """A file is refused whole; ``faults`` names everything that is wrong in it."""
 
     reason = "register-rejected"
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        """Keep the faults in the order of their lines."""
+    def __init__(self, faults: Sequence[Fault], *, word: str = "") -> None:
+        """Keep the faults in the order of their lines; ``word`` says more than the class does."""
         self.faults = tuple(sorted(faults, key=lambda fault: fault.line))
-        lines = "\n".join(f"  {fault}" for fault in self.faults)
-        word = "fault" if len(faults) == 1 else "faults"
+        lines = "\n".join(f"  {fault}" for fault in self.faults[:_MOST])
+        more = f"\n  and {len(faults) - _MOST} more" if len(faults) > _MOST else ""
+        count = "fault" if len(faults) == 1 else "faults"
         super().__init__(
-            f"the file has {len(faults)} {word}, nothing was loaded:\n{lines}", hint="mend the lines named"
+            f"the file has {len(faults)} {count}, nothing was loaded:\n{lines}{more}",
+            hint="mend the lines named",
+            reason=word,
         )
 
 
@@ -48,6 +60,24 @@ class NoOfficer(Conflict):
     """A post that answers for something is held by nobody at that time."""
 
     reason = "no-officer"
+
+
+class StillReferred(Conflict):
+    """Something cannot end while others rest on it."""
+
+    reason = "still-referred"
+
+
+class BadHandover(Rejected):
+    """A post cannot change hands like this."""
+
+    reason = "bad-handover"
+
+
+class BadAgreement(Rejected):
+    """An agreement cannot be signed or ended like this."""
+
+    reason = "bad-agreement"
 
 
 class HasLeft(Rejected):

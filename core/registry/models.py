@@ -1,10 +1,35 @@
-"""Tables of the register. History is kept: what ended keeps its row, so that every question can be asked "as of"."""
+"""Tables of the register: the present, fast to read, and beside it every version of every entry.
+
+What ended keeps its row (``ended_at``) and its id for ever; ``RegisterVersion`` answers every question "as of" a time.
+"""
 
 from datetime import datetime
 
+from sqlalchemy import Text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
+
+
+class RegisterVersion(SQLModel, table=True):
+    """What an entry said from ``since`` until before ``until`` (open when empty), and who made it say so.
+
+    ``content`` is canonical JSON (``content.py``); ``digest`` its SHA-256, after ``salt`` where it is personal;
+    ``record`` the identifier of the evidence record.
+    """
+
+    __tablename__ = "register_version"
+
+    number: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(max_length=20)
+    identifier: str = Field(max_length=80, index=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    content: str = Field(sa_type=Text)
+    digest: str = Field(max_length=64)
+    salt: str = Field(default="", max_length=32)
+    actor: str = Field(max_length=120)
+    record: str = Field(default="", max_length=32)
 
 
 class Organisation(SQLModel, table=True):
@@ -14,6 +39,7 @@ class Organisation(SQLModel, table=True):
     name: str
     tier: str = Field(max_length=20)
     parent: str | None = Field(default=None, foreign_key="organisation.id")
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class SecurityDomain(SQLModel, table=True):
@@ -26,12 +52,13 @@ class SecurityDomain(SQLModel, table=True):
     network: str = Field(max_length=20)
     level: int
     ceiling: int
-    name_space: str = Field(unique=True)
+    name_space: str = Field(index=True)
     organisation: str = Field(foreign_key="organisation.id")
     parent: str | None = Field(default=None, foreign_key="security_domain.id")
     in_charge_post: str = Field(foreign_key="post.id")
     operating_post: str = Field(foreign_key="post.id")
     suspended: bool = False
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class AddressRange(SQLModel, table=True):
@@ -49,10 +76,14 @@ class Post(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=80)
     title: str
     organisation: str = Field(foreign_key="organisation.id")
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class PostHolding(SQLModel, table=True):
-    """Who held a post, from ``since`` until before ``until`` (open when empty), by which appointing act."""
+    """Who held a post, from ``since`` until before ``until`` (open when empty), by which appointing act.
+
+    ``actor`` entered it, ``record`` is the identifier of the evidence record.
+    """
 
     __tablename__ = "post_holding"
 
@@ -62,6 +93,8 @@ class PostHolding(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     basis: str = ""
+    actor: str = Field(default="", max_length=120)
+    record: str = Field(default="", max_length=32)
 
 
 class Person(SQLModel, table=True):
@@ -104,7 +137,10 @@ class RoleAssignment(SQLModel, table=True):
 
 
 class System(SQLModel, table=True):
-    """A system in exactly one domain, with the post in charge (主管) and the operating post (运行)."""
+    """A system in exactly one domain, with the post in charge (主管) and the operating post (运行).
+
+    ``information_level`` (S) and ``service_level`` (A) follow from its worksheet; ``level`` is the higher; 0: none.
+    """
 
     id: str = Field(primary_key=True, max_length=80)
     name: str
@@ -112,6 +148,10 @@ class System(SQLModel, table=True):
     organisation: str = Field(foreign_key="organisation.id")
     in_charge_post: str = Field(foreign_key="post.id")
     operating_post: str = Field(foreign_key="post.id")
+    level: int = 0
+    information_level: int = 0
+    service_level: int = 0
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Device(SQLModel, table=True):
@@ -121,3 +161,65 @@ class Device(SQLModel, table=True):
     kind: str = Field(max_length=20)
     name: str
     system: str = Field(foreign_key="system.id")
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Application(SQLModel, table=True):
+    """What people open: part of a system, under ``host``, shown by ``device``."""
+
+    id: str = Field(primary_key=True, max_length=80)
+    name: str
+    system: str = Field(foreign_key="system.id", index=True)
+    device: str | None = Field(default=None, foreign_key="device.id")
+    host: str | None = None
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class DataElement(SQLModel, table=True):
+    """A data element and its one source department (一数一源); ``classification`` is a ``Classification``."""
+
+    __tablename__ = "data_element"
+
+    id: str = Field(primary_key=True, max_length=80)
+    name: str
+    source: str = Field(foreign_key="organisation.id", index=True)
+    system: str = Field(foreign_key="system.id")
+    classification: int = 1
+    sharing: str = Field(max_length=20)
+    update: str = "-"
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Agreement(SQLModel, table=True):
+    """A sharing agreement; what it says in full is its version. ``state`` is draft, signed or ended.
+
+    ``digest`` is that of the content that was signed, empty while it is a draft.
+    """
+
+    id: str = Field(primary_key=True, max_length=80)
+    title: str
+    giver: str = Field(foreign_key="organisation.id", index=True)
+    receiver: str = Field(foreign_key="organisation.id", index=True)
+    method: str = Field(max_length=20)
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime)
+    in_charge_post: str = Field(foreign_key="post.id")
+    operating_post: str = Field(foreign_key="post.id")
+    received_by_post: str = Field(foreign_key="post.id")
+    state: str = Field(default="draft", max_length=10)
+    digest: str = Field(default="", max_length=64)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class AgreementSignature(SQLModel, table=True):
+    """A person's signature under an agreement's content, for one ``side`` of it: giver or receiver."""
+
+    __tablename__ = "agreement_signature"
+
+    number: int | None = Field(default=None, primary_key=True)
+    agreement: str = Field(foreign_key="agreement.id", index=True)
+    side: str = Field(max_length=10)
+    person: str = Field(foreign_key="person.id")
+    digest: str = Field(max_length=64)
+    at: datetime = Field(sa_type=UtcDateTime)
+    record: str = Field(max_length=32)

@@ -6,21 +6,22 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from core.identity import DomainId, PersonId, SystemId
-from core.registry import domain as domains
-from core.registry import system as systems
+from core.registry import history
 from core.registry.errors import NoOfficer
-from core.registry.models import Organisation, Person, Post, PostHolding, SecurityDomain, System
+from core.registry.models import PostHolding, SecurityDomain, System
+from core.registry.province import DomainEntry, OrganisationEntry, PersonEntry, PostEntry, SystemEntry
 
 
 @dataclass(frozen=True, slots=True)
 class OfficerRef:
-    """A post and the person who held it at the time asked for."""
+    """A post and the person who held it at the time asked for, by which appointing act."""
 
     post: str
     title: str
     person: str
     name: str
     organisation: str
+    basis: str = "-"
 
     def __str__(self) -> str:
         """Print for people: name, post and organisation."""
@@ -38,9 +39,16 @@ class Officers:
 def officers(
     session: Session, *, system: SystemId | None = None, domain: DomainId | None = None, at: datetime
 ) -> Officers:
-    """Return who answered for a system, or for a domain, at a time. Raises ``NotInRegister``, ``NoOfficer``."""
-    row = systems.get(session, system) if system is not None else domains.get(session, domain or DomainId(""))
-    return Officers(holder(session, row.in_charge_post, at), holder(session, row.operating_post, at))
+    """Return who answered for a system, or for a domain, at a time: the posts of then, held by whoever held them then.
+
+    Raises ``NotInRegister`` for what was not in the register then, ``NoOfficer`` when nobody held a post.
+    """
+    if system is not None:
+        entry = history.get(session, "system", system, at)
+    else:
+        entry = history.get(session, "domain", domain or "", at)
+    assert isinstance(entry, SystemEntry | DomainEntry)
+    return Officers(holder(session, entry.in_charge, at), holder(session, entry.operating, at))
 
 
 def is_officer(session: Session, person: PersonId, at: datetime) -> bool:
@@ -51,23 +59,33 @@ def is_officer(session: Session, person: PersonId, at: datetime) -> bool:
         .where(or_(col(PostHolding.until).is_(None), col(PostHolding.until) > at))
     )
     answering = (
-        select(kind.id).where(or_(col(kind.in_charge_post).in_(mine), col(kind.operating_post).in_(mine)))
+        select(kind.id)
+        .where(col(kind.ended_at).is_(None))
+        .where(or_(col(kind.in_charge_post).in_(mine), col(kind.operating_post).in_(mine)))
         for kind in (SecurityDomain, System)
     )
     return any(session.exec(statement.limit(1)).first() is not None for statement in answering)
 
 
 def holder(session: Session, post: str, at: datetime) -> OfficerRef:
-    """Return who held ``post`` at a time. Raises ``NoOfficer`` when nobody did."""
+    """Return who held ``post`` at a time, under the names of then. Raises ``NoOfficer`` when nobody did."""
+    held = find_holding(session, post, at)
+    office = history.find(session, "post", post, at)
+    person = history.last(session, "person", held.person, at) if held is not None else None
+    if held is None or not isinstance(office, PostEntry) or not isinstance(person, PersonEntry):
+        detail = f"nobody held the post `{post}` at that time"
+        raise NoOfficer(detail, hint="fill the post: `guosuo register handover POST --to PERSON --basis ACT`")
+    department = history.find(session, "organisation", office.organisation, at)
+    name = department.name if isinstance(department, OrganisationEntry) else office.organisation
+    return OfficerRef(office.id, office.title, person.id, person.name, name, held.basis)
+
+
+def find_holding(session: Session, post: str, at: datetime) -> PostHolding | None:
+    """Return the holding of a post at a time, with the act that appointed, or nothing."""
     statement = (
-        select(PostHolding, Person, Post, Organisation)
+        select(PostHolding)
         .where(PostHolding.post == post, PostHolding.since <= at)
         .where(or_(col(PostHolding.until).is_(None), col(PostHolding.until) > at))
-        .where(Person.id == PostHolding.person, Post.id == PostHolding.post, Organisation.id == Post.organisation)
         .order_by(col(PostHolding.since).desc())
     )
-    found = session.exec(statement).first()
-    if found is None:
-        raise NoOfficer(f"nobody held the post `{post}` at that time", hint="fill the post in the province file")
-    _holding, person, held, organisation = found
-    return OfficerRef(held.id, held.title, person.id, person.name, organisation.name)
+    return session.exec(statement).first()

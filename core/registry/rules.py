@@ -1,89 +1,180 @@
-"""What a register must keep: references that lead somewhere, no cycles, no overlap, no orphan. Pure."""
+"""What a register must keep, as a whole: references that lead somewhere, no cycle, levels and terms in order. Pure.
 
-import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+Each rule gets the whole and says what is wrong with it; ``Places`` says in which line of the file that stands.
+"""
 
+from collections.abc import Callable, Iterator, Mapping
+
+from core.clock import from_rfc3339
+from core.registry import grading, spaces
 from core.registry.errors import Fault
+from core.registry.level import Classification
+from core.registry.places import Places
+from core.registry.province import ElementEntry, Province, SystemEntry, references
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def duplicates(kind: str, identifiers: Sequence[tuple[str, int]]) -> list[Fault]:
-    """Return a fault for every id that was used before."""
-    first: dict[str, int] = {}
-    faults = []
-    for identifier, line in identifiers:
-        if identifier in first:
-            faults.append(Fault(line, f"{kind} `{identifier}` stands already in line {first[identifier]}"))
-        first.setdefault(identifier, line)
-    return faults
+Rule = Callable[[Province, Places], Iterator[Fault]]
 
 
-def cycles(kind: str, parents: Mapping[str, str | None], lines: Mapping[str, int]) -> list[Fault]:
-    """Return a fault for every entry that is its own ancestor."""
-    faults = []
-    for start in parents:
-        seen, current = {start}, parents[start]
-        while current is not None and current in parents and current not in seen:
-            seen.add(current)
-            current = parents[current]
-        if current == start:
-            faults.append(Fault(lines[start], f"{kind} `{start}` is its own ancestor"))
-    return faults
+def check(whole: Province, places: Places) -> list[Fault]:
+    """Return every fault of the whole."""
+    return [fault for rule in RULES for fault in rule(whole, places)]
 
 
-def parse_networks(ranges: Iterable[tuple[str, str, int]]) -> tuple[list[tuple[Network, str, int]], list[Fault]]:
-    """Read (CIDR, domain, line) into networks; host bits set, or nonsense, is a fault."""
-    networks, faults = [], []
-    for text, domain, line in ranges:
-        try:
-            network = ipaddress.ip_network(text)
-        except ValueError as error:
-            faults.append(Fault(line, f"`{text[:80]}` is not a range of addresses: {str(error)[:120]}"))
-            continue
-        networks.append((network, domain, line))
-        if str(network) != text:
-            faults.append(Fault(line, f"`{text[:80]}` is written `{network}`"))
-    return networks, faults
+def _references(whole: Province, places: Places) -> Iterator[Fault]:
+    known = {(kind, entry.id) for kind, entry in whole.entries()}
+    for kind, entry in whole.entries():
+        for field, target, identifier in references(entry):
+            if (target, identifier) not in known and not places.is_ending(target, identifier):
+                line = places.line(kind, entry.id, field, _written(kind, entry.id, field, identifier, places))
+                hint = f"correct the id, or add the {target} `{identifier[:80]}`"
+                yield Fault(line, f"there is no {target} `{identifier[:80]}`", field, hint)
 
 
-def overlaps(networks: Sequence[tuple[Network, str, int]]) -> list[Fault]:
-    """Return a fault for every range that shares an address with one before it, whatever their domains."""
-    faults = []
-    ordered = sorted(networks, key=lambda item: (item[0].version, int(item[0].network_address), item[0].prefixlen))
-    widest: tuple[Network, str, int] | None = None
-    for network, domain, line in ordered:
-        if widest is not None and _overlap(widest[0], network):
-            other, owner, where = widest
-            faults.append(Fault(max(line, where), f"`{network}` of `{domain}` overlaps `{other}` of `{owner}`"))
-        if widest is None or not _overlap(widest[0], network) or network.prefixlen < widest[0].prefixlen:
-            widest = (network, domain, line)
-    return faults
+def _written(kind: str, owner: str, field: str, identifier: str, places: Places) -> str:
+    """Return the item of a list as it stands in the file: a role is written with its domain before it."""
+    if (kind, field) != ("person", "roles"):
+        return identifier
+    return next((item for item in places.items(kind, owner, field) if item.startswith(f"{identifier}:")), "")
 
 
-def _overlap(left: Network, right: Network) -> bool:
-    return left.version == right.version and left.overlaps(right)
+def _ending(whole: Province, places: Places) -> Iterator[Fault]:
+    for kind, entry in whole.entries():
+        for field, target, identifier in references(entry):
+            if places.is_ending(target, identifier):
+                complaint = f"{target} `{identifier}` cannot end: {kind} `{entry.id}` refers to it (`{field}`)"
+                hint = f"change or end {kind} `{entry.id}` first, or in the same file"
+                yield Fault(places.line_of_end(target, identifier), complaint, field, hint)
 
 
-def name_space_overlaps(spaces: Sequence[tuple[str, str, int]], parents: Mapping[str, str | None]) -> list[Fault]:
-    """Return a fault where a name space (suffix, domain, line) equals or lies in that of a domain not its ancestor."""
-    faults = []
-    owners = {space: domain for space, domain, _line in reversed(spaces)}
-    for space, domain, line in spaces:
-        if owners[space] != domain:
-            faults.append(Fault(line, f"the name space `{space}` belongs to `{owners[space]}` already"))
-        labels = space.split(".")
-        for depth in range(1, len(labels)):
-            owner = owners.get(".".join(labels[depth:]))
-            if owner is not None and owner not in _ancestors(domain, parents):
-                faults.append(Fault(line, f"the name space `{space}` lies in that of `{owner}`, which is not above"))
-    return faults
+def _cycles(whole: Province, places: Places) -> Iterator[Fault]:
+    for kind, parents in (
+        ("organisation", {entry.id: entry.parent for entry in whole.organisations}),
+        ("domain", {entry.id: entry.parent for entry in whole.domains}),
+    ):
+        for start in parents:
+            if _is_own_ancestor(start, parents):
+                line = places.line(kind, start)
+                hint = "one of them must have another `parent`, or none"
+                yield Fault(line, f"{kind} `{start}` is its own ancestor", "parent", hint)
 
 
-def _ancestors(domain: str, parents: Mapping[str, str | None]) -> set[str]:
-    found: set[str] = set()
-    current = parents.get(domain)
-    while current is not None and current not in found:
-        found.add(current)
-        current = parents.get(current)
-    return found
+def _is_own_ancestor(start: str, parents: Mapping[str, str | None]) -> bool:
+    seen, current = {start}, parents[start]
+    while current is not None and current in parents and current not in seen:
+        seen.add(current)
+        current = parents[current]
+    return current == start
+
+
+def _spaces(whole: Province, places: Places) -> Iterator[Fault]:
+    above = {entry.id: entry.parent for entry in whole.domains}
+    yield from spaces.ranges(whole.domains, places)
+    yield from spaces.name_spaces(whole.domains, above, places)
+
+
+def _grading(whole: Province, places: Places) -> Iterator[Fault]:
+    levels = {entry.id: entry.level for entry in whole.domains}
+    for system in whole.systems:
+        graded = grading.grade(system.information, system.service)
+        yield from _stated(system, graded, places)
+        most, level = levels.get(system.domain, 5), graded.level or system.level
+        if level > most:
+            line = places.first(
+                ("system", system.id, "grading"), ("system", system.id, "level"), ("domain", system.domain, "level")
+            )
+            complaint = f"system `{system.id}` has level {level}, above level {most} of its domain `{system.domain}`"
+            hint = "raise the domain's level (a two-person act), or put the system into a domain of its level"
+            yield Fault(line, complaint, "level", hint)
+
+
+def _stated(system: SystemEntry, graded: grading.Grade, places: Places) -> Iterator[Fault]:
+    line = places.line("system", system.id, "level")
+    if system.level and not graded.level:
+        hint = "add `grading:` with `information:` and `service:`, each with object, degree and reason"
+        yield Fault(line, f"the level {system.level} of `{system.id}` has no worksheet", "level", hint)
+    elif system.level and system.level != graded.level:
+        complaint = (
+            f"`{system.id}` states level {system.level}, its worksheet gives {graded} and so level {graded.level}"
+        )
+        yield Fault(line, complaint, "level", "leave `level` out, or correct the worksheet and its reasons")
+
+
+def _elements(whole: Province, places: Places) -> Iterator[Fault]:
+    ceilings = {entry.id: entry.ceiling for entry in whole.domains}
+    homes = {entry.id: entry.domain for entry in whole.systems}
+    first: dict[str, ElementEntry] = {}
+    for element in whole.elements:
+        other = first.setdefault(element.name, element)
+        if other is not element:
+            line = places.first(("element", element.id, "name"), ("element", other.id, "name"))
+            sources = f"`{other.source}` (`{other.id}`) and `{element.source}` (`{element.id}`)"
+            complaint = f"`{element.name}` has two sources: {sources}"
+            yield Fault(line, complaint, "name", "one number, one source (一数一源): keep one of the two elements")
+        ceiling = ceilings.get(homes.get(element.system, ""), 4)
+        if element.classification > ceiling:
+            line = places.first(
+                ("element", element.id, "classification"),
+                ("element", element.id, ""),
+                ("domain", homes[element.system], "ceiling"),
+            )
+            marking, most = (Classification(number).marking or "公开" for number in (element.classification, ceiling))
+            complaint = f"`{element.id}` is {marking}, above the ceiling {most} of the domain of `{element.system}`"
+            yield Fault(line, complaint, "classification", "put it into a system of a domain that may hold it")
+
+
+def _within(organisation: str, whole: Province) -> frozenset[str]:
+    """Return an organisation and everything below it."""
+    found = {organisation}
+    while more := {entry.id for entry in whole.organisations if entry.parent in found} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
+    sources = {entry.id: entry.source for entry in whole.elements}
+    offices = {entry.id: entry.organisation for entry in whole.posts}
+    below = {entry.id: _within(entry.id, whole) for entry in whole.organisations}
+    for one in whole.agreements:
+        if one.from_ == one.to:
+            line = places.line("agreement", one.id, "to")
+            yield Fault(line, f"`{one.id}` is between `{one.to}` and itself", "to", "name the two departments")
+        if one.since and one.until and from_rfc3339(one.until) <= from_rfc3339(one.since):
+            line = places.first(("agreement", one.id, "until"), ("agreement", one.id, "since"))
+            yield Fault(line, f"the term of `{one.id}` ends before it begins", "until", "give a later `until`")
+        for field, post, party in (("in_charge", one.in_charge, one.from_), ("received_by", one.received_by, one.to)):
+            if offices.get(post, party) not in below.get(party, frozenset({offices.get(post, party)})):
+                line = places.line("agreement", one.id, field)
+                complaint = f"the post `{post}` is not one of `{party}` and cannot answer for it"
+                yield Fault(line, complaint, field, f"name a post of `{party}`")
+        for element in one.elements:
+            if sources.get(element, one.from_) != one.from_:
+                line = places.line("agreement", one.id, "elements", element)
+                complaint = f"`{one.from_}` cannot give `{element}`: its source is `{sources[element]}`"
+                yield Fault(
+                    line, complaint, "elements", "an agreement gives only what its giver is the source of (一数一源)"
+                )
+
+
+def _applications(whole: Province, places: Places) -> Iterator[Fault]:
+    systems, devices = ({entry.id: entry for entry in found} for found in (whole.systems, whole.devices))
+    names = {entry.id: entry.name_space for entry in whole.domains}
+    for one in whole.applications:
+        device = devices.get(one.device or "")
+        if device is not None and (getattr(device, "system", ""), getattr(device, "kind", "")) != (
+            one.system,
+            "application",
+        ):
+            line = places.line("application", one.id, "device")
+            complaint = f"the device `{one.device}` is no application of the system `{one.system}`"
+            yield Fault(line, complaint, "device", "name a device of kind application of the same system")
+        system = systems.get(one.system)
+        space = names.get(getattr(system, "domain", ""), "")
+        if one.host and space and not one.host.endswith(f".{space}"):
+            line = places.line("application", one.id, "host")
+            yield Fault(
+                line, f"the host `{one.host}` is not in the name space `{space}`", "host", f"end it with `.{space}`"
+            )
+
+
+#: Every rule, in the order in which their faults are of interest.
+RULES: tuple[Rule, ...] = (_references, _ending, _cycles, _spaces, _grading, _elements, _agreements, _applications)

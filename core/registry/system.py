@@ -10,7 +10,7 @@ from core.registry.models import Device, System
 def get(session: Session, identifier: SystemId) -> System:
     """Return a system; raises ``NotInRegister``."""
     found = session.get(System, identifier)
-    if found is None:
+    if found is None or found.ended_at is not None:
         raise NotInRegister(f"no system `{identifier}` is in the register", hint="see `guosuo register list system`")
     return found
 
@@ -18,6 +18,6 @@ def get(session: Session, identifier: SystemId) -> System:
 def get_device(session: Session, identifier: str) -> Device:
     """Return a device; raises ``NotInRegister``."""
     found = session.get(Device, identifier)
-    if found is None:
+    if found is None or found.ended_at is not None:
         raise NotInRegister(f"no device `{identifier}` is in the register")
     return found

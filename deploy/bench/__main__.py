@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.clock import SystemClock
 from core.errors import TrustError
-from deploy.bench import ledger, signature
+from deploy.bench import ledger, sequencing, signature
 from deploy.bench.measurement import Measurement
 from deploy.children import Child
 from deploy.rehearsal.step import wait_for
@@ -22,17 +22,13 @@ from hsm import token
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyPurpose
 from hsm.settings import HsmSettings
-from hsm.signer import TokenCheckpointSigner
-
-_CHECKPOINT_KEY = "bench-evidence"
 
 
 def measure(directory: Path, tokens: Path, *, rounds: int) -> list[Measurement]:
     """Run every comparison: files in ``directory``, a signer of our own below ``tokens`` (a short path)."""
     with _signer(tokens / "ours") as client:
-        client.generate(_CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
-        checkpoints = TokenCheckpointSigner(client, _CHECKPOINT_KEY)
-        found = ledger.measure(directory, checkpoints, SystemClock(), rounds=rounds)
+        client.generate(sequencing.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
+        found = ledger.measure(directory, tokens / "ours", SystemClock(), rounds=rounds)
         return [*found, signature.measure(client, tokens / "peer", rounds=rounds)]
 
 

@@ -1,64 +1,148 @@
-"""Records made evidence (stored, numbered, hashed, on disk, signed, published), beside the same octets fdatasync'ed.
+"""Acknowledged records (committed, while the sequencer numbers and signs beside), and the same octets fdatasync'ed.
 
-The peer is the floor: nothing that survives a crash is faster than one write and one fdatasync. It has no store, no
-numbers, no tree, no signature and no mirror.
+Acknowledged is what a writer is told once its record is committed together with its act; numbers, tiles and checkpoints
+are derived from the records and can be made again. A round counts only when afterwards every record that was
+acknowledged is numbered and under a published checkpoint.
+
+The peer is the floor: nothing that survives a crash is quicker than one write and one fdatasync for a whole group. It
+has no store, no threads, no index, no tree and no signature.
 """
 
 import os
 import secrets
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col, func, select
 
 from core.clock import Clock
 from core.database import Database
-from core.ledger import evidence
-from core.ledger.checkpoint import CheckpointSigner
 from core.ledger.entry import Event, JsonValue, encode
+from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
-from core.ledger.sequencer import Sequencer
+from core.ledger.publication import published_size
+from deploy.bench import postgres
 from deploy.bench.measurement import Measurement, compare
+from deploy.children import Child
+from deploy.rehearsal.step import wait_for
 
-ORIGIN = "guosuo.example/bench"
+#: Writers at once, and how many records each hands in, one after the other, in one round.
+WRITERS = {1: 600, 16: 100, 256: 12}
 
-#: Records in one commit, and how often a round repeats that.
-SIZES = {1: 20, 16: 20, 256: 5}
+#: Records that one writer hands in together, and how often in one round.
+TOGETHER = {16: 60, 256: 12}
 
 _TABLES = [str(one.__tablename__) for one in (EvidenceRow, LedgerLease, LedgerCheckpoint)]
 
+#: Seconds until everything that was acknowledged must be published.
+_PUBLISHED_WITHIN = 60
 
-def measure(directory: Path, signer: CheckpointSigner, clock: Clock, *, rounds: int) -> list[Measurement]:
-    """Compare each size, on the disk that holds ``directory``."""
-    with _store(directory) as database:
-        sequencer = Sequencer(
-            database=database,
-            clock=clock,
-            directory=directory / "ledger",
-            origin=ORIGIN,
-            signer=signer,
-            owner="bench",
-            mirror=None,
-        )
-        return [
-            compare(
-                f"ledger-{size}-vs-fdatasync",
-                ours=partial(_ours, database, sequencer, clock, size, times),
-                peer=partial(_peer, directory / "flat", clock, size, times),
-                peer_name="one write and one fdatasync of the same octets",
-                unit="records/s",
-                rounds=rounds,
-            )
-            for size, times in SIZES.items()
-        ]
+
+def measure(directory: Path, signer: Path, clock: Clock, *, rounds: int) -> list[Measurement]:
+    """Compare on SQLite and on PostgreSQL, on the disk of ``directory``; the signer's state is in ``signer``."""
+    for name in ("sqlite", "postgres", "on-postgres"):
+        (directory / name).mkdir()
+    with _bench(f"sqlite:///{directory}/store.sqlite3", directory / "sqlite", signer, clock) as bench:
+        found = bench.measure("", rounds)
+    with (
+        postgres.running(directory / "postgres", sockets=signer.parent) as cluster,
+        _bench(cluster.create("bench"), directory / "on-postgres", signer, clock) as bench,
+    ):
+        return [*found, *bench.measure("-postgres", rounds)]
 
 
 @contextmanager
-def _store(directory: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{directory}/store.sqlite3")
+def _bench(url: str, place: Path, signer: Path, clock: Clock) -> "Iterator[_Bench]":
+    with _store(url) as database, _sequencer(url, place, signer):
+        yield _Bench(database, clock, place / "flat")
+
+
+class _Bench:
+    def __init__(self, database: Database, clock: Clock, flat: Path) -> None:
+        self._database = database
+        self._clock = clock
+        self._flat = flat
+        self._group = GroupCommit(database)
+        self._acknowledged = 0
+
+    def measure(self, suffix: str, rounds: int) -> list[Measurement]:
+        """Compare every size."""
+        separately = [(f"{size}", self.separately, size, times) for size, times in WRITERS.items()]
+        together = [(f"batch-{size}", self.together, size, times) for size, times in TOGETHER.items()]
+        return [
+            compare(
+                f"ledger-{name}-vs-fdatasync{suffix}",
+                ours=partial(ours, size, times),
+                peer=partial(self.peer, size, times),
+                peer_name=f"one write and one fdatasync for {size} records",
+                unit="records/s",
+                rounds=rounds,
+            )
+            for name, ours, size, times in [*separately, *together]
+        ]
+
+    def separately(self, writers: int, times: int) -> float:
+        """Let each of ``writers`` hand in one record after the other and wait for each."""
+        said = [0] * writers
+        threads = [threading.Thread(target=self._write, args=(said, number, times)) for number in range(writers)]
+        begun = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return self._rate(sum(said), writers * times, begun)
+
+    def _write(self, said: list[int], number: int, times: int) -> None:
+        for count in range(times):
+            self._group.append(_event(count), at=self._clock.now())
+            said[number] += 1
+
+    def together(self, size: int, times: int) -> float:
+        """Let one writer hand in ``size`` records at once, again and again."""
+        begun = time.perf_counter()
+        said = 0
+        for _ in range(times):
+            said += len(self._group.append_all([_event(count) for count in range(size)], at=self._clock.now()))
+        return self._rate(said, size * times, begun)
+
+    def peer(self, size: int, times: int) -> float:
+        """Write and synchronise ``size`` records at once."""
+        now = self._clock.now()
+        content = b"".join(encode(_event(n), identifier=secrets.token_hex(16), at=now) for n in range(size))
+        handle = os.open(self._flat, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            begun = time.perf_counter()
+            for _ in range(times):
+                os.write(handle, content)
+                os.fdatasync(handle)
+            return size * times / (time.perf_counter() - begun)
+        finally:
+            os.close(handle)
+
+    def _rate(self, said: int, expected: int, begun: float) -> float:
+        """Return the rate until now, once everything acknowledged is published: else the round is worth nothing."""
+        seconds = time.perf_counter() - begun
+        if said != expected:
+            raise RuntimeError(f"{expected - said} of {expected} records were refused")
+        self._acknowledged += said
+        if wait_for(self._all_published, seconds=_PUBLISHED_WITHIN) is None:
+            raise RuntimeError(f"not every acknowledged record was published within {_PUBLISHED_WITHIN} s")
+        return said / seconds
+
+    def _all_published(self) -> bool:
+        with self._database.read() as session:
+            numbered = session.exec(select(func.count()).where(col(EvidenceRow.sequence).is_not(None))).one()
+            return numbered == self._acknowledged == published_size(session)
+
+
+@contextmanager
+def _store(url: str) -> Iterator[Database]:
+    database = Database(url)
     tables = [SQLModel.metadata.tables[name] for name in _TABLES]
     SQLModel.metadata.create_all(database.engine, tables=tables)
     try:
@@ -67,31 +151,16 @@ def _store(directory: Path) -> Iterator[Database]:
         database.close()
 
 
+@contextmanager
+def _sequencer(url: str, place: Path, signer: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "deploy.bench.sequencing", url, str(place / "ledger"), str(signer)]
+    child = Child("sequencer", command, log=place / "sequencer.log")
+    try:
+        yield
+    finally:
+        child.stop()
+
+
 def _event(number: int) -> Event:
     details: dict[str, JsonValue] = {"path": "/budget/report", "decision": "permit", "number": number}
     return Event("bench.record.made", "p-sample", "resource:fin-budget/report", "outer-finance", details=details)
-
-
-def _ours(database: Database, sequencer: Sequencer, clock: Clock, size: int, times: int) -> float:
-    begun = time.perf_counter()
-    for _ in range(times):
-        with database.write() as session:
-            for number in range(size):
-                evidence.append(session, _event(number), at=clock.now())
-        # The peer has nothing like it: numbered, signed and published.
-        sequencer.run_once()
-    return size * times / (time.perf_counter() - begun)
-
-
-def _peer(path: Path, clock: Clock, size: int, times: int) -> float:
-    lines = [encode(_event(number), identifier=secrets.token_hex(16), at=clock.now()) for number in range(size)]
-    content = b"".join(lines)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        begun = time.perf_counter()
-        for _ in range(times):
-            os.write(handle, content)
-            os.fdatasync(handle)
-        return size * times / (time.perf_counter() - begun)
-    finally:
-        os.close(handle)

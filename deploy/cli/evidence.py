@@ -8,13 +8,15 @@ import typer
 
 import guosuo_verify
 from core import durable
-from deploy.cli import custody, proof
+from deploy.cli import custody, proof, witness
 from deploy.cli.output import AsJson, connect, print_rows, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 proof.install(app)
 custody.install(app)
+app.add_typer(witness.app, name="witness")
+app.add_typer(witness.timestamp, name="timestamp")
 
 
 @app.command()

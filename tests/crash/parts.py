@@ -23,6 +23,7 @@ from core.identity import SITE, RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
 from core.ledger import jobs as ledger_jobs
+from core.ledger.group import GroupCommit
 from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
 from core.ledger.storage import Writer
@@ -34,6 +35,7 @@ from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
+from tests.crash import vouching
 from tests.people import PROVINCE
 
 ORIGIN = "evidence.beichen.example/sample"
@@ -92,6 +94,7 @@ class Parts:
         self.publisher = CrlPublisher(database=self.database, keys=self.keys, clock=self.clock, settings=SETTINGS)
         self.responder = OcspResponder(database=self.database, keys=self.keys, clock=self.clock)
         self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
+        self.group = GroupCommit(self.database)
         self.decisions = PolicyDecisionPoint(
             database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue()
         )
@@ -124,6 +127,8 @@ class Parts:
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
         due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.database, self.purger())]
+        if vouching.is_asked(self.place.folder):
+            due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())
         return run_due(self.database, due, self.clock, owner)
 
     def purger(self) -> Purger:

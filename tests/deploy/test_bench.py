@@ -12,9 +12,11 @@ def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     found = {one["name"]: one for one in json.loads(done.stdout)}
     assert set(found) == {
-        "ledger-1-vs-fdatasync",
-        "ledger-16-vs-fdatasync",
-        "ledger-256-vs-fdatasync",
+        *(
+            f"ledger-{size}-vs-fdatasync{store}"
+            for size in (1, 16, 256, "batch-16", "batch-256")
+            for store in ("", "-postgres")
+        ),
         "sign-p256-vs-bare-pkcs11",
     }
     for one in found.values():

@@ -2,14 +2,19 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 import guosuo_verify
 from core.database import Database
 from core.errors import Malformed
 from core.ledger import evidence
-from core.ledger.entry import MAXIMUM_OCTETS, Event, encode
+from core.ledger.entry import MAXIMUM_OCTETS, Event, JsonValue, encode
 from core.ledger.models import EvidenceRow
 from tests.clock import ManualClock
 
@@ -34,6 +39,46 @@ def test_the_largest_record_and_one_octet_more() -> None:
         encode(Event("a.b", "li", "x:1", details={"a": "x" * (room + 1)}), identifier="0" * 32, at=AT)
 
 
+#: Names whose order in UTF-16 is not that of their characters, and texts with everything that is escaped.
+ODD = st.sampled_from('\U0001f600\uffee"\\\x00\x1f\x7f\u2028')
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | ODD)
+WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
+VALUES = st.recursive(
+    st.none() | st.booleans() | WHOLE | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=6))
+def test_the_octets_are_those_of_rfc_8785(details: dict[str, JsonValue]) -> None:
+    content = encode(Event("a.b", "li", "x:1", details=details), identifier="0" * 32, at=AT)
+    assert content == rfc8785.dumps(json.loads(content))
+    assert json.loads(content)["details"] == details
+
+
+class Word(StrEnum):
+    SOME = "some"
+
+
+class Count(IntEnum):
+    TWO = 2
+
+
+def test_what_is_more_than_a_text_or_number_is_written_as_one() -> None:
+    details: dict[str, JsonValue] = {Word.SOME: [Word.SOME, Count.TWO, True], "t": (1, "x"), "m": MappingProxyType({})}
+    content = encode(Event("a.b", "li", "x:1", details=details), identifier="0" * 32, at=AT)
+    assert b'"details":{"m":{},"some":["some",2,true],"t":[1,"x"]}' in content
+
+
+def test_deeper_than_the_quick_way_goes() -> None:
+    details: dict[str, JsonValue] = {}
+    for _ in range(300):
+        details = {"a": details}
+    content = encode(Event("a.b", "li", "x:1", details=details), identifier="0" * 32, at=AT)
+    assert content.count(b'{"a":') == 300
+
+
 BAD: dict[str, Event] = {
     "type without a dot": Event("made", "li", "x:1"),
     "type in capitals": Event("A.b", "li", "x:1"),
@@ -46,6 +91,9 @@ BAD: dict[str, Event] = {
     "fraction": Event("a.b", "li", "x:1", details={"n": 1.5}),  # type: ignore[dict-item]
     "octets": Event("a.b", "li", "x:1", details={"n": [b"x"]}),  # type: ignore[list-item]
     "huge number": Event("a.b", "li", "x:1", details={"n": 2**53}),
+    "moment": Event("a.b", "li", "x:1", details={"n": AT}),  # type: ignore[dict-item]
+    "number as a name": Event("a.b", "li", "x:1", details={1: "x"}),  # type: ignore[dict-item]
+    "lone surrogate in a name": Event("a.b", "li", "x:1", details={"\ud800": 1}),
     "lone surrogate": Event("a.b", "li", "x:1", details={"n": "\ud800"}),
 }
 

@@ -129,8 +129,10 @@ def test_who_answered_when(database: Database, clock: ManualClock) -> None:
             assert (found.in_charge.person, found.operating.person) == (person, "wang-fang")
             assert responsibility.officers(session, domain=DomainId("outer-fin"), at=at) == found
         assert str(found.in_charge) == "孙静 (财政厅 主管)"
+        with pytest.raises(NotInRegister, match="no system `budget` is in the register at that time"):
+            responsibility.officers(session, system=SystemId("budget"), at=began - timedelta(microseconds=1))
         with pytest.raises(NoOfficer, match="nobody held the post `fin-head`"):
-            responsibility.officers(session, system=SystemId("budget"), at=began - timedelta(seconds=1))
+            responsibility.holder(session, "fin-head", began - timedelta(microseconds=1))
         with pytest.raises(NotInRegister):
             responsibility.officers(session, system=SystemId("nothing"), at=began)
         with pytest.raises(NotInRegister):

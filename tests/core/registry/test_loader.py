@@ -52,7 +52,7 @@ SPOILED: list[tuple[str, str, str]] = [
     ("level: 3", "level: ３", "not a number"),
     ("level: 3", "level: 3.0", "not a number"),
     ("level: 3", "level: -3", "not a number"),
-    ("level: 3", f"level: {'3' * 5000}", "not a number"),
+    ("level: 3", f"level: {'3' * 900}", "not a number"),
     ("ceiling: 内部", "ceiling: 绝对机密", "none of public"),
     ("network: outer\n    level: 3", "network: middle\n    level: 3", "`network` is `middle`"),
     ("name_space: fin.example", "name_space: Fin.example", "is not a DNS name"),
@@ -107,7 +107,7 @@ def test_a_domain_without_an_operating_post_is_named_in_the_line_where_it_begins
 def test_a_domain_cannot_be_called_like_the_installation() -> None:
     """Else a file could appoint administrators: roles on `site` are given by an act of their own."""
     text = SOUND.replace("outer-pub", "site").replace('"outer-fin:reader"', '"site:security-administrator"')
-    assert [told for _line, told in faults(text)] == ["`site` means something else and cannot be the id of a domain"]
+    assert [told for _line, told in faults(text)] == ["`site` means something else and cannot be an id here"]
 
 
 def test_every_fault_is_told_in_the_order_of_lines() -> None:

@@ -11,6 +11,9 @@ from core.ledger.models import EvidenceReference, EvidenceRow
 #: Most records that are looked through because the index has not come so far.
 MOST_BEHIND = 5_000
 
+#: No record has this number: the largest that every store's integer column takes.
+_LARGEST = 2**31 - 1
+
 
 class Lookup:
     """The records up to a time, by what they speak of."""
@@ -32,11 +35,11 @@ class Lookup:
     def about(self, name: str, most: int) -> tuple[Sequence[EvidenceRow], int]:
         """Return the newest ``most`` records that are about ``name``, oldest first, and how many more there are."""
         kind, _, value = name.partition(":")
-        if kind == "record" and value.isdecimal():
-            found = self._session.exec(select(EvidenceRow).where(EvidenceRow.sequence == int(value))).all()
-            return found, 0
-        # A hash is never what a record is about: what names it counts.
-        return self._with([f"{reference.OF}{name}"] if kind != "sha256" else [name], most)
+        if kind == "record" and value.isdecimal() and len(value) < 16:
+            number = min(int(value), _LARGEST)
+            return self._session.exec(select(EvidenceRow).where(EvidenceRow.sequence == number)).all(), 0
+        # No record is about a hash or a request: what names them counts.
+        return self._with([name] if kind in ("sha256", "request") else [f"{reference.OF}{name}"], most)
 
     def naming(self, name: str, most: int) -> tuple[Sequence[EvidenceRow], int]:
         """Return the newest ``most`` records that name ``name`` or were made by it, oldest first, and how many more."""

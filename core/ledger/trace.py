@@ -111,7 +111,7 @@ def names(asked: str) -> tuple[str, ...]:
     kind, _, value = text.partition(":")
     if kind == "serial" and value:
         return (f"certificate:{value}",)
-    if _ASKED.fullmatch(text):
+    if _ASKED.fullmatch(text) and text.isprintable():
         return (text,)
     if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,79}", text):
         return (f"person:{text}",)

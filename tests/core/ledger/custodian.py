@@ -6,8 +6,9 @@ from sqlmodel import Session
 
 from core.approval.acts import Body
 from core.identity import PersonId
-from core.ledger import evidence, retention, selection
+from core.ledger import evidence, purge, retention, selection
 from core.ledger.entry import Event
+from core.ledger.models import EvidenceRow
 from core.ledger.purge import Purger
 from core.ledger.selection import Asked, Rule, Selection
 from core.ledger.storage import Writer
@@ -51,6 +52,11 @@ def proposal(log: Log, seen: Selection, *, days: int = 200, **more: str) -> Body
 
 def purger(log: Log, writer: Writer | None = None) -> Purger:
     return Purger(database=log.database, clock=log.clock, directory=log.directory, mirror=log.mirror, writer=writer)
+
+
+def replace(session: Session, row: EvidenceRow) -> None:
+    """Put a stub into a record's place, as a purge does."""
+    purge.replace_row(session, row, "ab" * 16)
 
 
 def enter_credential(log: Log, *, expired_days: int, serial: str = SERIAL) -> None:

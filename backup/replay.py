@@ -13,6 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
+from backup import custody
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -285,4 +286,5 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,
+    **custody.HANDLERS,
 }

@@ -108,7 +108,7 @@ BUILDERS = {
 }
 
 #: They read evidence, also of earlier versions, and name the types they know; what sensors send is a format of its own.
-READERS = (VERIFIER, "backup/replay.py", "backup/examine.py")
+READERS = (VERIFIER, "backup/replay.py", "backup/custody.py", "backup/examine.py")
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "services", "misc"}

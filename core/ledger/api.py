@@ -76,14 +76,7 @@ def export(
     clock: Annotated[Clock, Depends(provided(Clock))],
 ) -> StreamingResponse:
     """Export the whole log as a bundle; the header ``X-Guosuo-Fingerprint`` carries what verifies it."""
-    made = bundle.export(database, clock, place, actor=principal.identifier)
-    headers = {
-        "X-Guosuo-Fingerprint": place.fingerprint,
-        "X-Guosuo-Size": str(made.size),
-        "Content-Length": str(made.octets),
-        "Content-Disposition": f'attachment; filename="evidence-{made.size}.zip"',
-    }
-    return StreamingResponse(_pieces(made), media_type="application/zip", headers=headers)
+    return stream(place, bundle.export(database, clock, place, actor=principal.identifier))
 
 
 @router.get("/api/v1/evidence/consistency")
@@ -132,6 +125,17 @@ def tile(path: str, place: Place) -> Response:
         raise NotFound("records are not for everybody")
     content = published.tile(place.directory, f"tile/{path}")
     return Response(content, media_type="application/octet-stream", headers=_FOR_EVER)
+
+
+def stream(place: LedgerPlace, made: Exported) -> StreamingResponse:
+    """Return the answer that hands out a bundle and closes it."""
+    headers = {
+        "X-Guosuo-Fingerprint": place.fingerprint,
+        "X-Guosuo-Size": str(made.size),
+        "Content-Length": str(made.octets),
+        "Content-Disposition": f'attachment; filename="evidence-{made.size}.zip"',
+    }
+    return StreamingResponse(_pieces(made), media_type="application/zip", headers=headers)
 
 
 def _pieces(made: Exported) -> Iterator[bytes]:

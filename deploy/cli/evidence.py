@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 import guosuo_verify
-from core import durable
 from deploy.cli import custody, proof, witness
 from deploy.cli.output import AsJson, connect, print_rows, say
 from deploy.client import items
@@ -50,16 +49,30 @@ def find(
 
 
 @app.command()
-def export(out: Annotated[Path, typer.Argument(help="Where to write the bundle (zip).")]) -> None:
-    """Export the whole evidence as a bundle that an auditor verifies offline with one fingerprint."""
+def export(
+    out: Annotated[Path, typer.Argument(help="Where to write the bundle (zip).")],
+    record: Annotated[
+        list[str], typer.Option(help="Only this record, by number or id, with its proof; repeatable.")
+    ] = [],  # noqa: B006
+    with_bodies: Annotated[list[str], typer.Option(help="Disclose the body of this record (id); repeatable.")] = [],  # noqa: B006
+) -> None:
+    """Export the whole evidence as a bundle that an auditor verifies offline with one fingerprint.
+
+    With --record a few records only, each with a proof that it is in the log (C2SP tlog-proof).
+    """
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder `{out.parent}`")
+    if record and with_bodies:
+        raise typer.BadParameter("bodies go with the whole bundle: give --record or --with-bodies")
     with connect() as client:
-        response = client.download("/api/v1/evidence/bundle", {})
-    # Whole or absent: an auditor must not be handed half a bundle.
-    durable.write(out, response.content)
-    fingerprint = response.headers["x-guosuo-fingerprint"]
-    say(shlex.join(["guosuo-verify", str(out), "--fingerprint", fingerprint]))
+        if record:
+            headers = client.save("/api/v1/evidence/extract", {"records": record}, out)
+            say(f"written: {out}; its key has the fingerprint {headers['x-guosuo-fingerprint']}")
+            return
+        path = "/api/v1/evidence/bundle/disclosed" if with_bodies else "/api/v1/evidence/bundle"
+        # Whole or absent: an auditor must not be handed half a bundle.
+        headers = client.save(path, {"bodies": with_bodies} if with_bodies else {}, out)
+    say(shlex.join(["guosuo-verify", str(out), "--fingerprint", headers["x-guosuo-fingerprint"]]))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import custody
+from backup import replay_custody, replay_duty
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -35,6 +35,11 @@ RECORDS_ONLY = frozenset(
         "authz.decision.made",
         "gateway.request.refused",
         "ledger.bundle.exported",
+        "ledger.record.annotated",
+        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+        "notice.channel.tested",
+        "notice.message.queued",
+        "notice.message.sent",
         "pki.request.refused",
         RECONCILED,
     }
@@ -272,6 +277,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,
     "pki.certificate.issued": _issued,
@@ -286,5 +292,5 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,
-    **custody.HANDLERS,
+    **replay_custody.HANDLERS,
 }

@@ -24,6 +24,7 @@ from core.access import Authenticator, DecisionPoint
 from core.approval import acts, administrator, erasure
 from core.approval import purge as purging
 from core.approval.acts import Acts
+from core.approval.holding import Proposals
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.duty.holding import Duties
@@ -44,7 +45,7 @@ from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
-from deploy import vouching
+from deploy import departure, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -168,7 +169,8 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
 def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
-    return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
+    keys = Keys(token(settings).inventory)
+    return Holders((Certificates(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def outbox(settings: Settings, database: Database) -> Outbox:
@@ -204,7 +206,7 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
-        *core.approval.jobs.jobs(database),
+        *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
         *_vouching_jobs(settings, database, keys),
@@ -226,11 +228,11 @@ def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
     return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
 
 
-def two_person_acts() -> Acts:
+def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     register, numbers = RegisterOfRecord(), retention.shipped()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, *kept])
+    return Acts(acts.load(), [administrator.ACT, departure.act(holders(settings)), *kept])
 
 
 def build(settings: Settings) -> Built:
@@ -252,7 +254,7 @@ def build(settings: Settings) -> Built:
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
-        Acts: two_person_acts(),
+        Acts: two_person_acts(settings),
         Register: RegisterOfRecord(),
         Retention: retention.shipped(),
         Backup: backup(settings, database),

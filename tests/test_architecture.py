@@ -37,6 +37,7 @@ TRANSACTIONS = {
     "core/ledger/jobs.py",
     "core/ledger/group.py",
     "core/ledger/lease.py",
+    "core/ledger/publication.py",
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",
     "core/ledger/timestamping.py",
@@ -108,7 +109,13 @@ BUILDERS = {
 }
 
 #: They read evidence, also of earlier versions, and name the types they know; what sensors send is a format of its own.
-READERS = (VERIFIER, "backup/replay.py", "backup/custody.py", "backup/examine.py")
+READERS = (
+    VERIFIER,
+    "backup/replay.py",
+    "backup/replay_custody.py",
+    "backup/replay_duty.py",
+    "backup/examine.py",
+)
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "services", "misc"}

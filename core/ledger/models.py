@@ -50,6 +50,14 @@ class LedgerLease(SQLModel, table=True):
     until: datetime = Field(sa_type=UtcDateTime)
 
 
+class LedgerWish(SQLModel, table=True):
+    """Somebody waits until ``record`` is published: the sequencer does not let the second go by."""
+
+    __tablename__ = "ledger_wish"
+
+    record: str = Field(primary_key=True, max_length=32)
+
+
 class LedgerCheckpoint(SQLModel, table=True):
     """A signed checkpoint: one for each ``size``, ever. ``root`` is hexadecimal, ``note`` the signed note.
 

@@ -1,4 +1,4 @@
-"""Evidence: ``evidence find|export|verify``; see also ``proof.py`` and ``custody.py``."""
+"""Evidence: ``evidence find|annotate|export|verify``; see also ``proof.py`` and ``custody.py``."""
 
 import shlex
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 import guosuo_verify
+from core.ledger import annotation
 from deploy.cli import custody, proof, witness
-from deploy.cli.output import AsJson, connect, print_rows, say
+from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
@@ -73,6 +74,20 @@ def export(
         # Whole or absent: an auditor must not be handed half a bundle.
         headers = client.save(path, {"bodies": with_bodies} if with_bodies else {}, out)
     say(shlex.join(["guosuo-verify", str(out), "--fingerprint", headers["x-guosuo-fingerprint"]]))
+
+
+@app.command()
+def annotate(
+    record: Annotated[str, typer.Argument(help="Id of the record (32 hexadecimal digits).")],
+    text: Annotated[str, typer.Argument(help="What there is to note; it can be erased, the record of it stays.")],
+    as_json: AsJson = False,
+) -> None:
+    """Note something about a record as the auditor: a signed record of its own, the other stays as it is."""
+    with connect() as client:
+        digest = annotation.digest_of(text)
+        proof = client.sign(act=annotation.ACT, object_=annotation.object_of(record), digest=digest)
+        answer = client.post(f"/api/v1/evidence/{record}/annotation", {"text": text, "signed": proof})
+    print_thing(answer, as_json=as_json)
 
 
 @app.command()

@@ -185,6 +185,7 @@ SCENARIOS: dict[str, Scenario] = {
     "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
+    f"{_LEDGER}.publication._wish#1": Scenario(access.export),
     f"{_LEDGER}.group.GroupCommit._store#1": Scenario(ledger.gather, 6),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),

@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import replay_custody, replay_duty
+from backup import replay_approval, replay_custody, replay_duty
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -34,6 +34,8 @@ RECORDS_ONLY = frozenset(
         "authz.decision.explained",
         "authz.decision.made",
         "gateway.request.refused",
+        "installation.service.started",
+        "installation.store.upgraded",
         "ledger.bundle.exported",
         "ledger.record.annotated",
         # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
@@ -277,6 +279,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    **replay_approval.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

@@ -29,6 +29,12 @@ VACANT = Rule(
     "the bootstrap certificate fills vacant offices; whoever replaces somebody in office needs a second person",
     "GB/T 22239-2019 8.1.7.3 authorisation and approval",
 )
+LEFT = Rule(
+    "left-office",
+    "离岗、停用人员不得操作",
+    "whoever left or is suspended does nothing any more",
+    "GB/T 22239-2019 8.1.8.2 a): the access of those who leave is ended in time",
+)
 OWN_ACT = Rule(
     "own-act",
     "不得审批本人提出的事项",
@@ -78,7 +84,7 @@ HELD = Rule(
     "this installation's own rule",
 )
 
-_ALL = (DISJOINT, VACANT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED, RETENTION, CERTIFICATION, HELD)
+_ALL = (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED, RETENTION, CERTIFICATION, HELD)
 
 #: Every rule, by its id.
 RULES = {rule.id: rule for rule in _ALL}

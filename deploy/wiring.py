@@ -73,6 +73,11 @@ class Built:
     provided: Mapping[type, object]
 
 
+def clock() -> Clock:
+    """Return the machine's clock."""
+    return SystemClock()
+
+
 def store(settings: Settings) -> Database:
     """Return the site's store."""
     return Database(settings.site.store)

@@ -57,6 +57,7 @@ TRANSACTIONS = {
     "backup/run.py",
     "deploy/founding.py",
     "deploy/identity.py",
+    "deploy/installation.py",
 }
 
 #: They must say after their durable steps what a crash there leaves.
@@ -85,6 +86,7 @@ DURABLE = {
     "backup/run.py",
     "deploy/founding.py",
     "deploy/identity.py",
+    "deploy/installation.py",
 }
 
 #: The auditor's program: one file that one person can read and carry, sharing nothing with what it checks.
@@ -112,6 +114,7 @@ BUILDERS = {
 READERS = (
     VERIFIER,
     "backup/replay.py",
+    "backup/replay_approval.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",
     "backup/examine.py",
@@ -275,7 +278,9 @@ def test_no_table_leaves_by_an_endpoint() -> None:
 
 def event_types(tree: ast.AST) -> Iterator[str]:
     """Every string in the form of an event's type, ``package.thing.happened`` (a job's name has that form too)."""
-    form = r"(access|approval|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    form = (
+        r"(access|approval|installation|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    )
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (value for value in constants if isinstance(value, str) and re.fullmatch(form, value))
 

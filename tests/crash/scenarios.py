@@ -16,6 +16,7 @@ from core.ledger.purge import TwoPeople
 from core.ledger.selection import Asked
 from core.registry import role
 from core.registry.accountable import RegisterOfRecord
+from deploy import installation
 from pki import api, revocation
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
@@ -106,6 +107,13 @@ def give_up(place: Place, say: Say) -> None:
             parts.issue()
         parts.clock.advance(minutes=3)
         assert parts.work_off("first") == []
+
+
+def start(place: Place, say: Say) -> None:
+    """The service is started on the machine."""
+    parts = Parts(place)
+    for _ in range(3):
+        installation.started(parts.database, parts.clock)
 
 
 def expire(place: Place, say: Say) -> None:
@@ -217,5 +225,6 @@ SCENARIOS: dict[str, Scenario] = {
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
     "authz.explanation.explain#1": Scenario(access.explain, 3),
     "authz.gateway.Gateway._conclude#1": Scenario(access.pass_gateway, 3),
+    "deploy.installation._record#1": Scenario(start, 3),
     **{f"deploy.identity.appoint#{n}": Scenario(access.appoint, 3) for n in (1, 2)},
 }

@@ -1,7 +1,8 @@
 """The evidence bundle: the whole log up to the record of its own export, as a zip that verifies offline.
 
-Members: ``verifier-key``, ``checkpoint`` and ``checkpoints/SIZE`` (signed notes), ``tile/…`` (C2SP tlog-tiles),
-``manifest.json`` with a SHA-256 for every other member, ``README.md``. The same size gives the same octets.
+Members: ``verifier-key``, ``checkpoint``, ``checkpoints/SIZE`` (signed notes), ``witness/SIZE`` (the same, cosigned),
+``ts/SIZE.tsr`` (RFC 3161), ``tile/…`` (C2SP tlog-tiles), ``manifest.json`` with a SHA-256 for every other member,
+``README.md``. The same size gives the same octets, as long as nobody has cosigned or stamped more.
 """
 
 import json
@@ -38,6 +39,9 @@ BODIES = "bodies"
 
 #: Most earlier checkpoints that a bundle carries; of more, every so many-th is taken, evenly over the log.
 MOST_KEPT = 2_048
+
+#: Most time-stamp tokens, chosen alike; each has some thousand octets.
+MOST_TOKENS = 128
 
 #: Zip's earliest time: a bundle's octets must not depend on when it was packed.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -121,17 +125,27 @@ def _members(place: LedgerPlace, signed: Checkpoint) -> Iterator[tuple[str, byte
     yield README, resources.files("core.ledger").joinpath("bundle.md").read_bytes()
     yield KEY, str(place.key).encode()
     yield CHECKPOINT, published.signed(place.directory, signed.size)
-    for past in _kept([past for past in published.sizes(place.directory) if past <= signed.size]):
-        yield f"{HISTORY}/{past}", published.signed(place.directory, past)
+    notes = _thinned(published.witnessed(place.directory), signed.size, MOST_KEPT)
+    tokens = _thinned(published.tokens(place.directory), signed.size, MOST_TOKENS)
+    past = _kept([past for past in published.sizes(place.directory) if past <= signed.size])
+    for size in sorted({*past, *notes, *tokens}):
+        yield f"{HISTORY}/{size}", published.signed(place.directory, size)
+    yield from ((f"{published.WITNESSED}/{size}", note) for size, note in notes.items())
+    yield from ((f"{published.STAMPED}/{size}.tsr", token) for size, token in tokens.items())
     yield from _tiles(place, signed)
 
 
-def _kept(sizes: list[int]) -> list[int]:
+def _thinned(found: dict[int, bytes], size: int, most: int) -> dict[int, bytes]:
+    """Return what others said of checkpoints up to ``size``; of very many, evenly chosen ones."""
+    return {past: found[past] for past in _kept(sorted(past for past in found if past <= size), most)}
+
+
+def _kept(sizes: list[int], most: int = MOST_KEPT) -> list[int]:
     """Return the sizes to carry: all, or evenly chosen ones; always the first and the last."""
-    if len(sizes) <= MOST_KEPT:
+    if len(sizes) <= most:
         return sizes
     last = len(sizes) - 1
-    return [sizes[place * last // (MOST_KEPT - 1)] for place in range(MOST_KEPT)]
+    return [sizes[place * last // (most - 1)] for place in range(most)]
 
 
 def _tiles(place: LedgerPlace, signed: Checkpoint) -> Iterator[tuple[str, bytes]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-import guosuo_verify
+import guosuo_vouch
 from core.ledger import annotation
 from deploy.cli import custody, proof, witness
 from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
@@ -95,8 +95,13 @@ def verify(
     file: Annotated[Path, typer.Argument(help="A bundle.")],
     fingerprint: Annotated[str, typer.Option(help="The fingerprint, from somebody you trust.")],
     known: Annotated[Path | None, typer.Option(help="A checkpoint that you kept from an earlier bundle.")] = None,
+    witness_key: Annotated[
+        list[str] | None, typer.Option("--witness", help="Verifier key of a witness that must have cosigned.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a bundle, as the auditor's own program `guosuo-verify` does."""
+    """Verify a bundle, as the auditor's own programs `guosuo-verify` and `guosuo-vouch` do."""
     arguments = [str(file), "--fingerprint", fingerprint, *(["--known", str(known)] if known else [])]
-    raise typer.Exit(guosuo_verify.main([*arguments, *(["--json"] if as_json else [])]))
+    for key in witness_key or []:
+        arguments += ["--witness", key]
+    raise typer.Exit(guosuo_vouch.main([*arguments, *(["--json"] if as_json else [])]))

@@ -5,6 +5,7 @@ Members: ``verifier-key``, ``checkpoint``, ``checkpoints/SIZE`` (signed notes), 
 ``README.md``. The same size gives the same octets, as long as nobody has cosigned or stamped more.
 """
 
+import base64
 import json
 import tempfile
 import zipfile
@@ -105,7 +106,8 @@ def write_bundle(place: LedgerPlace, size: int, out: IO[bytes], bodies: Sequence
 
 def _disclosed(body: Disclosed) -> tuple[str, bytes]:
     """Return the member of a disclosed body: what it says and the salt that its record's commitment was made with."""
-    shown = {"v": 1, "record": body.record, "salt": body.salt.hex(), "body": json.loads(body.content)}
+    salt = base64.b64encode(body.salt).decode()
+    shown = {"v": 1, "record": body.record, "salt": salt, "body": json.loads(body.content)}
     return f"{BODIES}/{body.record}", rfc8785.dumps(shown)
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from core.errors import NotFound
 from deploy import doctor
-from deploy.rehearsal import access, containment, disaster, lab, leak, proof, report, trust
+from deploy.rehearsal import access, containment, disaster, lab, leak, proof, report, responsibility, trust
 from deploy.rehearsal.printer import Printer
 from deploy.rehearsal.stage import Stage
 from deploy.rehearsal.step import Halted, Journal, Step
@@ -109,7 +109,7 @@ def perform(out: Path, *, listener: Callable[[Step, bool], None]) -> dict[str, o
     lab.bind(out / "state", INSIDE)
     stage = Stage(work=INSIDE, out=out, journal=journal)
     try:
-        for scene in (trust, access, leak, containment, disaster, proof):
+        for scene in (trust, access, leak, responsibility, containment, disaster, proof):
             scene.play(stage)
     except Halted:
         # The step that failed is in the journal; what stands on it would only fail for the same reason.

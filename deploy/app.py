@@ -8,6 +8,7 @@ import backup.api
 import core.approval.api
 import core.duty.api
 import core.ledger.api
+import core.registry.acts_api
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -20,6 +21,7 @@ from deploy.wiring import Built
 SERVICE: tuple[APIRouter, ...] = (
     identity.router,
     leaving.router,
+    core.registry.acts_api.router,
     core.registry.api.router,
     core.approval.api.router,
     core.duty.api.router,

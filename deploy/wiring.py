@@ -34,6 +34,7 @@ from core.ledger.sequencer import Sequencer
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
+from deploy import leveling
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -185,9 +186,9 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     ]
 
 
-def two_person_acts() -> Acts:
+def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    return Acts(acts.load(), [administrator.ACT])
+    return Acts(acts.load(), [administrator.ACT, leveling.act(holders(settings))])
 
 
 def build(settings: Settings) -> Built:
@@ -210,7 +211,7 @@ def build(settings: Settings) -> Built:
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
-        Acts: two_person_acts(),
+        Acts: two_person_acts(settings),
         Backup: backup(settings, database),
         Holders: holders(settings),
     }

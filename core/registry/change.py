@@ -15,6 +15,7 @@ from core.ledger import evidence
 from core.ledger.entry import Event, JsonValue
 from core.registry import admission, appointment, content, difference, entering, history
 from core.registry.difference import Change
+from core.registry.errors import Fault, RegisterRejected
 from core.registry.models import Post, RoleAssignment
 from core.registry.province import KINDS, Entry, PersonEntry, PostEntry, Province
 
@@ -28,9 +29,15 @@ class Hand:
 
 
 def apply(
-    session: Session, wanted: Province, *, actor: str, at: datetime, ends: Sequence[tuple[str, str]] = ()
+    session: Session,
+    wanted: Province,
+    *,
+    actor: str,
+    at: datetime,
+    ends: Sequence[tuple[str, str]] = (),
+    basis: str = "-",
 ) -> Change:
-    """Make the register say ``wanted``, end ``ends`` (kind, id), and append what happened.
+    """Make the register say ``wanted``, end ``ends`` (kind, id), and append what happened, by the act ``basis``.
 
     Applying the same again changes nothing and records nothing. Raises ``RegisterRejected`` naming lines.
     """
@@ -48,9 +55,33 @@ def apply(
             "digest": wanted.digest,
             "added": len(change.added),
             "changed": len(change.changed),
+            "ended": len(change.ended),
+            "basis": basis,
         }
         _record(session, "registry.province.applied", "register:province", details, by)
     return change
+
+
+def check_levels(session: Session, wanted: Province, at: datetime) -> None:
+    """Raise ``RegisterRejected`` when a file changes a domain's level: that takes two people, and a file has one."""
+    held = {entry.id: entry.level for entry in history.whole(session, at).domains}
+    faults = [
+        Fault(
+            wanted.places.line("domain", entry.id, "level"),
+            f"the level of `{entry.id}` is {held[entry.id]}, and a file cannot make it {entry.level}",
+            "level",
+            f"propose it to a second person: `guosuo register level set {entry.id} {entry.level} --basis ACT`",
+        )
+        for entry in wanted.domains
+        if held.get(entry.id, entry.level) != entry.level
+    ]
+    if faults:
+        raise RegisterRejected(faults)
+
+
+def without_missing(change: Change) -> Change:
+    """Return a change without what is missing from the file: a part of a province leaves out the rest."""
+    return replace(change, missing=())
 
 
 def lock(session: Session) -> None:

@@ -65,6 +65,11 @@ class Entry:
             node = found[-1] if found else node
         return int(node.start_mark.line) + 1
 
+    def peek(self, name: str) -> str:
+        """Return a field's text as it stands, whatever it says; empty when it is no text."""
+        node = self._fields.get(name)
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
     def listed(self, name: str) -> list[str]:
         """Return the texts of a list as they stand, whatever they say."""
         node = self._fields.get(name)

@@ -8,6 +8,7 @@ import backup.api
 import core.approval.api
 import core.duty.api
 import core.ledger.api
+import core.notice.api
 import core.registry.acts_api
 import core.registry.api
 import hsm.api
@@ -25,6 +26,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.registry.api.router,
     core.approval.api.router,
     core.duty.api.router,
+    core.notice.api.router,
     core.ledger.api.router,
     hsm.api.router,
     pki.api.router,

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import Malformed, NotFound
+from core.notice.settings import NoticeSettings
 
 CONFIGURATION = "guosuo.toml"
 
@@ -48,6 +49,7 @@ class Settings(_Frozen):
     site: SiteSection
     listen: ListenSection
     repository: RepositorySection
+    notice: NoticeSettings = NoticeSettings()
 
     @property
     def public_url(self) -> str:
@@ -134,4 +136,11 @@ addresses = [{addresses}]
 [repository]
 path = "{settings.repository.path}"
 recipients = [{recipients}]
+
+# Where duties go when they leave the building; prove it with `guosuo notify test`.
+# [notice]
+# period_hours = 24
+# [notice.mail]
+# host = "relay.example"
+# sender = "guosuo@site.example"
 """

@@ -37,6 +37,8 @@ PACKAGES=(
     "curl                /usr/bin/curl"
     "ca-certificates     /etc/ssl/certs/ca-certificates.crt"
     "postgresql          /usr/lib/postgresql/*/bin/initdb"
+    "rsyslog             /usr/sbin/rsyslogd"
+    "rsyslog-openssl     /usr/lib/*/rsyslog/lmnsd_ossl.so"
     "chromium            /usr/bin/chromium"
     "fonts-noto-cjk      /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 )

@@ -8,6 +8,7 @@ import core.approval.models
 import core.duty.models
 import core.jobs
 import core.ledger.models
+import core.notice.models
 import core.registry.credential
 import core.registry.models
 import monitor.models
@@ -24,6 +25,7 @@ DECLARING = (
     core.duty.models,
     core.jobs,
     core.ledger.models,
+    core.notice.models,
     core.registry.credential,
     core.registry.models,
     monitor.models,

@@ -8,6 +8,7 @@ from pathlib import Path
 import core.approval.jobs
 import core.duty.jobs
 import core.ledger.jobs
+import core.notice.jobs
 import monitor.jobs
 import pki.jobs
 from authz import appfile, application, policy
@@ -31,6 +32,11 @@ from core.ledger import checkpoint
 from core.ledger.place import LedgerPlace
 from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
+from core.notice.channel import Channel
+from core.notice.mail import Mail
+from core.notice.outbox import Outbox
+from core.notice.syslog import Syslog
+from core.notice.webhook import Webhook
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
@@ -161,6 +167,19 @@ def holders(settings: Settings) -> Holders:
     return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
 
 
+def outbox(settings: Settings, database: Database) -> Outbox:
+    """Return the outbox of notices, with every way out that is configured."""
+    clock, asked = SystemClock(), settings.notice
+    channels: list[Channel] = []
+    if asked.mail is not None:
+        channels.append(Mail(asked.mail))
+    if asked.webhook is not None:
+        channels.append(Webhook(asked.webhook, now=lambda: int(clock.now().timestamp())))
+    if asked.syslog is not None:
+        channels.append(Syslog(asked.syslog, host=settings.listen.host))
+    return Outbox(database=database, clock=clock, channels=channels, settings=asked, site=settings.site.name)
+
+
 def backup(settings: Settings, database: Database) -> Backup:
     """Return what makes recovery points."""
     asked = BackupSettings(
@@ -182,6 +201,7 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database),
         *core.duty.jobs.jobs(database),
+        *core.notice.jobs.jobs(outbox(settings, database)),
         *core.ledger.jobs.jobs(purger(settings, database)),
     ]
 
@@ -214,5 +234,6 @@ def build(settings: Settings) -> Built:
         Acts: two_person_acts(settings),
         Backup: backup(settings, database),
         Holders: holders(settings),
+        Outbox: outbox(settings, database),
     }
     return Built(settings, provided)

@@ -18,6 +18,7 @@ MODELS = [
         "core.duty.models",
         "core.jobs",
         "core.ledger.models",
+        "core.notice.models",
         "core.registry.models",
         "core.registry.credential",
         "pki.models",

@@ -30,6 +30,8 @@ TRANSACTIONS = {
     "core/approval/jobs.py",
     "core/duty/api.py",
     "core/duty/jobs.py",
+    "core/notice/outbox.py",
+    "core/notice/trial.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
     "core/ledger/group.py",
@@ -56,6 +58,8 @@ TRANSACTIONS = {
 DURABLE = {
     "core/approval/jobs.py",
     "core/duty/api.py",
+    "core/notice/outbox.py",
+    "core/notice/trial.py",
     "core/durable.py",
     "core/jobs.py",
     "core/ledger/group.py",

@@ -56,7 +56,15 @@ class Preview:
         return told
 
 
-def preview(session: Session, holders: Holders, weak: WeakKeys, domain: DomainId, level: int, at: datetime) -> Preview:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom to ask for whom a level becomes stricter: who holds what in the domain, and whose keys are too weak."""
+
+    holders: Holders
+    weak: WeakKeys
+
+
+def preview(session: Session, asked: Asked, domain: DomainId, level: int, at: datetime) -> Preview:
     """Return what setting ``level`` would mean; changes nothing. Raises ``Malformed``, ``NotInRegister``, ``Conflict``.
 
     ``RegisterRejected`` when the register as a whole forbids it: a system of the domain is graded higher.
@@ -69,6 +77,7 @@ def preview(session: Session, holders: Holders, weak: WeakKeys, domain: DomainId
         raise RegisterRejected(faults)
     held = asked.holders.holdings(session, "domain", domain, at)
     serials = [one.identifier for one in held if one.kind == "certificate"]
+    affected = [*_too_long(session, serials, level), *_too_weak(session, asked.weak, domain, level, at)]
     return Preview(
         domain=domain,
         old=entry.level,

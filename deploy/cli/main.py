@@ -21,6 +21,7 @@ from deploy.cli import (
     duty,
     evidence,
     leave,
+    notify,
     register,
     role,
     site,
@@ -57,6 +58,7 @@ for part in (site, account):
 leave.install(register.app)
 app.add_typer(register.app, name="register")
 duty.install(app)
+app.add_typer(notify.app, name="notify")
 app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")

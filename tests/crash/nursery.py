@@ -19,6 +19,7 @@ from tests.crash.fuse import Fuse
 _PRELOADED = [
     "tests.crash.parts",
     "tests.crash.founding_scenarios",
+    "tests.crash.notice_scenarios",
     "tests.crash.random_kills",
     "tests.crash.recovery_scenarios",
     "tests.crash.scenarios",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.crash.founding_scenarios import FOUNDING_SCENARIOS
 from tests.crash.fuse import Fuse
+from tests.crash.notice_scenarios import NOTICE_SCENARIOS
 from tests.crash.points import Point, find_points, points_of
 from tests.crash.recovery_scenarios import RECOVERY_SCENARIOS
 from tests.crash.scenarios import SCENARIOS
@@ -23,6 +24,7 @@ COVERED = [
     *SCENARIOS,
     *SIGNER_SCENARIOS,
     *SENSOR_SCENARIOS,
+    *NOTICE_SCENARIOS,
     *FOUNDING_SCENARIOS,
     *RECOVERY_SCENARIOS,
     *WATCHING,

@@ -1,0 +1,103 @@
+"""By mail: through a relay, over STARTTLS (RFC 3207) or TLS; one recipient a message."""
+
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import policy
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+
+from core.notice import channel
+from core.notice.errors import DeliveryFailed
+from core.notice.message import Message, clean
+from core.notice.settings import MailSettings
+
+#: Everything on the wire is ASCII: what is not is encoded (RFC 2047, base64), lines end in CR LF.
+_WIRE = policy.SMTP.clone(cte_type="7bit")
+
+
+class Mail:
+    """Implements ``core.notice.channel.Channel``."""
+
+    name = "mail"
+    personal = True
+
+    def __init__(self, settings: MailSettings) -> None:
+        """Send through the relay of ``settings``."""
+        self._settings = settings
+
+    def send(self, message: Message) -> str:
+        """Hand the message to the relay and return its answer. A refusal with 5xx is for good (RFC 5321, 4.2.1)."""
+        content, recipient = render(message, self._settings.sender), address(message.address)
+        try:
+            with self._relay() as relay:
+                _expect(relay.mail(self._settings.sender))
+                _expect(relay.rcpt(recipient))
+                return _expect(relay.data(content))
+        except smtplib.SMTPResponseException as error:
+            raise DeliveryFailed(_said(error.smtp_code, error.smtp_error), for_good=error.smtp_code >= 500) from error
+        except (OSError, smtplib.SMTPException) as error:
+            detail = f"the relay `{self._settings.host}:{self._settings.port}`: {clean(str(error), 200)}"
+            raise DeliveryFailed(detail) from error
+
+    @contextmanager
+    def _relay(self) -> Iterator[smtplib.SMTP]:
+        one, host, port = self._settings, self._settings.host, self._settings.port
+        if one.security == "tls":
+            made: smtplib.SMTP = smtplib.SMTP_SSL(
+                host, port, timeout=channel.PATIENCE, context=channel.context(one.trusted_file)
+            )
+        else:
+            made = smtplib.SMTP(host, port, timeout=channel.PATIENCE)
+        with made as relay:
+            relay.ehlo()
+            if one.security == "starttls":
+                # Raises when the relay does not offer it: nothing goes on in the clear.
+                relay.starttls(context=channel.context(one.trusted_file))
+                relay.ehlo()
+            if one.password_file is not None:
+                relay.login(one.user, channel.secret(one.password_file).decode())
+            yield relay
+
+
+def render(message: Message, sender: str) -> bytes:
+    """Return the message as mail (RFC 5322); told to be automatic, so that no machine answers it (RFC 3834)."""
+    mail = EmailMessage(policy=_WIRE)
+    mail["From"] = sender
+    mail["To"] = address(message.address)
+    mail["Subject"] = message.subject
+    mail["Date"] = message.at
+    mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Content-Language"] = "zh, en"
+    if message.urgent:
+        mail["Importance"] = "high"
+    mail.set_content(message.text, charset="utf-8", cte="base64")
+    return mail.as_bytes(policy=_WIRE)
+
+
+def address(text: str) -> str:
+    """Return one address of a mailbox; raises ``DeliveryFailed`` (for good) for what is none."""
+    try:
+        if not text.isascii() or not text.isprintable() or len(text) > 254:
+            raise ValueError(text)
+        found = Address(addr_spec=text)
+        if not found.username or "." not in f".{found.domain}" or not found.domain:
+            raise ValueError(text)
+    except (ValueError, MessageError, IndexError) as error:
+        shown = clean(text, 80) or "nothing"
+        raise DeliveryFailed(f"`{shown}` is no address of a mailbox", for_good=True) from error
+    return found.addr_spec
+
+
+def _expect(answer: tuple[int, bytes]) -> str:
+    code, said = answer
+    if not 200 <= code < 300:
+        raise DeliveryFailed(_said(code, said), for_good=code >= 500)
+    return _said(code, said)
+
+
+def _said(code: int, said: bytes | str) -> str:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return clean(f"{code} {text}", 200)

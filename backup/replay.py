@@ -13,6 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
+from backup import register
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -21,7 +22,7 @@ from core.clock import from_rfc3339
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
-from core.registry.models import Person, Post, PostHolding, RoleAssignment
+from core.registry.models import Person, RoleAssignment
 from pki import revocation
 from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
@@ -34,6 +35,7 @@ RECORDS_ONLY = frozenset(
         "gateway.request.refused",
         "ledger.bundle.exported",
         "pki.request.refused",
+        "registry.province.applied",
         RECONCILED,
     }
 )
@@ -226,20 +228,6 @@ def _open_roles(session: Session, person: str, domain: str, role: str) -> list[R
     return list(session.exec(statement.where(col(RoleAssignment.until).is_(None))))
 
 
-def _post_filled(session: Session, record: Record) -> bool:
-    post, person = record.object.removeprefix("post:"), _text(record, "person")
-    if session.get(Person, person) is None or session.get(Post, post) is None:
-        return False
-    held = session.exec(select(PostHolding).where(PostHolding.post == post, col(PostHolding.until).is_(None))).first()
-    if held is not None and held.person == person:
-        return True
-    if held is not None:
-        held.until = record.at
-        session.add(held)
-    session.add(PostHolding(post=post, person=person, since=record.at, basis=_text(record, "basis")))
-    return True
-
-
 def _point(session: Session, record: Record) -> bool:
     identifier = record.object.removeprefix(object_of(""))
     row = session.get(RecoveryPoint, identifier)
@@ -264,10 +252,10 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "pki.crl.published": _crl_published,
     "pki.issuance.abandoned": _abandoned,
     "pki.issuance.intended": _intended,
-    "registry.post.filled": _post_filled,
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
+    **register.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,

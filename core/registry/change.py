@@ -105,7 +105,7 @@ def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None
     for _kind, entry in entries:
         entering.hang(session, entry)
         if isinstance(entry, PersonEntry):
-            _set_roles(session, entry, by)
+            set_roles(session, entry, by)
     for kind, entry in entries:
         name = f"{kind}:{entry.id}"
         _note(session, kind, entry, () if name in added else tuple(change.fields[name]), by)
@@ -144,7 +144,7 @@ def _end(session: Session, kind: str, identifier: str, by: Hand) -> None:
     _record(session, f"registry.{kind}.ended", f"{kind}:{identifier}", details, by)
 
 
-def _set_roles(session: Session, person: PersonEntry, by: Hand) -> None:
+def set_roles(session: Session, person: PersonEntry, by: Hand) -> None:
     """Set the roles in domains; those on the site are assigned by an act of their own and never by the file."""
     statement = select(RoleAssignment).where(
         RoleAssignment.person == person.id, RoleAssignment.domain != SITE, col(RoleAssignment.until).is_(None)

@@ -84,9 +84,7 @@ def preview(session: Session, asked: Asked, domain: DomainId, level: int, at: da
         new=level,
         version=levels.table().version,
         steps=tuple(levels.compare(entry.level, level)),
-        affected=tuple(
-            sorted([*_too_long(session, serials, level), *_too_weak(session, asked.weak, domain, level, at)])
-        ),
+        affected=tuple(sorted(affected)),
         members=sum(one.kind == "membership" for one in held),
     )
 

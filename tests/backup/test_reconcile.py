@@ -291,7 +291,6 @@ def test_what_cannot_be_rebuilt_is_named(realm: Realm, come_back: Return) -> Non
     assert set(left) == {
         "future.thing.made",
         "registry.person.changed",
-        "registry.province.applied",
         "registry.role.assigned",
     }
     first = _sequence(second.database, "future.thing.made")

@@ -88,8 +88,7 @@ BAD = {
     ),
     "a person": ("basis: x\nend:\n  people:\n    - sun-jing\n", "sun-jing", "", "leaves, and is not ended by a file"),
     "no officer": (
-        "basis: x\nadd:\n  systems:\n    - {id: sys-a, name: a, domain: outer-pub, organisation: fin,\n"
-        "       in_charge: fin-head}\n",
+        "basis: x\nadd:\n  systems: [{id: sys-a, name: a, domain: outer-pub, organisation: fin, in_charge: fin-ops}]\n",
         "sys-a",
         "operating",
         "nothing is without its 运行 post",

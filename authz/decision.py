@@ -29,6 +29,9 @@ from core.ledger.entry import Event
 #: without saying more.
 _RECORDED_BY_THE_ACT = frozenset({"authz:gateway:decide", "authz:decision:evaluate", "monitor:finding:report"})
 
+#: What somebody may do who holds two offices that exclude each other: see who they are.
+_ALWAYS = frozenset({"self:identity:read"})
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -106,6 +109,10 @@ class PolicyDecisionPoint:
         subject = entities.find_subject(session, request.principal, at)
         if subject is None:
             return _invalid(name, "unknown-subject")
+        if subject.conflict is not None and request.domain == SITE and request.action not in _ALWAYS:
+            # Assignment refuses such a pair; it came by a restore or by somebody's hand, and nothing is done with it.
+            verdict = engine.Verdict(allowed=False, reason="separation-of-duties", errors=subject.conflict)
+            return Evaluation(verdict, name, subject.clearance)
         part = self.policies.find(request.domain, request.action)
         if part is None:
             verdict = engine.Verdict(allowed=False, reason="no-permit")

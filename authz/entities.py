@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 from authz.application import KnownResource
 from authz.engine import AttributeValue, Entity, Reference, Uid
 from core.identity import SITE, DomainId, PersonId, Principal, SubjectKind
-from core.registry import responsibility
+from core.registry import responsibility, role
 from core.registry.models import Device, DomainMembership, Person, RoleAssignment, SecurityDomain
 
 #: The installation itself, which the management interface belongs to.
@@ -20,11 +20,15 @@ INSTALLATION: Uid = ("Installation", SITE)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The principal as the policies see it; ``clearance`` is 0 for what is not a person."""
+    """The principal as the policies see it; ``clearance`` is 0 for what is not a person.
+
+    ``conflict`` names two roles on the installation that exclude each other, when somebody holds such a pair.
+    """
 
     uid: Uid
     entities: tuple[Entity, ...]
     clearance: int = 0
+    conflict: tuple[str, str] | None = None
 
 
 def find_subject(session: Session, principal: Principal, at: datetime) -> Subject | None:
@@ -32,8 +36,8 @@ def find_subject(session: Session, principal: Principal, at: datetime) -> Subjec
     if principal.kind is SubjectKind.PERSON:
         return _person(session, principal.identifier, at)
     if principal.kind is SubjectKind.BOOTSTRAP:
-        uid, role = ("Bootstrap", principal.identifier), ("Role", f"{SITE}/bootstrap")
-        return Subject(uid, (Entity(uid, {}, (role,)), Entity(role)))
+        uid, office = ("Bootstrap", principal.identifier), ("Role", f"{SITE}/bootstrap")
+        return Subject(uid, (Entity(uid, {}, (office,)), Entity(office)))
     return _device(session, principal)
 
 
@@ -66,10 +70,11 @@ def _person(session: Session, identifier: str, at: datetime) -> Subject | None:
     if person is None:
         return None
     names = _roles(session, identifier, at)
-    if responsibility.is_officer(session, PersonId(identifier), at):
-        # Whoever answers for something holds no role by that, but is known as one who does.
-        names.append((SITE, "officer"))
-    roles = [Entity(("Role", f"{domain}/{role}")) for domain, role in names]
+    conflict = role.conflict([name for domain, name in names if domain == SITE])
+    if responsibility.holds_post(session, PersonId(identifier), at):
+        # A post is no role; whoever holds one has duties, and decides on what concerns it.
+        names.append((SITE, "post-holder"))
+    roles = [Entity(("Role", f"{domain}/{name}")) for domain, name in names]
     domains = [_domain(one) for one in _memberships(session, identifier)]
     uid = ("Person", person.id)
     attributes: dict[str, AttributeValue] = {
@@ -78,8 +83,8 @@ def _person(session: Session, identifier: str, at: datetime) -> Subject | None:
         # Whoever left is suspended for good.
         "suspended": person.suspended or person.left_at is not None,
     }
-    entity = Entity(uid, attributes, tuple(role.uid for role in roles))
-    return Subject(uid, (entity, *roles, *domains), person.clearance)
+    entity = Entity(uid, attributes, tuple(one.uid for one in roles))
+    return Subject(uid, (entity, *roles, *domains), person.clearance, conflict)
 
 
 def _device(session: Session, principal: Principal) -> Subject | None:

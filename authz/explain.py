@@ -13,6 +13,7 @@ from core.access import DecisionRequest
 from core.errors import Conflict, NotFound
 from core.identity import SITE, DomainId, SystemId
 from core.registry import person, responsibility, role
+from core.rule import DISJOINT
 
 _REASONS = {
     "no-permit": "no policy permits it",
@@ -23,6 +24,7 @@ _REASONS = {
     "expired": "the certificate has expired",
     "not-yet-valid": "the certificate is not valid yet",
     "unknown-certificate": "the certificate is not in the register",
+    "separation-of-duties": f"two offices that exclude each other are held by one person: {DISJOINT}",
     "unknown-resource": "no reviewed description names this resource",
     "unknown-subject": "the register does not know who asks",
 }

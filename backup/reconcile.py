@@ -74,9 +74,11 @@ def _reconcile(database: Database, mirror: Mirror, point: str, at: datetime) -> 
         known = _done_before(session, point, mirror.size)
         if known is not None:
             return known
-        size = _compare(session, mirror)
+        size, purged = _compare(session, mirror)
         work = Replay(session)
-        taken = _bring_records(session, mirror.records(size), work)
+        taken = _bring_records(session, mirror.records(size), work, purged)
+        # Last, when the records that decided on the purges are there: the store itself asks for them.
+        _purge_again(session, purged)
         _bring_checkpoints(session, mirror, at)
         _end_leases(session, at)
         outcome = Outcome(
@@ -103,8 +105,8 @@ def _done_before(session: Session, point: str, size: int) -> Outcome | None:
     return None
 
 
-def _compare(session: Session, mirror: Mirror) -> int:
-    """Hold the numbered records of the store against the mirror's; return how many the store has."""
+def _compare(session: Session, mirror: Mirror) -> tuple[int, list[tuple[int, Stub]]]:
+    """Hold the numbered records of the store against the mirror's; return how many there are, and what is purged."""
     numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(col(EvidenceRow.sequence).is_not(None))
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
     mirrored = mirror.entries()
@@ -122,8 +124,7 @@ def _compare(session: Session, mirror: Mirror) -> int:
             if stub is not None and kept != content:
                 purged.append((number, stub))
             size += 1
-    _purge_again(session, purged)
-    return size
+    return size, purged
 
 
 def _purge_again(session: Session, purged: Iterable[tuple[int, Stub]]) -> None:
@@ -133,8 +134,10 @@ def _purge_again(session: Session, purged: Iterable[tuple[int, Stub]]) -> None:
         purge.replace_row(session, row, stub.by)
 
 
-def _bring_records(session: Session, records: Iterable[Record], work: Replay) -> list[bool]:
-    """Enter each record with its number; say for each whether it was new to the store."""
+def _bring_records(
+    session: Session, records: Iterable[Record], work: Replay, purged: list[tuple[int, Stub]]
+) -> list[bool]:
+    """Enter each record with its number; say for each whether it was new to the store. Adds to ``purged``."""
     taken = []
     for record in records:
         row = _unnumbered_of(session, record) if record.leaf else _with_id(session, record)
@@ -147,7 +150,8 @@ def _bring_records(session: Session, records: Iterable[Record], work: Replay) ->
             # Committed with its effect before the cut, numbered after it.
             row.sequence = record.sequence
             session.add(row)
-            _purge_again(session, [(record.sequence, stub)] if (stub := parse_stub(record.content)) else [])
+            if (stub := parse_stub(record.content)) is not None:
+                purged.append((record.sequence, stub))
         taken.append(row is None)
     session.flush()
     return taken

@@ -13,13 +13,14 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import register
+from backup import replay_approval, replay_duty, replay_register
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
 from backup.models import PointState, RecoveryPoint
 from core.clock import from_rfc3339
 from core.identity import Serial
+from core.ledger.models import WitnessedLog
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from core.registry.models import Person, RoleAssignment
@@ -33,7 +34,14 @@ RECORDS_ONLY = frozenset(
         "authz.decision.explained",
         "authz.decision.made",
         "gateway.request.refused",
+        "installation.service.started",
+        "installation.store.upgraded",
         "ledger.bundle.exported",
+        "ledger.record.annotated",
+        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+        "notice.channel.tested",
+        "notice.message.queued",
+        "notice.message.sent",
         "pki.request.refused",
         "registry.province.applied",
         RECONCILED,
@@ -245,7 +253,22 @@ def _point(session: Session, record: Record) -> bool:
     return True
 
 
+def _witnessed(session: Session, record: Record) -> bool:
+    """A witness that forgot could be shown another history: it remembers at least what is on record."""
+    origin, size = record.object.removeprefix("log:"), _number(record, "size")
+    row = session.get(WitnessedLog, origin)
+    if row is None or row.size < size:
+        row = row or WitnessedLog(origin=origin, size=size, root="", note=b"", at=record.at)
+        row.size, row.root, row.note = size, _text(record, "root"), _text(record, "note").encode()
+        row.at = row.recorded_at = record.at
+        session.add(row)
+    return True
+
+
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    **replay_approval.HANDLERS,
+    **replay_duty.HANDLERS,
+    "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,
     "pki.certificate.issued": _issued,
     "pki.certificate.revoked": _revoked,
@@ -255,7 +278,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
-    **register.HANDLERS,
+    **replay_register.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,

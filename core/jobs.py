@@ -80,9 +80,10 @@ def _locked(session: Session, name: str) -> JobLease | None:
 def _is_due(lease: JobLease | None, job: Job, now: datetime) -> bool:
     if lease is None:
         return True
-    if lease.expires is not None and lease.expires > now:
+    # What lies further in the future than it can was written before the clock was set back: nobody waits for it.
+    if lease.expires is not None and now < lease.expires <= now + job.lease:
         return False
-    return lease.last_started is None or lease.last_started + job.every <= now
+    return lease.last_started is None or not now - job.every < lease.last_started <= now
 
 
 def _release(database: Database, job: Job, now: datetime, fence: int, error: str) -> None:

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from core.clock import Clock
 from core.database import Database
 from core.errors import TrustError
-from core.identity import Principal
 from core.ledger import evidence
 from core.ledger.entry import LONGEST, Event
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who asked for what: the path of the request, and the request's identifier."""
+    """Who asked for what: a person's id or ``device:NAME``, the path of the request, the request's identifier.
 
-    principal: Principal
+    ``serial`` is that of the certificate that was shown, where it could be read.
+    """
+
+    actor: str
     path: str
-    request_id: str
+    request_id: str = ""
+    serial: str = ""
 
 
 def record(database: Database, clock: Clock, attempt: Attempt, error: TrustError) -> None:
@@ -36,7 +39,7 @@ def _event(attempt: Attempt, error: TrustError) -> Event:
         "reason": error.word,
         "path": path[:200],
         "request_id": attempt.request_id,
-        "serial": attempt.principal.serial,
+        "serial": attempt.serial,
     }
     about = (error.about or f"path:{path}")[: LONGEST["object"]]
-    return Event("access.act.refused", attempt.principal.identifier, about, result="refused", details=details)
+    return Event("access.act.refused", attempt.actor[: LONGEST["actor"]], about, result="refused", details=details)

@@ -23,6 +23,18 @@ DISJOINT = Rule(
     "the three administrators are three people, and an auditor holds no other office",
     "GB/T 22239-2019 8.1.7.1 b); BMB 20 separation of the three administrators, made stricter",
 )
+VACANT = Rule(
+    "bootstrap-fills-vacancies",
+    "引导证书只能补任空缺的三员, 更换须经双人审批",
+    "the bootstrap certificate fills vacant offices; whoever replaces somebody in office needs a second person",
+    "GB/T 22239-2019 8.1.7.3 authorisation and approval",
+)
+LEFT = Rule(
+    "left-office",
+    "离岗、停用人员不得操作",
+    "whoever left or is suspended does nothing any more",
+    "GB/T 22239-2019 8.1.8.2 a): the access of those who leave is ended in time",
+)
 OWN_ACT = Rule(
     "own-act",
     "不得审批本人提出的事项",
@@ -55,4 +67,4 @@ SIGNED = Rule(
 )
 
 #: Every rule, by its id.
-RULES = {rule.id: rule for rule in (DISJOINT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED)}
+RULES = {rule.id: rule for rule in (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED)}

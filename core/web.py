@@ -76,16 +76,23 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def _recorded(request: Request, error: errors.TrustError) -> errors.TrustError:
     """Put a refusal by a rule on record, and return what to answer: it, or why it could not be recorded."""
-    principal = getattr(request.state, "principal", None)
-    if not isinstance(principal, Principal):
-        return error
     provided = request.app.state.provided
-    attempt = Attempt(principal, request.url.path, str(request.state.request_id))
     try:
-        refusal.record(cast("Database", provided[Database]), cast("Clock", provided[Clock]), attempt, error)
+        refusal.record(
+            cast("Database", provided[Database]), cast("Clock", provided[Clock]), _attempt(request, error), error
+        )
     except errors.TrustError as failed:
         return failed
     return error
+
+
+def _attempt(request: Request, error: errors.TrustError) -> Attempt:
+    principal = getattr(request.state, "principal", None)
+    if isinstance(principal, Principal):
+        identifier = str(request.state.request_id)
+        return Attempt(principal.identifier, request.url.path, identifier, principal.serial)
+    # Refused before anybody was let in: the error itself names whose certificate was shown.
+    return Attempt(error.about.removeprefix("person:"), request.url.path)
 
 
 class BodyLimit:

@@ -8,6 +8,7 @@ import backup.api
 import core.approval.api
 import core.duty.api
 import core.ledger.api
+import core.ledger.witness_api
 import core.notice.api
 import core.registry.acts_api
 import core.registry.api
@@ -28,6 +29,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.duty.api.router,
     core.notice.api.router,
     core.ledger.api.router,
+    core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
     authz.api.router,
@@ -36,7 +38,7 @@ SERVICE: tuple[APIRouter, ...] = (
 )
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status)
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
 
 
 def service_app(built: Built) -> ASGIApp:

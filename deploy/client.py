@@ -14,8 +14,7 @@ from core.clock import Clock, SystemClock, to_rfc3339
 from core.ledger.entry import JsonValue
 from core.signed import Statement
 from deploy import tls
-from deploy.login import Login
-from deploy.privatekey import PrivateKey
+from deploy.login import Login, key_of
 
 #: A decoded JSON object of an answer.
 Answer = dict[str, JsonValue]
@@ -36,19 +35,25 @@ class ServiceClient:
     """Speaks to one service as one person or device."""
 
     def __init__(self, login: Login, *, timeout: float = 60.0, clock: Clock | None = None) -> None:
-        """Prepare a client; raises ``NotFound`` or ``Malformed`` when a file is missing or unfit."""
-        for path in (login.certificate, login.key, login.trusted):
+        """Prepare a client; raises ``NotFound`` or ``Malformed`` when a file is missing or unfit.
+
+        With a key on a token, asks for its PIN. Raises ``Unauthenticated`` when the token refuses it.
+        """
+        for path in (login.certificate, login.trusted):
             if not Path(path).is_file():
                 raise errors.NotFound(f"there is no file `{path}`", hint="log in with files that are there")
+        self._key = key_of(login)
         try:
             context = tls.client_context(
-                certificate=Path(login.certificate), key=Path(login.key), trusted=Path(login.trusted)
+                certificate=Path(login.certificate),
+                key=self._key.pem,
+                trusted=Path(login.trusted),
+                password=self._key.pin(),
             )
         except (ssl.SSLError, OSError) as error:
             raise errors.Malformed(f"the certificate or key cannot be used: {error}", hint="log in again") from error
         self._client = httpx2.Client(base_url=login.url, verify=context, timeout=timeout, trust_env=False)
         self._url = login.url
-        self._key = PrivateKey(Path(login.key))
         self._clock = clock or SystemClock()
         self._identity: Answer = {}
 

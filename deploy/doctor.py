@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import settings
+from deploy import doctor_notice, settings
 from hsm.settings import HsmSettings
 
 #: The longest path of a unix socket, in octets (``sun_path`` of unix(7), less the closing zero).
@@ -80,6 +80,7 @@ IMPORTED = (
     "pyrage",
     "pkcs11",
     "yaml",
+    "rfc3161_client",
     "rfc8785",
     "rich",
     "sqlmodel",
@@ -112,7 +113,8 @@ def inspect() -> list[Finding]:
     with ThreadPoolExecutor(4) as pool:
         laboratory = pool.submit(_laboratory, path)
         programs = list(pool.map(lambda program: _program(program, path), PROGRAMS))
-        return [_python(), _packages(), _module(), *programs, *laboratory.result(), _space(Path.cwd()), _socket()]
+        found = [_python(), _packages(), _module(), *programs, *laboratory.result(), _space(Path.cwd()), _socket()]
+    return [*found, *(Finding(*one) for one in doctor_notice.examine(settings.default_state()))]
 
 
 def missing(findings: Sequence[Finding]) -> list[Finding]:

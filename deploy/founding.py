@@ -18,7 +18,7 @@ from core.database import Database
 from core.errors import Conflict
 from core.identity import SubjectKind
 from core.registry import change, loader
-from deploy import schema, signer, wiring
+from deploy import schema, signer, vouching, wiring
 from deploy.file import read_text
 from deploy.request import make_request, write_secret
 from deploy.settings import CONFIGURATION, ListenSection, RepositorySection, Settings, SiteSection, load, render
@@ -65,7 +65,8 @@ def found(founding: Founding, *, progress: Callable[[str], None]) -> Settings:
     token.initialise(wiring.token(settings), secrets.token_bytes)
     with _signer(settings) as keys:
         keys.generate(wiring.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
-        progress("token, with the key that signs the evidence")
+        keys.generate(vouching.WITNESS_KEY, KeyAlgorithm.ED25519, KeyPurpose.WITNESS)
+        progress("token, with the keys that sign our evidence and witness that of others")
         with database.write() as session:
             change.apply(session, province, actor=FOUNDER, at=SystemClock().now())
         progress(f"register: {founding.province.name}")

@@ -1,13 +1,17 @@
 """Endpoints that need more than one package: who am I, liveness, and the appointment of the three administrators."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from core.approval import inbox
+from core.approval.acts import Acts
 from core.clock import Clock
 from core.database import Database
+from core.duty import duty
 from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.identity import PersonId, Principal, Serial, SubjectKind
 from core.provision import ReadSession, provided
@@ -33,6 +37,7 @@ class Identity(BaseModel):
     serial: str
     origin: str
     roles: list[str]
+    waits: list[str]
 
 
 class AppointmentRequest(BaseModel):
@@ -69,12 +74,15 @@ def identity(
     session: ReadSession,
     clock: Annotated[Clock, Depends(provided(Clock))],
     origin: Annotated[Origin, Depends(provided(Origin))],
+    acts: Annotated[Acts, Depends(provided(Acts))],
 ) -> Identity:
     """Return whom the caller is taken for."""
     held: list[str] = []
+    waits: list[str] = []
     if principal.kind is SubjectKind.PERSON:
-        found = role.roles(session, PersonId(principal.identifier), clock.now())
-        held = sorted(f"{domain}:{name}" for domain, name in found)
+        at, who = clock.now(), PersonId(principal.identifier)
+        held = sorted(f"{domain}:{name}" for domain, name in role.roles(session, who, at))
+        waits = _waiting(session, acts, who, at)
     return Identity(
         kind=principal.kind.value,
         id=principal.identifier,
@@ -84,7 +92,16 @@ def identity(
         serial=principal.serial,
         origin=origin.name,
         roles=held,
+        waits=waits,
     )
+
+
+def _waiting(session: Session, acts: Acts, who: PersonId, at: datetime) -> list[str]:
+    """Return what waits for a person, a line each: proposals to decide on or to correct, and duties."""
+    proposals = [f"approval {row.id}: {row.act} {row.object}" for row in inbox.waiting_for(session, acts, who, at)]
+    posts = duty.posts_of(session, who, at)
+    duties = [f"duty {one.id}: {one.title}" for one in duty.waiting(session) if duty.answers(one, posts)]
+    return [*proposals, *duties]
 
 
 @router.post("/api/v1/role/appointment")
@@ -100,6 +117,7 @@ def appoint(
     # 1. The appointment itself, refused when it would join two of the three in one person.
     with database.write() as session:
         person.get(session, PersonId(body.person))
+        role.check_vacant(session, body.role, PersonId(body.person), clock.now())
         role.appoint(session, person=PersonId(body.person), role=body.role, giver=principal.identifier, at=clock.now())
     # A crash here leaves an administrator without a certificate: appointing again is idempotent and issues it.
     request = IssuanceRequest(

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.clock import Clock, from_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
-from core.errors import Malformed
-from core.identity import PersonId
+from core.errors import Forbidden, Malformed
 from core.provision import ReadSession, WriteSession, provided
 from core.registry import leaver
 from core.registry.holding import Holders
-from core.registry.leaver import Item, Leaving
+from core.registry.leaver import Item
+from deploy import departure
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/register", tags=["register"])
 
@@ -64,12 +64,13 @@ class GivenUp(BaseModel):
 
 
 class LeaveAnswer(BaseModel):
-    """What was given up; ``left`` counts what the person holds after it."""
+    """What was given up; ``left`` counts what the person holds after it; ``needs_two``: it has to be proposed."""
 
     person: str
     applied: bool
     items: list[GivenUp]
     left: int
+    needs_two: bool
 
 
 @router.get("/holding/{kind}/{identifier}")
@@ -87,27 +88,22 @@ def list_holdings(
 @permission("register:person:leave")
 def leave(body: LeaveRequest, session: WriteSession, principal: Acting, holders: Held, clock: Time) -> LeaveAnswer:
     """Let a person leave, or show what that would end."""
-    at, asked = clock.now(), _leaving(body)
+    at, asked = clock.now(), departure.parse(body.model_dump(exclude={"dry_run"}))
+    needs_two = departure.needs_two(session, asked.person, at)
     if body.dry_run:
-        return _answer(body, leaver.plan(session, holders, asked, at=at))
+        return _answer(body, leaver.plan(session, holders, asked, at=at), needs_two=needs_two)
+    if needs_two:
+        hint = "propose it: `guosuo register leave` does, and another administrator decides"
+        raise Forbidden(f"`{asked.person}` is one of the three administrators: it takes two people", hint=hint)
     done = leaver.leave(session, holders, asked, actor=principal.identifier, at=at)
-    return _answer(body, done)
+    return _answer(body, done, needs_two=False)
 
 
-def _leaving(body: LeaveRequest) -> Leaving:
-    return Leaving(
-        person=PersonId(body.person),
-        basis=body.basis,
-        successor=PersonId(body.successor) if body.successor else None,
-        items={name: PersonId(who) for name, who in body.items.items()},
-        since=_moment(body.since, "since") if body.since else None,
-    )
-
-
-def _answer(body: LeaveRequest, items: list[Item]) -> LeaveAnswer:
+def _answer(body: LeaveRequest, items: list[Item], *, needs_two: bool) -> LeaveAnswer:
     shown = [GivenUp.model_validate(one, from_attributes=True) for one in items]
     # Leaving that leaves anything is refused by ``leaver.leave``.
-    return LeaveAnswer(person=body.person, applied=not body.dry_run, items=shown, left=len(shown) * body.dry_run)
+    rest = len(shown) if body.dry_run else 0
+    return LeaveAnswer(person=body.person, applied=not body.dry_run, items=shown, left=rest, needs_two=needs_two)
 
 
 def _moment(text: str, name: str) -> datetime:

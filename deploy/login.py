@@ -7,11 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import Malformed, NotFound, Unauthenticated
+from deploy.card import Card
+from deploy.carduri import is_uri
+from deploy.privatekey import Key, PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where the service is, and the files of my certificate (with chain), my key and the trusted root (all PEM)."""
+    """Where the service is, and the files of my certificate (with chain), my key and the trusted root (all PEM).
+
+    ``key`` may be a PKCS#11 URI instead of a file.
+    """
 
     url: str
     certificate: str
@@ -25,10 +31,26 @@ def home(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(given) if given else Path.home() / ".config" / "guosuo"
 
 
+def key_of(login: Login, folder: Path | None = None) -> Key:
+    """Return the login's key, in a file or on a token. Raises ``NotFound``, ``Malformed``."""
+    if is_uri(login.key):
+        return Card(login.key, folder or home(), Path(login.certificate))
+    return PrivateKey(Path(login.key))
+
+
+def prepare(folder: Path) -> None:
+    """Begin the program again when the login of ``folder`` needs a token: OpenSSL must know it from the beginning."""
+    if not (folder / "login.json").is_file():
+        return
+    kept = load(folder)
+    if is_uri(kept.key):
+        Card(kept.key, folder).reenter()
+
+
 def save(login: Login, folder: Path) -> None:
     """Keep ``login``, readable by its owner only. Raises ``NotFound`` when one of its files is missing."""
     for path in (login.certificate, login.key, login.trusted):
-        if not Path(path).is_file():
+        if not is_uri(path) and not Path(path).is_file():
             raise NotFound(f"there is no file `{path}`")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder / "login.json"

@@ -1,6 +1,7 @@
-"""A person's private key in a file: read when something is to be signed, and never kept."""
+"""A person's private key: in a file, read only when something is to be signed, or on a token (``card.py``)."""
 
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -10,21 +11,41 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from core.errors import Malformed, NotFound
 
 
+class Key(Protocol):
+    """What a login does with its key. ``pem`` is the file that TLS loads; ``pin`` is empty when nothing guards it."""
+
+    pem: Path
+
+    def pin(self) -> str:
+        """Return what opens the key, once it was proved right."""
+        ...
+
+    def sign(self, text: bytes) -> bytes:
+        """Sign as ``core/signed.py`` verifies: the key decides the algorithm."""
+        ...
+
+
 class PrivateKey:
-    """Signs as ``core/signed.py`` verifies: the key decides the algorithm."""
+    """A key in a file (PEM, not encrypted)."""
 
     def __init__(self, path: Path) -> None:
-        """Remember where the key is."""
-        self._path = path
+        """Remember where the key is. Raises ``NotFound``."""
+        if not path.is_file():
+            raise NotFound(f"there is no file `{path}`", hint="log in with files that are there")
+        self.pem = path
+
+    def pin(self) -> str:
+        """Return nothing: who may read the file may use the key."""
+        return ""
 
     def sign(self, text: bytes) -> bytes:
         """Return the signature over ``text``. Raises ``NotFound`` or ``Malformed``."""
         try:
-            key = load_pem_private_key(self._path.read_bytes(), password=None)
+            key = load_pem_private_key(self.pem.read_bytes(), password=None)
         except OSError as error:
-            raise NotFound(f"the key `{self._path}` cannot be read: {error.strerror}", hint="log in again") from error
+            raise NotFound(f"the key `{self.pem}` cannot be read: {error.strerror}", hint="log in again") from error
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise Malformed(f"the key `{self._path}` cannot be used: {error}", hint="log in again") from error
+            raise Malformed(f"the key `{self.pem}` cannot be used: {error}", hint="log in again") from error
         match key:
             case ec.EllipticCurvePrivateKey():
                 wide = key.curve.name == "secp384r1"
@@ -34,4 +55,4 @@ class PrivateKey:
                 return key.sign(text, scheme, hashes.SHA256())
             case ed25519.Ed25519PrivateKey():
                 return key.sign(text)
-        raise Malformed(f"a key like `{self._path}` signs nothing here", hint="use a P-256, P-384, RSA or Ed25519 key")
+        raise Malformed(f"a key like `{self.pem}` signs nothing here", hint="use a P-256, P-384, RSA or Ed25519 key")

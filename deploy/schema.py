@@ -34,10 +34,15 @@ def upgrade(database: Database) -> None:
         command.upgrade(config, "head")
 
 
+def revision(database: Database) -> str | None:
+    """Return the store's revision, or nothing when it has no tables yet."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def check_current(database: Database) -> None:
     """Raise ``Conflict`` when the store is not at the newest revision."""
     newest = ScriptDirectory.from_config(configuration()).get_current_head()
-    with database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    found = revision(database)
     if found != newest:
         raise Conflict(f"the store is at revision `{found}`, not `{newest}`", hint="run `guosuo migrate`")

@@ -42,6 +42,29 @@ class RepositorySection(_Frozen):
     recipients: tuple[str, ...]
 
 
+class WitnessSection(_Frozen):
+    """Who witnesses our evidence, and whose we witness (C2SP tlog-witness).
+
+    ``name`` signs our cosignatures (empty: the origin with ``/witness``); ``logs`` are verifier keys of the logs that
+    we cosign; ``policy`` is a tlog-policy that names our witnesses with their URLs, and the quorum; ``trusted`` holds
+    roots (PEM) for those URLs where the machine's own do not do. Paths may be relative to the state folder.
+    """
+
+    name: str = Field(default="", pattern=r"^[^\s+]{0,200}$")
+    logs: tuple[str, ...] = ()
+    policy: Path | None = None
+    trusted: Path | None = None
+    every_seconds: int = Field(default=10, ge=1, le=86_400)
+
+
+class TimestampSection(_Frozen):
+    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to."""
+
+    urls: tuple[str, ...] = ()
+    roots: Path | None = None
+    every_minutes: int = Field(default=60, ge=1, le=10_080)
+
+
 class Settings(_Frozen):
     """Everything that ``deploy/wiring.py`` needs to know."""
 
@@ -49,6 +72,8 @@ class Settings(_Frozen):
     site: SiteSection
     listen: ListenSection
     repository: RepositorySection
+    witness: WitnessSection = WitnessSection()
+    timestamp: TimestampSection = TimestampSection()
     notice: NoticeSettings = NoticeSettings()
 
     @property

@@ -26,6 +26,8 @@ MARK="guosuo set-up"
 PACKAGES=(
     "softhsm2            /usr/bin/softhsm2-util"
     "opensc              /usr/bin/pkcs11-tool"
+    "libp11-kit0         /usr/lib/*/libp11-kit.so.0"
+    "pkcs11-provider     /usr/lib/*/ossl-modules/pkcs11.so"
     "openssl             /usr/bin/openssl"
     "nginx               /usr/sbin/nginx"
     "suricata            /usr/bin/suricata"
@@ -73,8 +75,8 @@ packages() {
     say "set-up changes on this machine:"
     say "  packages        ${lacking[*]:-the rest of an earlier run that was cut off} (Debian's, with what they need)"
     say "  services        none is started, stopped or enabled; no database cluster is made"
-    if [[ " ${lacking[*]} " == *" suricata "* && ! -e $SOURCE ]]; then
-        say "  package source  $SOURCE, if this release has no Suricata 7: backports, from the same mirror"
+    if [[ " ${lacking[*]} " =~ " suricata "|" pkcs11-provider " && ! -e $SOURCE ]]; then
+        say "  package source  $SOURCE, if this release has no Suricata 7 or no PKCS#11 provider of OpenSSL: backports, from the same mirror"
     fi
     say "  remembered in   $STATE (for make uninstall)"
     if [[ $1 == say ]]; then return; fi
@@ -150,7 +152,7 @@ install_packages() {
     fi
     # A crash from here on leaves what was started at boot before: the next run ends what this one began.
     apt update
-    install_and_suricata "$@"
+    install_from_both "$@"
     disable_units "$(comm -13 "$UNFINISHED" <(enabled_units))"
     rm -f "$UNFINISHED"
     restore
@@ -184,37 +186,41 @@ remember_packages() {
     done
 }
 
-install_and_suricata() {
-    local name others=()
-    for name in "$@"; do [[ $name == suricata ]] || others+=("$name"); done
+install_from_both() {
+    local name others=() newer=()
+    for name in "$@"; do
+        case "$name" in suricata | pkcs11-provider) newer+=("$name") ;; *) others+=("$name") ;; esac
+    done
     if [[ ${#others[@]} -gt 0 ]]; then apt install --no-install-recommends "${others[@]}"; fi
-    if [[ " $* " != *" suricata "* ]]; then return; fi
-    offer_suricata
-    # What it needs must come from there too; everything else stays with the release.
-    if [[ $(candidate) == *~bpo* ]]; then
-        apt install --no-install-recommends -t "$(codename)-backports" suricata
-    else
-        apt install --no-install-recommends suricata
-    fi
+    for name in "${newer[@]}"; do
+        offer "$name"
+        # What it needs must come from there too; everything else stays with the release.
+        if [[ $(candidate "$name") == *~bpo* ]]; then
+            apt install --no-install-recommends -t "$(codename)-backports" "$name"
+        else
+            apt install --no-install-recommends "$name"
+        fi
+    done
 }
 
-# Debian 12 has no Suricata 7 of its own: its backports have.
-offer_suricata() {
-    if candidate_suffices; then return; fi
+# Debian 12 has no Suricata 7 and no PKCS#11 provider of its own: its backports have.
+offer() {
+    if candidate_suffices "$1"; then return; fi
     if [[ ! -e $SOURCE ]]; then
         write_backports
         touch "$STATE/source"
     fi
     apt update
-    candidate_suffices || fail "no package source of this machine has Suricata 7"
+    candidate_suffices "$1" || fail "no package source of this machine has the $1 that is needed"
 }
 
-candidate() { apt-cache policy suricata | awk '/Candidate:/ { print $2 }'; }
+candidate() { apt-cache policy "$1" | awk '/Candidate:/ { print $2 }'; }
 
 candidate_suffices() {
     local version
-    version=$(candidate)
-    [[ -n $version && $version != "(none)" ]] && dpkg --compare-versions "$version" ge 1:7
+    version=$(candidate "$1")
+    [[ -n $version && $version != "(none)" ]] || return 1
+    [[ $1 != suricata ]] || dpkg --compare-versions "$version" ge 1:7
 }
 
 # The same mirror, keys and options that this machine uses for its release, another suite.

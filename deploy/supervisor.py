@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.errors import Conflict, Unavailable
-from deploy import schema, signer, wiring
+from deploy import installation, signer, wiring
 from deploy.children import Child
 from deploy.settings import Settings
 
@@ -37,7 +37,8 @@ def serve(settings: Settings, *, announce: Callable[[str], None], stop: threadin
     check_reconciled(settings)
     # Migrations run once, here, before any process opens the store.
     database = wiring.store(settings)
-    schema.upgrade(database)
+    installation.upgrade(database, wiring.clock())
+    installation.started(database, wiring.clock())
     database.close()
     places = [_Place(name, ["-m", module, str(settings.state)]) for name, module in _PROCESSES]
     try:

@@ -20,11 +20,15 @@ def server_context(*, certificate: Path, key: Path, trusted: Path) -> ssl.SSLCon
     return context
 
 
-def client_context(*, certificate: Path | None, key: Path | None, trusted: Path) -> ssl.SSLContext:
-    """Return a client's context: the server must chain to ``trusted`` (PEM); ours is shown when one is given."""
+def client_context(*, certificate: Path | None, key: Path | None, trusted: Path, password: str = "") -> ssl.SSLContext:
+    """Return a client's context: the server must chain to ``trusted`` (PEM); ours is shown when one is given.
+
+    ``password`` opens the key, when something guards it.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(trusted)
     if certificate is not None:
-        context.load_cert_chain(certificate, key)
+        # Always answered: otherwise OpenSSL would ask at the terminal for the password of an encrypted key.
+        context.load_cert_chain(certificate, key, password=lambda: password)
     return context

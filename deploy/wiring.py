@@ -23,6 +23,7 @@ from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
 from core.approval import acts, administrator
 from core.approval.acts import Acts
+from core.approval.holding import Proposals
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.duty.holding import Duties
@@ -40,7 +41,7 @@ from core.notice.webhook import Webhook
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
-from deploy import leveling
+from deploy import departure, leveling, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -66,6 +67,11 @@ class Built:
 
     settings: Settings
     provided: Mapping[type, object]
+
+
+def clock() -> Clock:
+    """Return the machine's clock."""
+    return SystemClock()
 
 
 def store(settings: Settings) -> Database:
@@ -164,7 +170,8 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
 def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
-    return Holders((Certificates(), asked, Keys(token(settings).inventory), Watched(), Duties(), Tenure()))
+    keys = Keys(token(settings).inventory)
+    return Holders((Certificates(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def outbox(settings: Settings, database: Database) -> Outbox:
@@ -194,21 +201,38 @@ def backup(settings: Settings, database: Database) -> Backup:
 
 def jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package."""
-    lists = publisher(settings, database, signer(settings))
+    keys = signer(settings)
+    lists = publisher(settings, database, keys)
     return [
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
-        *core.approval.jobs.jobs(database),
+        *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
         *core.ledger.jobs.jobs(purger(settings, database)),
+        *_vouching_jobs(settings, database, keys),
     ]
+
+
+def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
+    if settings.witness.policy is None and not settings.timestamp.urls:
+        # The worker of a site that asks nobody starts without a signer, too.
+        return []
+    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
+    return vouching.background(settings, database, SystemClock(), place, mirror)
+
+
+def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
+    """Return where the published log is, with the key that verifies it. Raises ``Unavailable`` without a signer."""
+    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
+    return LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
 
 
 def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    return Acts(acts.load(), [administrator.ACT, leveling.act(holders(settings))])
+    asked = holders(settings)
+    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked)])
 
 
 def build(settings: Settings) -> Built:
@@ -216,8 +240,7 @@ def build(settings: Settings) -> Built:
     database, keys, clock = store(settings), signer(settings), SystemClock()
     authenticator = CertificateAuthenticator(database=database, clock=clock)
     point = decisions(settings, database)
-    signing = TokenCheckpointSigner(keys, CHECKPOINT_KEY)
-    place = LedgerPlace(settings.ledger, checkpoint.verifier_key(settings.site.origin, signing))
+    place = ledger_place(settings, keys)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -235,5 +258,6 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),
+        **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided)

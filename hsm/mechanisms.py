@@ -20,6 +20,7 @@ _ALLOWED: dict[KeyPurpose, KeyAlgorithm] = {
     KeyPurpose.OCSP: KeyAlgorithm.P256,
     KeyPurpose.SELF_TEST: KeyAlgorithm.P256,
     KeyPurpose.CHECKPOINT: KeyAlgorithm.ED25519,
+    KeyPurpose.WITNESS: KeyAlgorithm.ED25519,
 }
 
 

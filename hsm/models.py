@@ -19,6 +19,7 @@ class KeyPurpose(StrEnum):
     CRL = "crl"
     OCSP = "ocsp"
     CHECKPOINT = "checkpoint"
+    WITNESS = "witness"
     SELF_TEST = "self-test"
 
 

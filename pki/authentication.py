@@ -12,6 +12,8 @@ from core.identity import DomainId, OrganisationId, PersonId, Principal, Serial,
 from core.registry import credential, person
 from core.registry.credential import Credential, CredentialState
 from core.registry.errors import HasLeft
+from core.registry.models import Person
+from core.rule import LEFT
 from pki import holder, issuer, path
 from pki.errors import DepartedHolder, Revoked, SuspendedHolder, UnknownCertificate
 from pki.issuer import ISSUING, ROOT
@@ -40,7 +42,8 @@ class CertificateAuthenticator:
             raise UnknownCertificate("there is no record that this certificate was handed out")
         if held.state == CredentialState.REVOKED:
             hint = "ask the registration officer of your department"
-            raise Revoked(f"the certificate {serial} was revoked", hint=hint)
+            gone = str(LEFT) if _is_gone(session, held) else ""
+            raise Revoked(f"the certificate {serial} was revoked", hint=hint, rule=gone, about=_name(held))
         return _principal(session, held)
 
     def _chain(self, session: Session) -> tuple[x509.Certificate, ...]:
@@ -50,19 +53,30 @@ class CertificateAuthenticator:
         return self._authorities
 
 
+def _name(held: Credential) -> str:
+    return f"{held.holder_kind}:{held.holder}"
+
+
+def _is_gone(session: Session, held: Credential) -> bool:
+    """Say whether the holder is a person who left: their certificates are revoked with them."""
+    human = session.get(Person, held.holder) if held.holder_kind == SubjectKind.PERSON else None
+    return human is not None and human.left_at is not None
+
+
 def _principal(session: Session, held: Credential) -> Principal:
     kind = SubjectKind(held.holder_kind)
     try:
         named = holder.find(session, kind, held.holder)
     except HasLeft as error:
-        raise DepartedHolder(error.detail) from error
+        raise DepartedHolder(error.detail, rule=str(LEFT), about=_name(held)) from error
     except TrustError as error:
         raise UnknownCertificate(f"the register no longer knows `{held.holder}`") from error
     organisation = named.organisation
     if kind is SubjectKind.PERSON:
         human = person.get(session, PersonId(held.holder))
         if human.suspended:
-            raise SuspendedHolder(f"`{human.id}` is suspended", hint="ask the security administrator")
+            detail, hint = f"`{human.id}` is suspended", "ask the security administrator"
+            raise SuspendedHolder(detail, hint=hint, rule=str(LEFT), about=_name(held))
         organisation = human.organisation
     return Principal(
         kind=kind,

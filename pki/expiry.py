@@ -21,8 +21,13 @@ def tell(session: Session, now: datetime) -> None:
         Credential.not_after <= horizon,
         Credential.holder_kind != SubjectKind.BOOTSTRAP.value,
     )
-    near = session.exec(statement.order_by(Credential.serial)).all()
+    near = [row for row in session.exec(statement.order_by(Credential.serial)) if _is_old(row, now)]
     lapse.tell(session, KIND, [_ending(session, row) for row in near if not _is_renewed(session, row)], now)
+
+
+def _is_old(row: Credential, now: datetime) -> bool:
+    """Whether two thirds of its life are over: a certificate for a day is not about to lapse when it is made."""
+    return now - row.not_before >= (row.not_after - row.not_before) * 2 / 3
 
 
 def _is_renewed(session: Session, row: Credential) -> bool:

@@ -36,8 +36,12 @@ TRANSACTIONS = {
     "core/ledger/bundle.py",
     "core/ledger/group.py",
     "core/ledger/lease.py",
+    "core/ledger/publication.py",
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",
+    "core/ledger/timestamping.py",
+    "core/ledger/witness.py",
+    "core/ledger/witnessing.py",
     "core/provision.py",
     "core/refusal.py",
     "pki/api.py",
@@ -52,6 +56,7 @@ TRANSACTIONS = {
     "backup/run.py",
     "deploy/founding.py",
     "deploy/identity.py",
+    "deploy/installation.py",
 }
 
 #: They must say after their durable steps what a crash there leaves.
@@ -67,6 +72,9 @@ DURABLE = {
     "core/ledger/purge.py",
     "core/ledger/sequencer.py",
     "core/ledger/storage.py",
+    "core/ledger/timestamping.py",
+    "core/ledger/witness.py",
+    "core/ledger/witnessing.py",
     "core/refusal.py",
     "hsm/keys.py",
     "hsm/token.py",
@@ -77,6 +85,7 @@ DURABLE = {
     "backup/run.py",
     "deploy/founding.py",
     "deploy/identity.py",
+    "deploy/installation.py",
 }
 
 #: The auditor's program: one file that one person can read and carry, sharing nothing with what it checks.
@@ -101,7 +110,14 @@ BUILDERS = {
 }
 
 #: They read evidence, also of earlier versions, and name the types they know; what sensors send is a format of its own.
-READERS = (VERIFIER, "backup/replay.py", "backup/examine.py")
+READERS = (
+    VERIFIER,
+    "backup/replay.py",
+    "backup/replay_approval.py",
+    "backup/replay_duty.py",
+    "backup/replay_register.py",
+    "backup/examine.py",
+)
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "services", "misc"}
@@ -261,7 +277,9 @@ def test_no_table_leaves_by_an_endpoint() -> None:
 
 def event_types(tree: ast.AST) -> Iterator[str]:
     """Every string in the form of an event's type, ``package.thing.happened`` (a job's name has that form too)."""
-    form = r"(access|approval|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    form = (
+        r"(access|approval|installation|pki|authz|hsm|registry|gateway|ledger|monitor|backup|duty|notice)(\.[a-z-]+){2}"
+    )
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (value for value in constants if isinstance(value, str) and re.fullmatch(form, value))
 

@@ -87,7 +87,9 @@ def _named(session: Session, case: Case, wanted: Iterable[str]) -> list[Eligible
     for who in wanted:
         for identifier in _holders(session, who, domain, at):
             human = person.find(session, identifier)
-            if identifier in barred or identifier in found or human is None or human.suspended:
+            if identifier in barred or identifier in found or human is None:
+                continue
+            if human.suspended or human.left_at is not None:
                 continue
             if role.conflict(role.on_site(session, PersonId(identifier), at)) is None:
                 found[identifier] = Eligible(identifier, human.name, who)

@@ -1,6 +1,7 @@
 """Duties over HTTP: mine, everybody's, take up, done; orphans; and what is red and lapses next."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -10,14 +11,14 @@ from sqlmodel import Session
 
 from core.clock import Clock, to_rfc3339
 from core.database import Database
-from core.duty import duty, escalation, events, orphan, status, survey
+from core.duty import duty, escalation, events, orphan, statement, status, survey
 from core.duty.errors import NoSuchDuty, NotYours
 from core.duty.models import Duty
 from core.enforcement import Acting, EnforcedRoute, permission
-from core.identity import Principal
 from core.ledger import evidence
 from core.ledger.entry import JsonValue
 from core.provision import ReadSession, provided
+from core.signing import Peer, Signature, SigningPeer
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["duty"])
 
@@ -32,6 +33,7 @@ class DutyItem(BaseModel):
     kind: str
     object: str
     title: str
+    stage: str
     post: str
     holder: str
     domain: str
@@ -78,12 +80,13 @@ class Standing(BaseModel):
     orphans: list[OrphanItem]
 
 
-class Note(BaseModel):
-    """What the person has to say; it goes into the evidence."""
+class Word(BaseModel):
+    """What the person has to say, signed as ``core/duty/statement.py`` has it; it goes into the evidence."""
 
     model_config = ConfigDict(extra="forbid")
 
-    note: str = Field(default="", max_length=400)
+    note: str = Field(default="", max_length=400, pattern=r"^[^\x00-\x1f]*$")
+    signed: Signature
 
 
 class Wanted(BaseModel):
@@ -119,16 +122,16 @@ def show_mine(identifier: str, session: ReadSession, principal: Acting, clock: T
 
 @router.post("/duty/mine/{identifier}/acknowledgement")
 @permission("self:duty:acknowledge")
-def acknowledge(identifier: str, body: Note, principal: Acting, database: Store, clock: Time) -> DutyItem:
-    """Take a duty up, as the person who holds its post."""
-    return _act(database, principal, identifier, body, clock, duty.acknowledge)
+def acknowledge(identifier: str, body: Word, peer: SigningPeer, database: Store) -> DutyItem:
+    """Take a duty up, as the person who holds its post, signed with their own key."""
+    return _act(database, peer, identifier, body, _Move(statement.ACKNOWLEDGE, duty.acknowledge))
 
 
 @router.post("/duty/mine/{identifier}/conclusion")
 @permission("self:duty:acknowledge")
-def conclude(identifier: str, body: Note, principal: Acting, database: Store, clock: Time) -> DutyItem:
-    """Say that a duty is done, as the person who holds its post."""
-    return _act(database, principal, identifier, body, clock, duty.conclude)
+def conclude(identifier: str, body: Word, peer: SigningPeer, database: Store) -> DutyItem:
+    """Say that a duty is done, as the person who holds its post, signed with their own key."""
+    return _act(database, peer, identifier, body, _Move(statement.CONCLUDE, duty.conclude))
 
 
 @router.get("/duty")
@@ -167,16 +170,20 @@ def read_my_status(session: ReadSession, principal: Acting, clock: Time) -> Stan
     return _standing(session, clock.now(), person=principal.identifier)
 
 
-_Move = Callable[..., Duty]
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What can be done with a duty: the act as it is signed, and the code that does it."""
+
+    act: str
+    make: Callable[..., Duty]
 
 
-def _act(database: Database, principal: Principal, identifier: str, body: Note, clock: Clock, move: _Move) -> DutyItem:
-    person, now = principal.identifier, clock.now()
-    # What binds the act to the person: the certificate that the session was authenticated with.
-    proof: dict[str, JsonValue] = {"bound_by": "session", "serial": principal.serial, "note": body.note}
+def _act(database: Database, peer: Peer, identifier: str, body: Word, move: _Move) -> DutyItem:
+    person, now = peer.principal.identifier, peer.at
     try:
         with database.write() as session:
-            done = move(session, identifier, person=person, proof=proof, at=now)
+            proof = _proof(session, peer, identifier, body, move.act)
+            done = move.make(session, identifier, person=person, proof=proof, at=now)
             item = _item(done, survey.holders(session, now), now)
     except NotYours as refusal:
         with database.write() as session:
@@ -185,6 +192,14 @@ def _act(database: Database, principal: Principal, identifier: str, body: Note, 
         raise
     # A crash here leaves a duty taken up or done whose person was not told: doing it again changes nothing, or says so.
     return item
+
+
+def _proof(session: Session, peer: Peer, identifier: str, body: Word, act: str) -> dict[str, JsonValue]:
+    """Return what binds the act to the person: their signature over what they were shown. Raises ``BadSignature``."""
+    row = duty.get(session, identifier)
+    seen = statement.digest(kind=row.kind, about=row.object, title=row.title, stage=row.stage, note=body.note)
+    given = peer.verify(body.signed, act=act, object_=events.object_of(identifier), digest=seen)
+    return {"note": body.note, "serial": peer.principal.serial, "signed": given.details()}
 
 
 def _page(session: Session, rows: Sequence[Duty], wanted: Wanted, now: datetime) -> DutyList:
@@ -216,7 +231,7 @@ def _orphans(found: Sequence[orphan.Orphan]) -> list[OrphanItem]:
 
 def _item(row: Duty, held: dict[str, str], now: datetime) -> DutyItem:
     times = {name: getattr(row, name) for name in ("raised_at", "due", "acknowledged_at", "settled_at")}
-    texts = ("id", "kind", "object", "title", "post", "domain", "state", "escalated_post")
+    texts = ("id", "kind", "object", "title", "stage", "post", "domain", "state", "escalated_post")
     return DutyItem(
         **{name: getattr(row, name) for name in (*texts, "acknowledged_by", "settled_by", "signature")},
         **{name: to_rfc3339(moment) if moment else "" for name, moment in times.items()},

@@ -21,10 +21,11 @@ def jobs(database: Database) -> list[Job]:
     def tell_lapsing(now: datetime) -> None:
         with database.write() as session:
             lapse.tell_roles(session, now)
+            lapse.tell_agreements(session, now)
 
     return [
         Job("duty.overdue.escalate", timedelta(seconds=30), escalate_overdue),
-        Job("duty.role.lapse", timedelta(minutes=10), tell_lapsing),
+        Job("duty.end.lapse", timedelta(minutes=10), tell_lapsing),
     ]
 
 

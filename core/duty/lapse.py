@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.duty import duty, escalation, survey
-from core.registry.models import RoleAssignment
+from core.identity import SITE
+from core.registry.models import Agreement, RoleAssignment
 
 _ACTOR = "device:trust"
 
@@ -53,6 +54,22 @@ def tell_roles(session: Session, now: datetime) -> None:
     statement = select(RoleAssignment).where(RoleAssignment.since <= now, col(RoleAssignment.until) > now)
     rows = session.exec(statement.order_by(col(RoleAssignment.number))).all()
     tell(session, "role-expiry", [_ending(session, row) for row in rows if row.until is not None], now)
+
+
+def tell_agreements(session: Session, now: datetime) -> None:
+    """Tell of the sharing agreements whose term ends."""
+    statement = select(Agreement).where(col(Agreement.ended_at).is_(None), Agreement.until >= now)
+    endings = [
+        Ending(
+            f"agreement:{row.id}",
+            f"共享协议即将到期 · agreement {row.id} ends on {row.until:%Y-%m-%d}",
+            row.in_charge_post,
+            SITE,
+            row.until,
+        )
+        for row in session.exec(statement.order_by(Agreement.id))
+    ]
+    tell(session, "agreement-expiry", endings, now)
 
 
 def _ending(session: Session, row: RoleAssignment) -> Ending:

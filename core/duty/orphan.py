@@ -44,14 +44,17 @@ class Orphan:
 
 
 def vacant(facts: Facts) -> frozenset[str]:
-    """Return the posts that nobody holds, or only somebody who left."""
-    return frozenset(post for post in facts.posts if facts.holders.get(post) in {None, *facts.left})
+    """Return the posts that nobody holds, or only somebody who left, or that are gone and still asked for."""
+    asked = {*facts.posts, *(post for thing in facts.things for post in thing.posts), *(one[2] for one in facts.duties)}
+    gone = {None, *facts.left}
+    return frozenset(post for post in asked if post not in facts.posts or facts.holders.get(post) in gone)
 
 
 def orphans(facts: Facts) -> list[Orphan]:
     """Return everything that nobody answers for, posts first, then what hangs on them."""
     empty = vacant(facts)
-    found = [Orphan("post", post, facts.posts[post], _why_vacant(facts, post)) for post in sorted(empty)]
+    known = sorted(empty & set(facts.posts))
+    found = [Orphan("post", post, facts.posts[post], _why_vacant(facts, post)) for post in known]
     for thing in facts.things:
         found += [
             Orphan(thing.kind, thing.identifier, thing.title, f"its post `{post}` is vacant")

@@ -12,7 +12,7 @@ from core.registry import domain as domains
 from core.registry import role
 from core.registry import system as systems
 from core.registry.errors import NoOfficer
-from core.registry.models import Device, Person, Post, PostHolding, SecurityDomain, System
+from core.registry.models import Agreement, Device, Person, Post, PostHolding, SecurityDomain, System
 
 
 def facts(session: Session, at: datetime) -> Facts:
@@ -71,14 +71,20 @@ def chain(session: Session, domain: str) -> list[str]:
 
 
 def _things(session: Session) -> Sequence[Answered]:
-    systems_ = select(System).where(col(System.ended_at).is_(None)).order_by(System.id)
-    owners = {one.id: one for one in session.exec(systems_)}
+    systems_ = session.exec(select(System).where(col(System.ended_at).is_(None)).order_by(System.id))
+    owners = {one.id: one for one in systems_}
+    domains_ = select(SecurityDomain).where(col(SecurityDomain.ended_at).is_(None)).order_by(SecurityDomain.id)
     found = [
-        Answered("domain", one.id, one.name, (one.in_charge_post, one.operating_post))
-        for one in domains.domains(session)
+        Answered("domain", one.id, one.name, (one.in_charge_post, one.operating_post)) for one in session.exec(domains_)
     ]
     found += [Answered("system", one.id, one.name, (one.in_charge_post, one.operating_post)) for one in owners.values()]
     for device in session.exec(select(Device).where(col(Device.ended_at).is_(None)).order_by(Device.id)):
-        owner = owners[device.system]
-        found.append(Answered("device", device.id, device.name, (owner.in_charge_post, owner.operating_post)))
+        owner = owners.get(device.system)
+        # A device that outlived its system has nobody: that is told as well.
+        posts = (owner.in_charge_post, owner.operating_post) if owner is not None else (device.system,)
+        found.append(Answered("device", device.id, device.name, posts))
+    found += [
+        Answered("agreement", one.id, one.title, (one.in_charge_post, one.operating_post, one.received_by_post))
+        for one in session.exec(select(Agreement).where(col(Agreement.ended_at).is_(None)).order_by(Agreement.id))
+    ]
     return found

@@ -10,18 +10,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlmodel import col, select
 
 from core.clock import Clock, to_rfc3339
 from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.errors import NotFound
-from core.ledger import bundle, proving, published
+from core.ledger import annotation, bundle, proving, published
 from core.ledger.bundle import Exported
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
-from core.provision import ReadSession, provided
+from core.provision import ReadSession, WriteSession, provided
+from core.signing import Signature, SigningPeer
 
 router = APIRouter(route_class=EnforcedRoute, tags=["evidence"])
 
@@ -116,6 +117,41 @@ def proof(session: ReadSession, place: Place, wanted: Annotated[str, Path(max_le
     """Prove one record, by its number or identifier, as a C2SP tlog-proof that carries the record."""
     made = proving.prove_record(place, proving.find_number(session, wanted))
     return Response(made.encode(), media_type="text/plain; charset=utf-8", headers=_NEVER)
+
+
+class AnnotationRequest(BaseModel):
+    """A note, signed as ``evidence.annotate`` on ``record:ID`` with the digest of ``{"text": ...}``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=annotation.LONGEST, pattern=_TEXT)
+    signed: Signature
+
+
+class Annotation(BaseModel):
+    """The record that holds the note."""
+
+    id: str
+    record: str
+
+
+@router.post("/api/v1/evidence/{record}/annotation")
+@permission("evidence:record:annotate")
+def annotate(
+    record: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+    body: AnnotationRequest,
+    session: WriteSession,
+    peer: SigningPeer,
+) -> Annotation:
+    """Note something about a record; the record itself stays as it is."""
+    proof = peer.verify(
+        body.signed,
+        act=annotation.ACT,
+        object_=annotation.object_of(record),
+        digest=annotation.digest_of(body.text),
+    )
+    made = annotation.annotate(session, record, body.text, proof, serial=peer.principal.serial, at=peer.at)
+    return Annotation(id=made, record=record)
 
 
 @router.get("/ledger/checkpoint.cosigned")

@@ -146,6 +146,12 @@ class StorageFailed(Unavailable):
     reason = "evidence-storage-failed"
 
 
+class TileLost(Unavailable):
+    """No copy of the evidence has a tile that others hang on; it is made again from the records."""
+
+    reason = "evidence-tile-lost"
+
+
 class UnknownRecord(NotFound):
     """No record has this identifier."""
 

@@ -1,15 +1,39 @@
-"""Background work of the evidence."""
+"""Background work of the evidence: purges carried out; our log witnessed and time-stamped by others."""
 
 from datetime import datetime, timedelta
 
 from core.jobs import Job
 from core.ledger.purge import Purger
+from core.ledger.timestamping import Timestamping
+from core.ledger.witnessing import Witnessing
+
+#: Names of the jobs that ask others; what they failed with last stands with their lease.
+WITNESS, TIMESTAMP = "ledger.witness.submit", "ledger.timestamp.obtain"
 
 
 def jobs(purger: Purger) -> list[Job]:
-    """Return this package's jobs."""
+    """Return this package's jobs that every site has."""
 
     def carry_out(_now: datetime) -> None:
         purger.work_off()
 
     return [Job("ledger.purge.carry-out", timedelta(seconds=2), carry_out, lease=timedelta(minutes=10))]
+
+
+def witness_job(witnessing: Witnessing, *, every: timedelta) -> Job:
+    """Return the job that has our checkpoints witnessed."""
+
+    def witness(_now: datetime) -> None:
+        witnessing.run()
+
+    return Job(WITNESS, every, witness, lease=timedelta(minutes=5))
+
+
+def timestamp_job(stamping: Timestamping) -> Job:
+    """Return the job that has our checkpoints time-stamped."""
+
+    def stamp(_now: datetime) -> None:
+        stamping.run()
+
+    # It looks this often whether a token is due: a failed authority is asked again soon, not an hour later.
+    return Job(TIMESTAMP, timedelta(seconds=30), stamp, lease=timedelta(minutes=5))

@@ -33,7 +33,8 @@ class Lease:
         Raises ``LeaseHeld`` while another owner has it, ``Fenced`` for ever after another took ours.
         """
         now = self._clock.now()
-        if self._until is not None and self._until - now > DURATION / 2:
+        # A clock that was set back makes more of what is left than there ever was: then it is renewed, too.
+        if self._until is not None and DURATION / 2 < self._until - now <= DURATION:
             return
         try:
             with self._database.write() as session:
@@ -57,7 +58,8 @@ class Lease:
         if self._fence and lease.fence != self._fence:
             raise Fenced(f"`{lease.owner}` has taken over from `{self._owner}`")
         if not self._fence:
-            if lease.owner != self._owner and lease.until > now:
+            # One that ends later than a lease can last was taken before the clock was set back, and says nothing.
+            if lease.owner != self._owner and now < lease.until <= now + DURATION:
                 raise LeaseHeld(
                     f"`{lease.owner}` is the sequencer", hint="it hands over ten seconds after it falls silent"
                 )

@@ -35,12 +35,16 @@ class CompactRange:
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of the next leaf."""
-        node, rest = leaf, self.size
+        self.append_perfect(leaf, 1)
+
+    def append_perfect(self, root: bytes, size: int) -> None:
+        """Add the root of a perfect subtree over the next ``size`` leaves, of whose size ours is a multiple."""
+        node, rest = root, self.size // size
         while rest & 1:
             node = node_hash(self._nodes.pop(), node)
             rest >>= 1
         self._nodes.append(node)
-        self.size += 1
+        self.size += size
 
     def root(self) -> bytes:
         """Return the root of the tree as it is now."""

@@ -50,6 +50,14 @@ class LedgerLease(SQLModel, table=True):
     until: datetime = Field(sa_type=UtcDateTime)
 
 
+class LedgerWish(SQLModel, table=True):
+    """Somebody waits until ``record`` is published: the sequencer does not let the second go by."""
+
+    __tablename__ = "ledger_wish"
+
+    record: str = Field(primary_key=True, max_length=32)
+
+
 class LedgerCheckpoint(SQLModel, table=True):
     """A signed checkpoint: one for each ``size``, ever. ``root`` is hexadecimal, ``note`` the signed note.
 
@@ -63,6 +71,72 @@ class LedgerCheckpoint(SQLModel, table=True):
     note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
+class WitnessedLog(SQLModel, table=True):
+    """As a witness: the newest checkpoint of another log that we cosigned; ``recorded_at`` is its last record's time.
+
+    The size only grows. ``note`` is the signed note as it was submitted.
+    """
+
+    __tablename__ = "witnessed_log"
+
+    origin: str = Field(primary_key=True, max_length=200)
+    size: int = Field(sa_type=BigInteger)
+    root: str = Field(max_length=64)
+    note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RefusedCheckpoint(SQLModel, table=True):
+    """As a witness: a checkpoint that its log did sign and that we did not cosign, once for each and each reason."""
+
+    __tablename__ = "refused_checkpoint"
+
+    origin: str = Field(primary_key=True, max_length=200)
+    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    root: str = Field(primary_key=True, max_length=64)
+    reason: str = Field(primary_key=True, max_length=40)
+    note: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class KeptCosignature(SQLModel, table=True):
+    """As a log: a witness's line under our checkpoint of ``size``; ``shown_at`` is empty until it is in the files."""
+
+    __tablename__ = "cosignature"
+
+    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    witness: str = Field(primary_key=True, max_length=200)
+    line: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
+    shown_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+
+
+class WitnessProgress(SQLModel, table=True):
+    """As a log: how far a witness has followed us, and what was wrong the last time (empty when nothing was)."""
+
+    __tablename__ = "witness_progress"
+
+    witness: str = Field(primary_key=True, max_length=200)
+    size: int = Field(default=0, sa_type=BigInteger)
+    tried_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str = ""
+
+
+class TimestampToken(SQLModel, table=True):
+    """An RFC 3161 answer over the checkpoint of ``size``; ``at`` is its genTime, ``shown_at`` as for cosignatures."""
+
+    __tablename__ = "timestamp_token"
+
+    size: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    authority: str = Field(max_length=200)
+    token: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    at: datetime = Field(sa_type=UtcDateTime)
+    obtained_at: datetime = Field(sa_type=UtcDateTime)
+    shown_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
 
 
 class EvidenceBody(SQLModel, table=True):

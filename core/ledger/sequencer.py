@@ -1,5 +1,7 @@
 """The sequencer: numbers records, writes their tiles, signs, publishes. In this order, and every step may be the last.
 
+A checkpoint is due every second, or as soon as a thousand records wait, or at once when somebody waits for one.
+
 INVARIANT: a record's number never changes once it is committed; everything else is derived from the numbered records.
 INVARIANT: a checkpoint is signed only when its tiles are on disk and every checkpoint signed before agrees with it.
 """
@@ -8,32 +10,36 @@ import threading
 import time
 from pathlib import Path
 
-from sqlalchemy import update
-from sqlmodel import Session, col, func, select
-from sqlmodel.sql.expression import Select
+from sqlalchemy import ColumnElement, CursorResult, Integer, Update, bindparam, delete, update
+from sqlalchemy import select as sqlalchemy_select
+from sqlmodel import col, func, select
 
 from core.clock import Clock
 from core.database import Database
 from core.errors import Unavailable
-from core.ledger import checkpoint
+from core.ledger import checkpoint, numbered, recovery
 from core.ledger.checkpoint import Checkpoint, CheckpointSigner
-from core.ledger.errors import InconsistentLog, LeaseHeld
+from core.ledger.errors import Fenced, LeaseHeld, TileLost
 from core.ledger.lease import Lease
-from core.ledger.models import EvidenceRow, LedgerCheckpoint
+from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerWish
+from core.ledger.scrub import TILES_WAITING, Scrubber
 from core.ledger.storage import DurableWriter, LogFolder, Writer
 from core.ledger.tiles import TileTree
 
 #: A record of this type closes a checkpoint: the bundle that it names ends with it.
 BUNDLE_EXPORTED = "ledger.bundle.exported"
 
-#: Most records numbered in one transaction, and most read at once.
-BATCH = 2_000
+#: A checkpoint is due after so many seconds, or so many records.
+EVERY, RECORDS = 1.0, 1_000
+
+#: Most records numbered in one transaction: writers wait for it.
+BATCH = 1_000
 
 #: Seconds between looks for new records, and how long a part that does not answer is tried again.
 IDLE, PATIENCE = 0.05, 30.0
 
-#: While the tree is rebuilt, tiles are written when this many wait.
-_TILES_WAITING = 64
+#: Full tiles that are looked at again when a sequencer begins, and with each checkpoint or idle second after.
+SCRUBBED_AT_START, SCRUBBED = 16, 1
 
 
 class Sequencer:
@@ -63,29 +69,30 @@ class Sequencer:
         self._lease = Lease(database=database, clock=clock, owner=owner)
         self._log = LogFolder(directory, writer)
         self._copies = [self._log] if mirror is None else [self._log, LogFolder(mirror, writer)]
-        self._begin()
-
-    def _begin(self) -> None:
         self._tree = TileTree()
         self._signed = 0
-        self._recovered = False
         self._superseded: list[str] = []
+        #: Nothing until we know where the log stands.
+        self._scrubber: Scrubber | None = None
+        self._from_scratch = False
+        self._signed_at = self._scrubbed_at = time.monotonic() - EVERY
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. A part that does not answer is tried again for half a minute, then raised."""
         failing_since: float | None = None
         while not stop.is_set():
+            done = 0
             try:
-                done = self.run_once()
+                if self._is_due():
+                    done = self.run_once()
                 failing_since = None
             except LeaseHeld:
-                done = 0
+                pass
             except Unavailable:
                 # Nothing is lost by waiting: records stay in the store, and whoever needs them published waits too.
                 failing_since = failing_since or time.monotonic()
                 if time.monotonic() - failing_since > PATIENCE:
                     raise
-                done = 0
             if not done:
                 stop.wait(IDLE)
 
@@ -95,89 +102,90 @@ class Sequencer:
         Raises ``InconsistentLog`` and ``Fenced`` (end, and let a person look), ``Unavailable`` (try again).
         """
         self._lease.hold()
-        if self._recovered and not self._work_waits():
+        if self._scrubber is not None and not self._work_waits():
+            self._scrub(self._scrubber, SCRUBBED)
             return 0
         numbered = 0
         while (step := self._number()) > 0:
             numbered += step
-        self._catch_up()
+        scrubber, looks = self._scrubber, SCRUBBED
+        if scrubber is None or self._is_overtaken():
+            scrubber, looks = self._recover(), SCRUBBED_AT_START
+        self._signed_at = time.monotonic()
         self._sign_all()
         self._publish()
+        self._scrub(scrubber, looks)
         return numbered
+
+    def _is_due(self) -> bool:
+        """Say whether it is time for a checkpoint, or to look at a tile. The clock of the machine has no part in it."""
+        self._lease.hold()
+        now = time.monotonic()
+        if self._scrubber is None or now - self._scrubbed_at >= EVERY:
+            return True
+        with self._database.read() as session:
+            if session.exec(select(LedgerWish.record).limit(1)).first() is not None:
+                return True
+            unnumbered = select(EvidenceRow.row).where(col(EvidenceRow.sequence).is_(None)).limit(RECORDS)
+            waiting = session.exec(select(func.count()).select_from(unnumbered.subquery())).one()
+        return waiting >= RECORDS or (waiting > 0 and now - self._signed_at >= EVERY)
 
     def _work_waits(self) -> bool:
         with self._database.read() as session:
-            new = session.exec(select(EvidenceRow.row).where(col(EvidenceRow.sequence).is_(None)).limit(1)).first()
-            due = session.exec(_unpublished().limit(1)).first()
-            return new is not None or due is not None or self._tree.size > self._signed
+            asked = (
+                select(EvidenceRow.row).where(col(EvidenceRow.sequence).is_(None)),
+                select(LedgerCheckpoint.size).where(col(LedgerCheckpoint.published_at).is_(None)),
+                select(LedgerWish.record),
+            )
+            waits = any(session.exec(statement.limit(1)).first() is not None for statement in asked)
+            return waits or self._tree.size > self._signed
 
     def _number(self) -> int:
         """Give the next numbers to records in the order of their rows; return how many."""
         with self._database.write() as session:
             self._lease.check(session)
             last = session.exec(select(func.max(EvidenceRow.sequence))).one()
-            first = 0 if last is None else last + 1
-            unnumbered = select(EvidenceRow.row).where(col(EvidenceRow.sequence).is_(None))
-            rows = session.exec(unnumbered.order_by(col(EvidenceRow.row)).limit(BATCH)).all()
-            if rows:
-                numbers = [{"row": row, "sequence": first + place} for place, row in enumerate(rows)]
-                session.execute(update(EvidenceRow), numbers)
+            done = session.connection().execute(_NUMBER, {"before": -1 if last is None else last})
+            assert isinstance(done, CursorResult)
         # A crash here leaves numbered records without tiles: the next run makes them.
-        return len(rows)
+        return done.rowcount
 
-    def _catch_up(self) -> None:
-        """Grow to every checkpoint that was signed already, and find each of them confirmed by the records."""
-        marks = self._marks()
-        if any(mark.size < self._tree.size for mark in marks):
-            # Somebody else signed a size that we have passed unsigned: begin again from the records.
-            self._begin()
-            marks = self._marks()
-        for mark in marks:
-            while self._tree.size < mark.size:
-                if not self._feed(mark.size):
-                    raise InconsistentLog(
-                        f"a checkpoint of size {mark.size} was signed, the store holds only {self._tree.size} records",
-                        hint="the store is older than its evidence: restore the records from the mirror first",
-                    )
-            if self._tree.root() != mark.root:
-                raise InconsistentLog(
-                    f"the first {mark.size} records are not those that were signed: a record was changed in the store",
-                    hint="nothing more is signed; compare the store with the entry bundles of the mirror",
-                )
-            self._add_incomplete()
-            self._signed = mark.size
+    def _is_overtaken(self) -> bool:
+        """Say whether the store knows a checkpoint that we do not: another's, or one of ours that seemed to fail."""
+        return next(recovery.rows_after(self._database, self._signed), None) is not None
 
-    def _marks(self) -> list[Checkpoint]:
-        """Return what was signed beyond our knowledge, by size: said by the store and, at the start, by each copy."""
+    def _recover(self) -> Scrubber:
+        """Find out where the log stands, hold it against what was signed, and bring every copy up to it."""
+        self._scrubber = None
+        key = checkpoint.verifier_key(self._origin, self._signer)
+        marks = recovery.marks(self._database, self._copies, key)
+        tree = None if self._from_scratch or not marks else recovery.resume(self._database, self._copies, marks[0])
+        self._superseded = []
+        tree, above = recovery.grow(self._database, tree, marks, self._origin)
+        for copy in self._copies:
+            copy.add(above)
+            copy.write_tiles()
+        scrubber = Scrubber(database=self._database, copies=self._copies, tree=tree)
+        try:
+            scrubber.fill(min(copy.shown for copy in self._copies))
+        except TileLost:
+            self._from_scratch = True
+            raise
+        self._tree, self._signed, self._from_scratch = tree, tree.size, False
+        self._add_incomplete()
+        self._scrubber = scrubber
+        return scrubber
+
+    def _feed(self) -> bool:
+        """Grow the tree by numbered records, as many as one checkpoint takes, or to one that closes it."""
         with self._database.read() as session:
-            later = select(LedgerCheckpoint.size, LedgerCheckpoint.root)
-            rows = session.exec(later.where(col(LedgerCheckpoint.size) > self._signed)).all()
-        marks = {Checkpoint(self._origin, size, bytes.fromhex(root)) for size, root in rows}
-        if not self._recovered:
-            key = checkpoint.verifier_key(self._origin, self._signer)
-            for note in [copy.newest() for copy in self._copies]:
-                if note is not None:
-                    checkpoint.verify_checkpoint(note, key)
-                    marks.add(checkpoint.parse_checkpoint(note))
-        return sorted((mark for mark in marks if mark.size > self._signed), key=lambda mark: mark.size)
-
-    def _feed(self, limit: int | None = None) -> bool:
-        """Grow the tree by numbered records, up to size ``limit`` or a record that closes a checkpoint."""
-        before = self._tree.size
-        statement = select(EvidenceRow.sequence, EvidenceRow.type, EvidenceRow.content, EvidenceRow.leaf)
-        statement = statement.where(col(EvidenceRow.sequence) >= before).order_by(col(EvidenceRow.sequence))
-        count = BATCH if limit is None else min(BATCH, limit - before)
-        with self._database.read() as session:
-            records = session.exec(statement.limit(count)).all()
-        for sequence, kind, content, leaf in records:
-            if sequence != self._tree.size:
-                raise InconsistentLog(f"record {self._tree.size} is missing in the store")
-            # A purged record keeps its leaf hash (``stub.py``); whether it is the right one, the signed root says.
-            self._tree.append(content, leaf=bytes.fromhex(leaf) if leaf else None)
-            if limit is None and kind == BUNDLE_EXPORTED:
+            records = numbered.read(session, self._tree.size, RECORDS)
+        for record in records:
+            self._tree.append(record.content, leaf=record.leaf)
+            if record.type == BUNDLE_EXPORTED:
                 break
         self._add_complete()
-        return self._tree.size > before
+        return bool(records)
 
     def _sign_all(self) -> None:
         """Sign the tree at its size, then go on with what is numbered beyond it."""
@@ -205,38 +213,44 @@ class Sequencer:
 
     def _publish(self) -> None:
         """Show what was signed: in the directory, then in the mirror, the checkpoint last; then say so in the store."""
-        with self._database.read() as session:
-            statement = _unpublished() if self._recovered else _SIGNED
-            due = session.exec(statement.order_by(col(LedgerCheckpoint.size))).all()
-        if not due:
-            self._recovered = True
-            return
         for copy in self._copies:
             copy.write_tiles()
-            for size, note in due:
-                copy.keep(size, note)
+            newest = None
+            for row in recovery.rows_after(self._database, copy.shown):
+                copy.keep(row.size, row.note)
+                newest = row
             # A crash here leaves the older checkpoint shown, which is still true; the next run shows the newer one.
-            copy.show(due[-1][1])
+            if newest is not None:
+                copy.show(newest.note)
+            if copy.shown > self._signed:
+                raise Fenced(f"a checkpoint of size {copy.shown} is already published, ours has size {self._signed}")
         # A crash here leaves everything in place, but not said so: the next run finds the same files and says it.
         with self._database.write() as session:
             self._lease.check(session)
-            self._mark_published(session, due[-1][0])
-        self._recovered = True
+            under = select(EvidenceRow.identifier).where(col(EvidenceRow.sequence) < self._signed)
+            session.execute(delete(LedgerWish).where(col(LedgerWish.record).in_(under)))
+            mark = update(LedgerCheckpoint).values(published_at=self._clock.now())
+            unmarked = mark.where(col(LedgerCheckpoint.published_at).is_(None))
+            session.execute(unmarked.where(col(LedgerCheckpoint.size) <= self._signed))
         for copy in self._copies:
             copy.drop_incomplete(self._superseded)
         # A crash before this leaves incomplete tiles beside the full ones: harmless, and allowed by the format.
         self._superseded = []
 
-    def _mark_published(self, session: Session, size: int) -> None:
-        unmarked = update(LedgerCheckpoint).where(col(LedgerCheckpoint.published_at).is_(None))
-        session.execute(unmarked.where(col(LedgerCheckpoint.size) <= size).values(published_at=self._clock.now()))
+    def _scrub(self, scrubber: Scrubber, looks: int) -> None:
+        self._scrubbed_at = time.monotonic()
+        try:
+            scrubber.step(looks)
+        except TileLost:
+            # The next run makes it again from the records.
+            self._scrubber, self._from_scratch = None, True
 
     def _add_complete(self) -> None:
         tiles = self._tree.take_complete()
         self._superseded += tiles
         for copy in self._copies:
             copy.add(tiles)
-            if copy.waiting > _TILES_WAITING:
+            if copy.waiting > TILES_WAITING:
                 copy.write_tiles()
 
     def _add_incomplete(self) -> None:
@@ -245,8 +259,13 @@ class Sequencer:
             copy.add(tiles)
 
 
-_SIGNED = select(LedgerCheckpoint.size, LedgerCheckpoint.note)
+def _numbering() -> Update:
+    """Return the statement that numbers records after the number ``before``, in the order of their rows."""
+    unnumbered = select(EvidenceRow.row).where(col(EvidenceRow.sequence).is_(None))
+    rows = unnumbered.order_by(col(EvidenceRow.row)).limit(BATCH).subquery()
+    number: ColumnElement[int] = bindparam("before", type_=Integer) + func.row_number().over(order_by=rows.c.row)
+    numbers = sqlalchemy_select(rows.c.row, number.label("number")).subquery()
+    return update(EvidenceRow).where(col(EvidenceRow.row) == numbers.c.row).values(sequence=numbers.c.number)
 
 
-def _unpublished() -> Select[int, bytes]:
-    return _SIGNED.where(col(LedgerCheckpoint.published_at).is_(None))
+_NUMBER = _numbering()

@@ -49,7 +49,7 @@ class LogFolder:
 
     def __init__(self, directory: Path, writer: Writer) -> None:
         """Use ``directory``; it is made when it is first written to."""
-        self._directory = directory
+        self.directory = directory
         self._writer = writer
         self._waiting: dict[str, bytes] = {}
 
@@ -73,12 +73,18 @@ class LogFolder:
         """Return the checkpoint that this copy shows, if it shows one. Raises ``StorageFailed``."""
         return self._read(CHECKPOINT)
 
+    @property
+    def shown(self) -> int:
+        """The size of the checkpoint that this copy shows, 0 before the first. Raises ``BadCheckpoint``."""
+        note = self.newest()
+        return 0 if note is None else checkpoint.parse_checkpoint(note).size
+
     def keep(self, size: int, note: bytes) -> None:
         """Add a signed checkpoint to the history. Raises ``InconsistentLog`` when another of its size is there."""
         path = f"{HISTORY}/{size}"
         there = self._read(path)
         if there is not None and there != note:
-            raise InconsistentLog(f"`{self._directory / path}` holds another checkpoint of size {size}")
+            raise InconsistentLog(f"`{self.directory / path}` holds another checkpoint of size {size}")
         self._write(path, note)
 
     def show(self, note: bytes) -> None:
@@ -94,34 +100,34 @@ class LogFolder:
             if shown > size:
                 raise Fenced(f"a checkpoint of size {shown} is already published, this one has size {size}")
             if shown == size and there != note:
-                raise InconsistentLog(f"`{self._directory / CHECKPOINT}` is another checkpoint of size {size}")
+                raise InconsistentLog(f"`{self.directory / CHECKPOINT}` is another checkpoint of size {size}")
             self._write(CHECKPOINT, note)
 
     def drop_incomplete(self, paths: list[str]) -> None:
         """Remove the incomplete forms of tiles that are full by now and under the shown checkpoint."""
         for path in paths:
-            folder = self._directory / f"{full_path(path)}.p"
+            folder = self.directory / f"{full_path(path)}.p"
             with _translated(folder):
                 if folder.is_dir():
                     shutil.rmtree(folder)
 
     def _read(self, path: str) -> bytes | None:
-        full = self._directory / path
+        full = self.directory / path
         with _translated(full):
             return full.read_bytes() if full.exists() else None
 
     def _write(self, path: str, content: bytes) -> None:
         if self._read(path) == content:
             return
-        full = self._directory / path
+        full = self.directory / path
         with _translated(full):
             self._writer.write(full, content)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with _translated(self._directory):
-            _make_folder(self._directory)
-            descriptor = os.open(self._directory, os.O_RDONLY)
+        with _translated(self.directory):
+            _make_folder(self.directory)
+            descriptor = os.open(self.directory, os.O_RDONLY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield

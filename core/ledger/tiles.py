@@ -4,7 +4,7 @@ Pure: functions of values. A tile holds up to 256 hashes of 32 octets; an entry 
 level 0, each after its length in two octets. An incomplete tile carries its width in its name: ``000.p/57``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from core.ledger.entry import MAXIMUM_OCTETS
@@ -77,6 +77,20 @@ class TileTree:
         self._levels: list[list[bytes]] = [[]]
         self._complete: dict[str, bytes] = {}
 
+    @classmethod
+    def resume(cls, levels: Sequence[Sequence[bytes]], entries: Sequence[bytes]) -> "TileTree":
+        """Go on from a right edge: the hashes of the incomplete tile of each level, and the entries under the first.
+
+        Whether it is the right one, its root says.
+        """
+        tree = cls()
+        tree._levels = [list(tile) for tile in levels] or [[]]
+        tree._bundle = list(entries)
+        for level in reversed(range(len(levels))):
+            for node in levels[level]:
+                tree._range.append_perfect(node, WIDTH**level)
+        return tree
+
     @property
     def size(self) -> int:
         """Number of entries so far."""
@@ -85,6 +99,10 @@ class TileTree:
     def root(self) -> bytes:
         """Return the root hash of the tree as it is now."""
         return self._range.root()
+
+    def edge(self, level: int) -> Sequence[bytes]:
+        """Return the hashes of the incomplete tile of ``level``."""
+        return self._levels[level] if level < len(self._levels) else ()
 
     def append(self, entry: bytes, *, leaf: bytes | None = None) -> None:
         """Add the next entry; ``leaf`` is its leaf hash where the entry is only a stub (``stub.py``)."""

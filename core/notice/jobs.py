@@ -16,6 +16,6 @@ def jobs(outbox: Outbox) -> list[Job]:
         outbox.send()
 
     return [
-        Job("notice.digest.compose", timedelta(seconds=20), compose),
+        Job("notice.digest.compose", timedelta(seconds=10), compose),
         Job("notice.outbox.send", timedelta(seconds=5), send, lease=timedelta(minutes=15)),
     ]

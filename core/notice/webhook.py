@@ -59,7 +59,7 @@ def render(message: Message) -> bytes:
     return rfc8785.dumps(
         {
             "id": message.id,
-            "type": "guosuo.duties",
+            "type": "guosuo.duties" if message.count else "guosuo.test",
             "at": to_rfc3339(message.at),
             "post": message.post,
             "subject": message.subject,

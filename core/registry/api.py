@@ -1,5 +1,6 @@
 """The register over HTTP, as of a time: lists, one entry, its history, who answers; and roles."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from core.errors import Malformed
 from core.identity import PersonId
 from core.provision import ReadSession, WriteSession, provided
 from core.registry import history, role, summary, table, view
+from core.registry.models import RoleAssignment
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["register"])
 
@@ -117,11 +119,24 @@ def assign(body: RoleRequest, session: WriteSession, principal: Acting, clock: T
     )
 
 
+@router.post("/role/withdrawal")
+@permission("role:assignment:make")
+def withdraw(body: RoleRequest, session: WriteSession, principal: Acting, clock: Time) -> RoleList:
+    """End a role that is given by one person alone, and list what the person still holds."""
+    at, who = clock.now(), PersonId(body.person)
+    role.check_office(body.role, body.domain)
+    role.withdraw(session, person=who, domain=body.domain, role=body.role, actor=principal.identifier, at=at)
+    return _roles([row for row in role.assignments(session, at) if row.person == who])
+
+
 @router.get("/role")
 @permission("register:entry:read")
-def list_roles(session: ReadSession, clock: Time) -> RoleList:
-    """List every role held now."""
-    rows = role.assignments(session, clock.now())
+def list_roles(session: ReadSession, clock: Time, at: str = "") -> RoleList:
+    """List every role held now, or as of a time."""
+    return _roles(role.assignments(session, moment(at, clock)))
+
+
+def _roles(rows: Sequence[RoleAssignment]) -> RoleList:
     return RoleList(
         items=[
             RoleItem(person=row.person, domain=row.domain, role=row.role, since=to_rfc3339(row.since), giver=row.giver)

@@ -55,7 +55,7 @@ class DomainEntry:
 class PersonEntry:
     """A person; ``roles`` are pairs of domain and role (history of their own), ``member_of`` domains."""
 
-    id: str = own(form.Identifier(reserved=("anonymous", "founding", "recovery")))
+    id: str = own(form.Identifier(reserved=("anonymous", "founding", "installation", "recovery")))
     name: str = own(form.Text(), personal=True)
     organisation: str = own(reference.Reference("organisation"))
     domain: str = own(reference.Reference("domain"))

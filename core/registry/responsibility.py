@@ -8,7 +8,7 @@ from sqlmodel import Session, col, or_, select
 from core.identity import DomainId, PersonId, SystemId
 from core.registry import history
 from core.registry.errors import NoOfficer
-from core.registry.models import Agreement, PostHolding, SecurityDomain, System
+from core.registry.models import PostHolding
 from core.registry.province import DomainEntry, OrganisationEntry, PersonEntry, PostEntry, SystemEntry
 
 
@@ -51,21 +51,14 @@ def officers(
     return Officers(holder(session, entry.in_charge, at), holder(session, entry.operating, at))
 
 
-def is_officer(session: Session, person: PersonId, at: datetime) -> bool:
-    """Say whether a person holds, at a time, a post that answers for a domain, a system or an agreement."""
-    mine = (
-        select(PostHolding.post)
+def holds_post(session: Session, person: PersonId, at: datetime) -> bool:
+    """Say whether a person holds any post at a time."""
+    statement = (
+        select(PostHolding.number)
         .where(PostHolding.person == person, PostHolding.since <= at)
         .where(or_(col(PostHolding.until).is_(None), col(PostHolding.until) > at))
     )
-    answering = [
-        select(kind.id)
-        .where(col(kind.ended_at).is_(None))
-        .where(or_(col(kind.in_charge_post).in_(mine), col(kind.operating_post).in_(mine)))
-        for kind in (SecurityDomain, System, Agreement)
-    ]
-    received = select(Agreement.id).where(col(Agreement.ended_at).is_(None), col(Agreement.received_by_post).in_(mine))
-    return any(session.exec(one.limit(1)).first() is not None for one in (*answering, received))
+    return session.exec(statement.limit(1)).first() is not None
 
 
 def holder(session: Session, post: str, at: datetime) -> OfficerRef:

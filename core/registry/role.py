@@ -13,7 +13,7 @@ from core.registry import domain as domains
 from core.registry import person as people
 from core.registry.errors import NotInRegister, SeparationOfDuties
 from core.registry.models import Person, RoleAssignment, SecurityDomain
-from core.rule import DISJOINT
+from core.rule import DISJOINT, VACANT
 
 #: The three administrators (三员): no person holds two of them.
 ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")
@@ -49,11 +49,28 @@ def appoint(session: Session, *, person: PersonId, role: str, giver: str, at: da
     return _give(session, person=person, domain=SITE, role=role, giver=giver, at=at, event="registry.role.appointed")
 
 
+def check_office(role: str, domain: str) -> None:
+    """Raise ``Malformed`` for a role on the site that one person alone does not give or take."""
+    if domain == SITE and role not in OFFICES:
+        hint = "the three administrators come and go by two people, see `guosuo role replace --help`"
+        raise Malformed(f"`{role}` is none of {', '.join(OFFICES)}", hint=hint)
+
+
+def check_vacant(session: Session, role: str, person: PersonId, at: datetime) -> None:
+    """Raise ``SeparationOfDuties`` when somebody else than ``person`` is in this office."""
+    others = sorted({who for who, where, name in held(session, at) if (where, name) == (SITE, role) and who != person})
+    if others:
+        raise SeparationOfDuties(
+            f"`{others[0]}` is {role} already",
+            hint="an administrator proposes `guosuo role replace`, another one approves it",
+            rule=str(VACANT),
+            about=f"person:{person}",
+        )
+
+
 def assign(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime) -> bool:
     """Give a role in a domain, or an office on the site; say whether that was news. Raises ``SeparationOfDuties``."""
-    if domain == SITE and role not in OFFICES:
-        hint = "the three administrators are appointed, see `guosuo role appoint --help`"
-        raise Malformed(f"`{role}` is none of {', '.join(OFFICES)}", hint=hint)
+    check_office(role, domain)
     if domain != SITE and session.get(SecurityDomain, domain) is None:
         domains.get(session, DomainId(domain))
     return _give(session, person=person, domain=domain, role=role, giver=giver, at=at, event="registry.role.assigned")

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from deploy import login as logins
+from deploy.card import Card
+from deploy.carduri import is_uri
 from deploy.cli.output import AsJson, connect, print_thing, say
 from deploy.client import ServiceClient
 
@@ -19,20 +21,35 @@ def install(app: typer.Typer) -> None:
 
 def login(
     url: Annotated[str, typer.Argument(help="Where the service is, for example https://localhost:8443")],
-    cert: Annotated[Path, typer.Option(help="My certificate with its chain (PEM).")],
-    key: Annotated[Path, typer.Option(help="My private key (PEM); it is used where it lies, never copied.")],
+    cert: Annotated[str, typer.Option(help="My certificate with its chain (PEM), or a PKCS#11 URI of a token.")],
+    key: Annotated[
+        str,
+        typer.Option(
+            help="My private key (PEM), used where it lies and never copied; or a PKCS#11 URI, for example "
+            "pkcs11:token=CARD;object=signing?pin-source=file:PATH (you are asked for the PIN when no file is named)."
+        ),
+    ],
     trust: Annotated[Path, typer.Option(help="The root certificate of the site (PEM), checked by its fingerprint.")],
     as_json: AsJson = False,
 ) -> None:
     """Act as the holder of a certificate from now on, in this home folder."""
+    if is_uri(key):
+        Card(key, logins.home()).reenter()
     profile = logins.Login(
-        url=url, certificate=str(cert.resolve()), key=str(key.resolve()), trusted=str(trust.resolve())
+        url=url,
+        certificate=str(_certificate(cert)),
+        key=key if is_uri(key) else str(Path(key).resolve()),
+        trusted=str(trust.resolve()),
     )
     with ServiceClient(profile) as client:
         identity = client.get("/api/v1/identity")
     # Kept only after the service has accepted the certificate: a login that is saved works.
     logins.save(profile, logins.home())
     print_thing(identity, as_json=as_json)
+
+
+def _certificate(cert: str) -> Path:
+    return Card(cert, logins.home()).certificates() if is_uri(cert) else Path(cert).resolve()
 
 
 def logout() -> None:

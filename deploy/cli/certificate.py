@@ -8,6 +8,9 @@ import typer
 from core import durable
 from core.errors import Malformed
 from core.ledger.entry import JsonValue
+from deploy import login
+from deploy.card import Card
+from deploy.carduri import is_uri
 from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
 from deploy.client import items
 from deploy.file import check_target, read_bytes, read_text
@@ -21,13 +24,24 @@ _COLUMNS = ("serial", "holder", "profile", "domain", "state", "not_after")
 @app.command()
 def csr(
     name: Annotated[str, typer.Argument(help="Whom it is for: the id in the register.")],
-    key: Annotated[Path, typer.Option(help="Where to write the new private key (PEM, readable by you alone).")],
+    key: Annotated[
+        str,
+        typer.Option(
+            help="Where to write the new private key (PEM, readable by you alone), or a PKCS#11 URI of one on a token."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Where to write the certification request (PEM).")],
 ) -> None:
-    """Make a P-256 key and a certification request; the key never leaves this machine."""
+    """Make a P-256 key and a certification request; the key never leaves this machine, or its token."""
     from deploy.request import make_request
 
-    make_request(name, key=key, out=out)
+    if is_uri(key):
+        check_target(out)
+        card = Card(key, login.home())
+        card.prepare()
+        durable.write(out, card.request(name), mode=0o644)
+    else:
+        make_request(name, key=Path(key), out=out)
     say(f"the key is in {key}, the request in {out}")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from core.duty import statement
 from core.errors import NotFound
 from core.ledger.entry import JsonValue
 from deploy.cli.output import AsJson, connect, print_json, print_rows, print_thing, say, warn
@@ -60,16 +61,25 @@ def show(identifier: Identifier, as_json: AsJson = False) -> None:
 
 @app.command("ack")
 def acknowledge(identifier: Identifier, note: Note = "", as_json: AsJson = False) -> None:
-    """Take a duty up: from now on the record says that I have."""
-    with connect() as client:
-        print_thing(client.post(f"/api/v1/duty/mine/{identifier}/acknowledgement", {"note": note}), as_json=as_json)
+    """Take a duty up, signed with my own key: from now on the record says that I have."""
+    _act(identifier, "acknowledgement", statement.ACKNOWLEDGE, note, as_json=as_json)
 
 
 @app.command()
 def done(identifier: Identifier, note: Note = "", as_json: AsJson = False) -> None:
-    """Say that a duty is done. While its cause is there, it comes again."""
+    """Say that a duty is done, signed with my own key. While its cause is there, it comes again."""
+    _act(identifier, "conclusion", statement.CONCLUDE, note, as_json=as_json)
+
+
+def _act(identifier: str, noun: str, act: str, note: str, *, as_json: bool) -> None:
+    """Sign exactly what is shown, and send it."""
+    path = f"/api/v1/duty/mine/{identifier}"
     with connect() as client:
-        print_thing(client.post(f"/api/v1/duty/mine/{identifier}/conclusion", {"note": note}), as_json=as_json)
+        shown = client.get(path)
+        read = {name: str(shown[name]) for name in ("kind", "title", "stage")}
+        digest = statement.digest(about=str(shown["object"]), note=note, **read)
+        proof = client.sign(act=act, object_=f"duty:{identifier}", digest=digest)
+        print_thing(client.post(f"{path}/{noun}", {"note": note, "signed": proof}), as_json=as_json)
 
 
 def status(

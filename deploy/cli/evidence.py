@@ -1,4 +1,4 @@
-"""Evidence: ``evidence find|export|verify``."""
+"""Evidence: ``evidence find|annotate|export|verify``."""
 
 import shlex
 from pathlib import Path
@@ -8,12 +8,15 @@ import typer
 
 import guosuo_verify
 from core import durable
-from deploy.cli import proof
-from deploy.cli.output import AsJson, connect, print_rows, say
+from core.ledger import annotation
+from deploy.cli import proof, witness
+from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 proof.install(app)
+app.add_typer(witness.app, name="witness")
+app.add_typer(witness.timestamp, name="timestamp")
 
 
 @app.command()
@@ -43,6 +46,20 @@ def export(out: Annotated[Path, typer.Argument(help="Where to write the bundle (
     durable.write(out, response.content)
     fingerprint = response.headers["x-guosuo-fingerprint"]
     say(shlex.join(["guosuo-verify", str(out), "--fingerprint", fingerprint]))
+
+
+@app.command()
+def annotate(
+    record: Annotated[str, typer.Argument(help="Id of the record (32 hexadecimal digits).")],
+    text: Annotated[str, typer.Argument(help="What there is to note; it can be erased, the record of it stays.")],
+    as_json: AsJson = False,
+) -> None:
+    """Note something about a record as the auditor: a signed record of its own, the other stays as it is."""
+    with connect() as client:
+        digest = annotation.digest_of(text)
+        proof = client.sign(act=annotation.ACT, object_=annotation.object_of(record), digest=digest)
+        answer = client.post(f"/api/v1/evidence/{record}/annotation", {"text": text, "signed": proof})
+    print_thing(answer, as_json=as_json)
 
 
 @app.command()

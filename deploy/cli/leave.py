@@ -1,10 +1,12 @@
 """Leaving (离岗) and what somebody holds: ``register leave``, ``register holdings``."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from core.ledger.entry import JsonValue
+from deploy.cli import proposal
 from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_json, print_rows, say
 from deploy.client import Answer, items
 
@@ -45,7 +47,8 @@ def leave(
     """Let a person leave: end every certificate, role and membership and hand over every post, in one act.
 
     Shows all of it and asks first. A post without a successor, a successor who has left, and the last of the three
-    administrators are refused.
+    administrators are refused. When the person is one of the three, it is proposed: another administrator decides, and
+    the exit status is 3.
     """
     body = _body(person, basis, successor or [], at)
     with connect() as client:
@@ -53,6 +56,9 @@ def leave(
         if dry_run:
             _print(planned, as_json=as_json)
             return
+        if planned["needs_two"]:
+            act = "register.person.leave"
+            proposal.propose(client, act=act, body=_filled(body), reason=basis, yes=yes, as_json=as_json)
         if not as_json:
             _print(planned, as_json=False)
         confirm(f"Let `{person}` leave? This cannot be undone.", yes=yes)
@@ -69,6 +75,11 @@ def _body(person: str, basis: str, successors: list[str], at: str) -> dict[str, 
         raise typer.BadParameter("only one successor can follow in everything else; name the others as post:ID=PERSON")
     each = {name: who for name, _, who in (one.partition("=") for one in successors if "=" in one)}
     return {"person": person, "basis": basis, "successor": "".join(everything), "items": each, "since": at}
+
+
+def _filled(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what a proposal's body holds: nothing that is empty."""
+    return {name: value for name, value in body.items() if value}
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

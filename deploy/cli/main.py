@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from core.errors import TrustError, Unavailable
+from deploy import login
 from deploy.cli import (
     account,
     alert,
@@ -76,6 +77,7 @@ app.add_typer(evidence.app, name="evidence")
 def main() -> None:
     """Run the command line."""
     try:
+        login.prepare(login.home())
         app()
     except TrustError as error:
         # What a person wrote may look like markup, so only our own word is styled.

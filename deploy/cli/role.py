@@ -7,9 +7,11 @@ import typer
 
 from core import durable
 from deploy.cli import proposal
-from deploy.cli.output import AsJson, Yes, connect, print_rows, print_thing
+from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing
 from deploy.client import items
 from deploy.file import check_target, read_text
+
+_COLUMNS = ("person", "domain", "role", "since", "giver")
 
 app = typer.Typer(no_args_is_help=True, help="The three administrators and the other roles.")
 
@@ -61,9 +63,28 @@ def replace(
         proposal.propose(client, act=act, body=body, reason=reason, yes=yes, as_json=as_json)
 
 
-@app.command("list")
-def list_(as_json: AsJson = False) -> None:
-    """List every role held now, with its giver."""
+@app.command()
+def withdraw(
+    person: Annotated[str, typer.Argument(help="Id in the register.")],
+    role: Annotated[str, typer.Argument(help="The role to end now; one of the three administrators: `role replace`.")],
+    domain: Annotated[str, typer.Option(help="The security domain; `site` for the installation itself.")] = "site",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a role now (security administrators only); what it was, stays in the history."""
+    confirm(f"{person} will no longer be {role} in {domain}. End it?", yes=yes)
     with connect() as client:
-        rows = items(client.get("/api/v1/role"))
-    print_rows(rows, ("person", "domain", "role", "since", "giver"), as_json=as_json, empty="no role is held")
+        body = {"person": person, "role": role, "domain": domain}
+        rows = items(client.post("/api/v1/role/withdrawal", body))
+    print_rows(rows, _COLUMNS, as_json=as_json, empty=f"{person} holds no role any more")
+
+
+@app.command("list")
+def list_(
+    as_of: Annotated[str, typer.Option("--as-of", help="At which time (RFC 3339); now when left out.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List every role held, with its giver, now or as of a time."""
+    with connect() as client:
+        rows = items(client.get("/api/v1/role", at=as_of))
+    print_rows(rows, _COLUMNS, as_json=as_json, empty="no role was held")

@@ -1,4 +1,8 @@
-"""The site itself: ``init``, ``serve``, ``migrate``, ``doctor``, ``rehearse``."""
+"""The site itself: ``init``, ``serve``, ``migrate``, ``doctor``, ``rehearse``.
+
+They work on the machine, without a login, and so does ``backup restore``; every other command acts as a person. What
+they change is in the evidence, as done by ``founding``, ``installation`` or ``recovery``; ``doctor`` changes nothing.
+"""
 
 import threading
 from pathlib import Path
@@ -86,10 +90,10 @@ def serve(site: State = None) -> None:
 
 def migrate(site: State = None) -> None:
     """Upgrade the store to the newest revision."""
-    from deploy import schema, wiring
+    from deploy import installation, wiring
 
     database = wiring.store(site_settings.load(site or site_settings.default_state()))
-    schema.upgrade(database)
+    installation.upgrade(database, wiring.clock())
     database.close()
     say("the store is at the newest revision")
 

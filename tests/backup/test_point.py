@@ -19,7 +19,7 @@ from backup.restore import sealed_points
 from core.database import Database
 from core.errors import Unavailable
 from core.ledger.models import EvidenceRow
-from tests.backup.realm import Realm
+from tests.backup.realm import Realm, unguard
 
 
 class Crash(BaseException):
@@ -133,6 +133,7 @@ def test_a_wrong_recipient_fails_and_is_recorded(sqlite_realm: Realm) -> None:
 def test_evidence_that_was_changed_is_no_ground_for_a_point(realm: Realm) -> None:
     realm.sequence()
     with realm.database.write() as session:
+        unguard(session)
         session.execute(text("UPDATE evidence SET content = :c WHERE sequence = 3"), {"c": b'{"v":1}'})
     with pytest.raises(Exception, match="are not those that were signed"):
         realm.backup().make(actor="tang-recovery")

@@ -162,3 +162,28 @@ def test_many_workers_at_the_very_first_time(database: Database, clock: ManualCl
     assert len(ran) == 1
     with database.read() as session:
         assert len(session.exec(select(JobLease)).all()) == 1
+
+
+def test_a_clock_set_back_makes_no_job_wait(database: Database, clock: ManualClock) -> None:
+    ran: list[datetime] = []
+    run_due(database, [job(ran.append)], clock, "one")
+    clock.advance(hours=-3)
+    run_due(database, [job(ran.append)], clock, "one")
+    assert ran == [ran[0], ran[0] - timedelta(hours=3)]
+    # From there on it runs when it is due, as always.
+    clock.advance(seconds=20)
+    run_due(database, [job(ran.append)], clock, "one")
+    assert len(ran) == 2
+
+
+def test_a_lease_from_before_the_clock_was_set_back_holds_nobody_up(database: Database, clock: ManualClock) -> None:
+    def crash(_now: datetime) -> None:
+        raise PowerCut
+
+    ran: list[datetime] = []
+    with pytest.raises(PowerCut):
+        run_due(database, [job(crash)], clock, "one")
+    clock.advance(hours=-3)
+    run_due(database, [job(ran.append)], clock, "two")
+    assert len(ran) == 1
+    assert lease_of(database).fence == 2

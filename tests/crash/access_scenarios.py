@@ -46,7 +46,7 @@ def explain(place: Place, _say: Say) -> None:
 def attempt(place: Place, _say: Say) -> None:
     """A person tries what a rule forbids."""
     parts = Parts(place)
-    tried = Attempt(_officer(parts), "/api/v1/approval", secrets.token_hex(16))
+    tried = Attempt(_officer(parts).identifier, "/api/v1/approval", secrets.token_hex(16))
     for _ in range(3):
         refused = Forbidden("nobody decides on their own act", rule=str(OWN_ACT))
         refusal.record(parts.database, parts.clock, tried, refused)

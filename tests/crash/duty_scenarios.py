@@ -2,9 +2,10 @@
 
 import contextlib
 
-from core.duty import api, duty
+from core.duty import api, duty, statement
+from core.duty.api import DutyItem
 from core.duty.errors import NotYours
-from core.identity import Principal
+from tests.core.signers import certified
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
 
@@ -12,24 +13,27 @@ from tests.crash.parts import Parts, Place
 def take_up(place: Place, say: Say) -> None:
     """The endpoint's own function, by the person who holds the post, three times."""
     parts = Parts(place)
-    principal = _person(parts, "wu-ops")
     for number in range(3):
-        identifier = _raise(parts, number)
-        done = api.acknowledge(identifier, api.Note(), principal, parts.database, parts.clock)
+        done = _acknowledge(parts, "wu-ops", number)
         say("recorded", done.signature)
 
 
 def be_refused(place: Place, _say: Say) -> None:
     """Somebody else's duty."""
     parts = Parts(place)
-    principal = _person(parts, "sun-yue")
     for number in range(3):
         with contextlib.suppress(NotYours):
-            api.acknowledge(_raise(parts, number), api.Note(), principal, parts.database, parts.clock)
+            _acknowledge(parts, "sun-yue", number)
 
 
-def _person(parts: Parts, person: str) -> Principal:
-    return parts.authenticator.authenticate(parts.issue(person).der)
+def _acknowledge(parts: Parts, person: str, number: int) -> DutyItem:
+    identifier, at = _raise(parts, number), parts.clock.now()
+    with parts.database.write() as session:
+        signer = certified(session, person, at)
+        row = duty.get(session, identifier)
+    seen = statement.digest(kind=row.kind, about=row.object, title=row.title, stage=row.stage, note="")
+    given = signer.sign(statement.ACKNOWLEDGE, f"duty:{identifier}", seen, at)
+    return api.acknowledge(identifier, api.Word(signed=given), signer.peer(at), parts.database)
 
 
 def _raise(parts: Parts, number: int) -> str:

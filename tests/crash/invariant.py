@@ -11,6 +11,7 @@ from core.registry import credential
 from core.registry.credential import CredentialState
 from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
+from tests.crash import vouching
 from tests.crash.site import Site
 from tests.ledger_check import check_folder, check_ledger
 
@@ -23,6 +24,8 @@ def check(site: Site) -> None:
         check_records(session)
         _check_lists(session, site)
     _check_acknowledged(site, _check_evidence(site))
+    if vouching.is_asked(site.folder):
+        vouching.check(site.folder, site.parts.database, site.parts.vkey())
     _check_going_on(site)
 
 

@@ -35,6 +35,7 @@ from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
+from tests.crash import vouching
 from tests.people import PROVINCE
 
 ORIGIN = "evidence.beichen.example/sample"
@@ -126,6 +127,8 @@ class Parts:
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
         due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.purger())]
+        if vouching.is_asked(self.place.folder):
+            due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())
         return run_due(self.database, due, self.clock, owner)
 
     def purger(self) -> Purger:

@@ -16,10 +16,12 @@ from core.ledger.purge import TwoPeople
 from core.ledger.selection import Asked
 from core.registry import role
 from core.registry.accountable import RegisterOfRecord
+from deploy import installation
 from pki import api, revocation
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
+from tests.crash import vouching
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
 from tests.failing import FailingDatabase, Failure
@@ -107,6 +109,13 @@ def give_up(place: Place, say: Say) -> None:
         assert parts.work_off("first") == []
 
 
+def start(place: Place, say: Say) -> None:
+    """The service is started on the machine."""
+    parts = Parts(place)
+    for _ in range(3):
+        installation.started(parts.database, parts.clock)
+
+
 def expire(place: Place, say: Say) -> None:
     """The worker ends what waited too long."""
     parts = Parts(place)
@@ -131,6 +140,26 @@ def sequence(place: Place, say: Say) -> None:
             )
         parts.clock.advance(seconds=8)
         sequencer.run_once()
+
+
+def be_witnessed(place: Place, _say: Say) -> None:
+    """Records come, are signed for, and each checkpoint is witnessed."""
+    parts = Parts(place)
+    vouching.ask(place.folder)
+    for _ in range(3):
+        parts.issue()
+        parts.sequencer().run_once()
+        vouching.witnessing(place.folder, parts.database, parts.clock, parts.vkey()).run()
+
+
+def be_stamped(place: Place, _say: Say) -> None:
+    """As above, with a time-stamp authority."""
+    parts = Parts(place)
+    vouching.ask(place.folder)
+    for _ in range(3):
+        parts.issue()
+        parts.sequencer().run_once()
+        vouching.stamping(place.folder, parts.database, parts.vkey()).run(force=True)
 
 
 def purge(place: Place, say: Say) -> None:
@@ -164,6 +193,7 @@ SCENARIOS: dict[str, Scenario] = {
     "core.duty.api._act#2": Scenario(duties.take_up, 3),
     "core.jobs.run_due#1": Scenario(work_off, 3),
     f"{_LEDGER}.bundle.export#1": Scenario(access.export),
+    f"{_LEDGER}.publication._wish#1": Scenario(access.export),
     f"{_LEDGER}.group.GroupCommit._store#1": Scenario(ledger.gather, 6),
     f"{_LEDGER}.lease.Lease.hold#1": Scenario(sequence, 3),
     f"{_LEDGER}.sequencer.Sequencer._number#1": Scenario(sequence, 3),
@@ -175,6 +205,13 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.storage.DurableWriter.write#1": Scenario(sequence, 12),
     f"{_LEDGER}.storage.DurableWriter.write#2": Scenario(sequence, 12),
     f"{_LEDGER}.storage.LogFolder.write_tiles#1": Scenario(sequence, 6),
+    f"{_LEDGER}.timestamping.Timestamping._obtain#1": Scenario(be_stamped, 3),
+    f"{_LEDGER}.timestamping.Timestamping._show#1": Scenario(be_stamped, 3),
+    f"{_LEDGER}.witness.Witness.add_checkpoint#1": Scenario(be_witnessed, 3),
+    f"{_LEDGER}.witness.Witness._advance#1": Scenario(be_witnessed, 3),
+    f"{_LEDGER}.witnessing.Witnessing._attempt#1": Scenario(be_witnessed, 3),
+    f"{_LEDGER}.witnessing.Witnessing._show_one#1": Scenario(be_witnessed, 6),
+    f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
     "core.refusal.record#1": Scenario(access.attempt, 3),
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
@@ -188,5 +225,6 @@ SCENARIOS: dict[str, Scenario] = {
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
     "authz.explanation.explain#1": Scenario(access.explain, 3),
     "authz.gateway.Gateway._conclude#1": Scenario(access.pass_gateway, 3),
+    "deploy.installation._record#1": Scenario(start, 3),
     **{f"deploy.identity.appoint#{n}": Scenario(access.appoint, 3) for n in (1, 2)},
 }

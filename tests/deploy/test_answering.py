@@ -1,5 +1,7 @@
 """Duties and leaving as they are served: real certificates in the scope, real policies, real tables."""
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,19 +9,24 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
 import core.duty.api
-from core.clock import SystemClock
+from core.clock import SystemClock, to_rfc3339
 from core.database import Database
-from core.duty import duty
+from core.duty import duty, statement
 from core.identity import PersonId, SubjectKind
 from core.ledger.models import EvidenceRow
 from core.registry import role
 from core.registry.holding import Holders
+from core.signed import Statement
+from core.signing import Origin
 from deploy import leaving
+from deploy.privatekey import PrivateKey
 from pki import holding
 from tests.deploy.holdings import HOLDERS, burden
 from tests.monitor import province, service
@@ -28,6 +35,7 @@ from tests.services import softhsm
 
 BASIS = "北辰财任〔2026〕31号 演练样本"
 SECURITY = "lu-security"
+ORIGIN = "guosuo.example/evidence"
 
 
 @dataclass
@@ -41,6 +49,20 @@ class House:
         pem = (self.site.folder / f"{who}.pem").read_bytes()
         self.door.shown = x509.load_pem_x509_certificates(pem)[0].public_bytes(Encoding.DER)
         return self.client.request(method, f"/api/v1{path}", **more)
+
+    def act(self, who: str, noun: str, identifier: str, *, note: str = "", **signs: str) -> Any:
+        """Take up or conclude a duty, signed with the person's key over what the service shows of it."""
+        with self.database.read() as session:
+            row = duty.get(session, identifier)
+        read = {"kind": row.kind, "about": row.object, "title": row.title, "stage": row.stage, "note": note}
+        digest = statement.digest(**{**read, **signs})
+        act = statement.ACKNOWLEDGE if noun == "acknowledgement" else statement.CONCLUDE
+        key = PrivateKey(self.site.folder / f"{who}.key")
+        at = SystemClock().now()
+        text = Statement(act, f"duty:{identifier}", digest, who, at, ORIGIN).text
+        signature = base64.b64encode(key.sign(text.encode())).decode()
+        body = {"note": note, "signed": {"at": to_rfc3339(at), "signature": signature}}
+        return self.ask(who, "POST", f"/duty/mine/{identifier}/{noun}", json=body)
 
     def burden(self, post: str) -> str:
         with self.database.write() as session:
@@ -65,6 +87,7 @@ def house(sqlite_database: Database, signer_process: softhsm.Running, tmp_path: 
     app.include_router(core.duty.api.router)
     app.include_router(leaving.router)
     app.state.provided[Holders] = HOLDERS
+    app.state.provided[Origin] = Origin(ORIGIN)
     door = Terminated(app)
     with TestClient(door, raise_server_exceptions=False) as client:
         yield House(database, site, door, client)
@@ -74,15 +97,15 @@ def test_a_duty_is_taken_up_by_who_holds_the_post_and_nobody_else(house: House) 
     mine = house.burden("czt-operations")
     assert house.ask("sun-yue", "GET", "/duty/mine").json() == {"items": [], "total": 0}
     assert house.ask("sun-yue", "GET", f"/duty/mine/{mine}").status_code == 404
-    refused = house.ask("sun-yue", "POST", f"/duty/mine/{mine}/acknowledgement", json={})
+    refused = house.act("sun-yue", "acknowledgement", mine)
     assert (refused.status_code, refused.json()["reason"]) == (403, "not-yours")
     assert house.recorded("duty.act.refused") == [("sun-yue", f"duty:{mine}", "refused")]
     (shown,) = house.ask("wu-ops", "GET", "/duty/mine").json()["items"]
     assert (shown["id"], shown["post"], shown["holder"], shown["state"]) == (mine, "czt-operations", "wu-ops", "open")
-    done = house.ask("wu-ops", "POST", f"/duty/mine/{mine}/acknowledgement", json={"note": "在办"}).json()
+    done = house.act("wu-ops", "acknowledgement", mine, note="在办").json()
     assert (done["state"], done["acknowledged_by"], len(done["signature"])) == ("acknowledged", "wu-ops", 32)
-    assert house.ask("wu-ops", "POST", f"/duty/mine/{mine}/conclusion", json={}).json()["state"] == "settled"
-    again = house.ask("wu-ops", "POST", f"/duty/mine/{mine}/conclusion", json={})
+    assert house.act("wu-ops", "conclusion", mine).json()["state"] == "settled"
+    again = house.act("wu-ops", "conclusion", mine)
     assert (again.status_code, again.json()["reason"]) == (409, "already-settled")
 
 
@@ -98,9 +121,45 @@ def test_everybodys_duties_are_for_who_holds_an_office(house: House) -> None:
     assert house.ask("wu-ops", "GET", "/status/mine").json()["open"] == 1
 
 
+@pytest.mark.parametrize("read", [{"title": "something else"}, {"stage": "7"}, {"kind": "drill"}, {"about": "alert:2"}])
+def test_a_signature_over_something_else_is_none(house: House, read: dict[str, str]) -> None:
+    mine = house.burden("czt-operations")
+    refused = house.act("wu-ops", "acknowledgement", mine, **read)
+    assert (refused.status_code, refused.json()["reason"]) == (422, "bad-signature")
+    assert house.ask("wu-ops", "GET", f"/duty/mine/{mine}").json()["state"] == "open"
+    assert house.recorded("duty.duty.acknowledged") == []
+
+
+def test_what_is_recorded_can_be_checked_by_anybody(house: House) -> None:
+    mine = house.burden("czt-operations")
+    done = house.act("wu-ops", "acknowledgement", mine, note="在办").json()
+    with house.database.read() as session:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == done["signature"])).one()
+    kept = json.loads(row.content)["details"]["signed"]
+    stated = json.loads(kept["text"])
+    assert (stated["person"], stated["act"], stated["object"]) == ("wu-ops", "duty.acknowledge", f"duty:{mine}")
+    key = x509.load_der_x509_certificate(base64.b64decode(kept["certificate"])).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(base64.b64decode(kept["signature"]), kept["text"].encode(), ec.ECDSA(hashes.SHA256()))
+
+
+def test_nothing_is_taken_up_without_a_signature(house: House) -> None:
+    mine = house.burden("czt-operations")
+    for body in (
+        {},
+        {"note": "x"},
+        {"signed": {"at": "now", "signature": "AA=="}},
+        {"signed": {"at": "", "signature": ""}},
+    ):
+        answer = house.ask("wu-ops", "POST", f"/duty/mine/{mine}/acknowledgement", json=body)
+        assert answer.status_code in (400, 422)
+    assert house.ask("wu-ops", "GET", f"/duty/mine/{mine}").json()["state"] == "open"
+
+
 @pytest.mark.parametrize("identifier", ["x", "0" * 32, "%00", "a" * 5000])
 def test_a_duty_that_there_is_not(house: House, identifier: str) -> None:
-    answer = house.ask("wu-ops", "POST", f"/duty/mine/{identifier}/acknowledgement", json={})
+    body = {"signed": {"at": to_rfc3339(SystemClock().now()), "signature": "AAAA"}}
+    answer = house.ask("wu-ops", "POST", f"/duty/mine/{identifier}/acknowledgement", json=body)
     assert answer.status_code in (400, 404)
     assert "Traceback" not in answer.text
 
@@ -119,6 +178,15 @@ def test_leaving_is_for_the_security_administrator(house: House) -> None:
     assert house.ask(SECURITY, "GET", "/register/holding/person/zhou-head").json() == {"items": []}
     assert house.recorded("registry.person.left") == [(SECURITY, "person:zhou-head", "done")]
     assert holding.LEFT == "affiliation-changed"
+
+
+def test_one_of_the_three_administrators_leaves_by_an_act_of_two(house: House) -> None:
+    body = {"person": SECURITY, "basis": BASIS, "items": {"role:site/security-administrator": "sun-yue"}}
+    planned = house.ask(SECURITY, "POST", "/register/leave", json={**body, "dry_run": True}).json()
+    assert planned["needs_two"] is True
+    refused = house.ask(SECURITY, "POST", "/register/leave", json=body)
+    assert (refused.status_code, "two people" in refused.json()["detail"]) == (403, True)
+    assert house.ask(SECURITY, "GET", "/identity").status_code == 200
 
 
 def test_whoever_left_gets_no_certificate(house: House, signer_process: softhsm.Running) -> None:

@@ -1,5 +1,6 @@
 """离岗: what the plan says is what happens, nothing is left, and what would leave a gap is refused whole."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel, select
 
 from core.database import Database
-from core.errors import Malformed, Rejected, TrustError
+from core.errors import Malformed, Rejected, TrustError, Unavailable
 from core.identity import PersonId
 from core.ledger.models import EvidenceRow
 from core.registry import appointment, change, leaver, loader, role
@@ -19,7 +20,9 @@ from core.registry.models import DomainMembership, Person, PostHolding
 from pki.models import Revocation
 from tests.clock import ManualClock
 from tests.deploy.holdings import HOLDERS, burden, certify
+from tests.failing import FailingDatabase, Failure, failing_insert
 from tests.people import PROVINCE, enter_province
+from tests.services import postgres
 
 ACT = "北辰财任〔2026〕31号 演练样本"
 SERIAL = 0x11
@@ -182,6 +185,61 @@ def test_whoever_left_is_given_nothing(province: Database, clock: ManualClock) -
     assert caught.value.word == "has-left"
     with province.read() as session:
         assert held(session, "zhou-head", clock.now()) == []
+
+
+@pytest.mark.parametrize("how", list(Failure))
+def test_a_store_that_fails_does_all_of_it_or_nothing(
+    store_url: str, province: Database, clock: ManualClock, how: Failure
+) -> None:
+    with province.write() as session:
+        certify(session, "zhou-head", SERIAL, clock.now())
+    with province.read() as session:
+        before = everything(session)
+    failing = FailingDatabase(store_url)
+    failing.arm(1, how)
+    with pytest.raises(Unavailable):
+        leave(failing, leaving("zhou-head", "zheng-budget"), clock.now())
+    failing.close()
+    with province.read() as session:
+        assert (everything(session) == before) is (how is Failure.NOT_APPLIED)
+        assert (held(session, "zhou-head", clock.now()) == []) is (how is Failure.APPLIED)
+
+
+@pytest.mark.parametrize("table", ["revocation", "post_holding", "evidence"])
+def test_one_row_that_cannot_be_written_undoes_all(
+    postgres_cluster: postgres.Cluster, clock: ManualClock, table: str
+) -> None:
+    """The disk is full in the middle, says PostgreSQL."""
+    database = Database(postgres_cluster.create())
+    SQLModel.metadata.create_all(database.engine)
+    with database.write() as session:
+        enter_province(session, clock.now() - timedelta(days=1))
+        certify(session, "zhou-head", SERIAL, clock.now())
+    with database.read() as session:
+        before = everything(session)
+    with failing_insert(database, table), pytest.raises(Unavailable):
+        leave(database, leaving("zhou-head", "zheng-budget"), clock.now())
+    with database.read() as session:
+        assert everything(session) == before
+    leave(database, leaving("zhou-head", "zheng-budget"), clock.now())
+    database.close()
+
+
+def test_of_two_administrators_who_leave_at_once_one_stays(province: Database, clock: ManualClock) -> None:
+    with province.write() as session:
+        role.appoint(session, person=PersonId("dou-public"), role="auditor", giver="lu-security", at=clock.now())
+
+    def go(person: str) -> str:
+        try:
+            leave(province, leaving(person), clock.now())
+        except LastAdministrator:
+            return "stays"
+        return "left"
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(go, ("wei-auditor", "dou-public"))) == ["left", "stays"]
+    with province.read() as session:
+        assert sum(name == "auditor" for _, domain, name in role.held(session, clock.now()) if domain == "site") == 1
 
 
 @given(data=st.data())

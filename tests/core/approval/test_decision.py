@@ -6,13 +6,14 @@ import pytest
 
 from core.approval.errors import NobodyCanApprove, NotWaiting, NotYours, UnknownAct, UnknownApproval
 from core.database import Database
-from core.errors import Malformed, NotFound, Rejected, TrustError
+from core.errors import Malformed, NotFound, Rejected, TrustError, Unavailable
 from core.identity import PersonId, Serial
 from core.registry import credential, role
 from core.registry.models import Person, RoleAssignment
 from core.signed import BadSignature
 from tests.clock import ManualClock
 from tests.core.approval.desk import AUDITOR, FINANCE, HEAD, OPERATOR, SECURITY, SYSTEM, Desk, opened
+from tests.failing import FailingDatabase, Failure
 
 
 @pytest.fixture
@@ -340,3 +341,36 @@ def test_approve_and_withdraw_at_once_end_one_way(desk: Desk) -> None:
     assert "not-waiting" in outcomes
     assert len(desk.world.done) == (1 if "done" in outcomes else 0)
     assert desk.state(row) in outcomes
+
+
+@pytest.mark.parametrize("who", [SECURITY, SYSTEM])
+def test_who_left_meanwhile(sqlite_desk: Desk, who: str) -> None:
+    row = sqlite_desk.propose()
+    with sqlite_desk.database.write() as session:
+        human = session.get_one(Person, who)
+        human.left_at = sqlite_desk.clock.now()
+        session.add(human)
+    sqlite_desk.clock.advance(minutes=1)
+    with pytest.raises(NotYours):
+        sqlite_desk.approve(SYSTEM, row)
+    assert (sqlite_desk.state(row), sqlite_desk.world.done) == ("waiting", [])
+
+
+@pytest.mark.parametrize("how", list(Failure))
+def test_a_commit_that_fails_is_repeated_with_the_same_signature(
+    store_url: str, clock: ManualClock, database: Database, how: Failure
+) -> None:
+    """Not applied: nothing was done, and the same signed text does it. Applied: it finds that it is done."""
+    desk = opened(database, clock)
+    row = desk.propose()
+    broken = FailingDatabase(store_url)
+    again = Desk(broken, clock, desk.acts, desk.world, desk.people)
+    broken.arm(1, how)
+    with pytest.raises(Unavailable):
+        again.approve(SYSTEM, row)
+    broken.close()
+    assert desk.state(row) == ("waiting" if how is Failure.NOT_APPLIED else "done")
+    assert len(desk.records()) == (1 if how is Failure.NOT_APPLIED else 3)
+    assert desk.approve(SYSTEM, row).state == "done"
+    assert len(desk.records()) == 3
+    assert desk.records("test.") == [("test.thing.begun", SYSTEM, "done")]

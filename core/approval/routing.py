@@ -1,0 +1,44 @@
+"""A proposal that waits is a duty: of a post whose holder may decide on it, else of the post in charge."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from core.approval import content, inbox
+from core.approval.acts import Acts
+from core.approval.models import Approval, State
+from core.approval.steps import CLOCK
+from core.duty import duty, survey
+
+KIND = "proposal"
+
+
+def tell(session: Session, acts: Acts, now: datetime) -> None:
+    """Raise the duty of every proposal that waits, settle those of the others."""
+    statement = select(Approval).where(Approval.state == State.WAITING.value, Approval.expires > now)
+    waiting = session.exec(statement.order_by(Approval.id)).all()
+    for row in waiting:
+        duty.raise_duty(
+            session,
+            kind=KIND,
+            object_=content.name(row.id),
+            title=f"待审批 · {row.act} of {row.object} waits for a decision",
+            post=_post(session, acts, row, now),
+            domain=row.domain,
+            # Half of the time that it may wait: then whoever is in charge has the other half.
+            due=row.proposed_at + (row.expires - row.proposed_at) / 2,
+            at=now,
+            actor=CLOCK,
+            stage=str(row.revision),
+        )
+    names = {content.name(row.id) for row in waiting}
+    for one in duty.waiting(session):
+        if one.kind == KIND and one.object not in names:
+            duty.settle(session, kind=KIND, object_=one.object, actor=CLOCK, at=now)
+
+
+def _post(session: Session, acts: Acts, row: Approval, now: datetime) -> str:
+    able = inbox.deciders(session, acts, row, now)
+    posts = sorted({post for one in able for post in duty.posts_of(session, one.person, now)})
+    chain = survey.chain(session, row.domain)
+    return next((post for post in chain if post in posts), posts[0] if posts else chain[0])

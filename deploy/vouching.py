@@ -1,0 +1,91 @@
+"""Wiring of whoever vouches for our evidence, and of us vouching for others': witnesses and time-stamp authorities."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from core.clock import Clock
+from core.database import Database
+from core.jobs import Job
+from core.ledger import checkpoint, jobs, timestamp, trustpolicy
+from core.ledger.place import LedgerPlace
+from core.ledger.timestamping import Timestamping
+from core.ledger.witness import Witness
+from core.ledger.witnessing import Witnessing
+from core.pace import Pace
+from deploy.file import read_bytes
+from deploy.outward import HttpPoster
+from deploy.settings import Settings
+from hsm.client import SignerClient
+from hsm.signer import TokenCheckpointSigner
+
+#: The label of the key that cosigns the checkpoints of others.
+WITNESS_KEY = "witness"
+
+#: Checkpoints that one address may submit to our witness: at once, and again over this while.
+_SUBMISSIONS, _WHILE = 60, timedelta(seconds=30)
+
+
+def provided(
+    settings: Settings, database: Database, keys: SignerClient, *, clock: Clock, place: LedgerPlace, mirror: Path
+) -> Mapping[type, object]:
+    """Return what the interface needs, by type."""
+    return {
+        Witness: witness(settings, database, keys, clock),
+        Witnessing: witnessing(settings, database, clock, place, mirror),
+        Timestamping: timestamping(settings, database, clock, place, mirror),
+        Pace: Pace(clock=clock, most=_SUBMISSIONS, within=_WHILE),
+    }
+
+
+def background(settings: Settings, database: Database, clock: Clock, place: LedgerPlace, mirror: Path) -> list[Job]:
+    """Return the jobs of what is configured."""
+    made = []
+    if settings.witness.policy is not None:
+        every = timedelta(seconds=settings.witness.every_seconds)
+        made.append(jobs.witness_job(witnessing(settings, database, clock, place, mirror), every=every))
+    if settings.timestamp.urls:
+        made.append(jobs.timestamp_job(timestamping(settings, database, clock, place, mirror)))
+    return made
+
+
+def witness(settings: Settings, database: Database, keys: SignerClient, clock: Clock) -> Witness:
+    """Return our witness; it knows the logs of the settings. Raises ``BadCheckpoint`` for one that is no key."""
+    return Witness(
+        database=database,
+        clock=clock,
+        signer=TokenCheckpointSigner(keys, WITNESS_KEY),
+        name=settings.witness.name or f"{settings.site.origin}/witness",
+        logs=[checkpoint.parse_verifier_key(text) for text in settings.witness.logs],
+    )
+
+
+def witnessing(settings: Settings, database: Database, clock: Clock, place: LedgerPlace, mirror: Path) -> Witnessing:
+    """Return what has our log witnessed. Raises ``NotFound`` and ``BadPolicy`` for the trust policy's file."""
+    asked = settings.witness
+    rules = read_bytes(settings.state / asked.policy) if asked.policy else b"quorum none\n"
+    return Witnessing(
+        database=database,
+        clock=clock,
+        place=place,
+        mirror=mirror,
+        policy=trustpolicy.parse_policy(rules),
+        poster=HttpPoster(settings.state / asked.trusted if asked.trusted else None),
+    )
+
+
+def timestamping(
+    settings: Settings, database: Database, clock: Clock, place: LedgerPlace, mirror: Path
+) -> Timestamping:
+    """Return what has our log time-stamped. Raises ``NotFound`` and ``Malformed`` for the file of roots."""
+    asked = settings.timestamp
+    return Timestamping(
+        database=database,
+        clock=clock,
+        place=place,
+        mirror=mirror,
+        urls=asked.urls,
+        roots=timestamp.read_roots(read_bytes(settings.state / asked.roots)) if asked.roots else (),
+        every=timedelta(minutes=asked.every_minutes),
+        poster=HttpPoster(),
+    )

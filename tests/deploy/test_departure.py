@@ -1,0 +1,121 @@
+"""An administrator leaves by an act of two people; what waits for a decision is a duty, and ends with its proposer."""
+
+from collections.abc import Mapping
+
+import pytest
+from sqlmodel import col, select
+
+from core.approval import acts, administrator, routing
+from core.approval.acts import Acts
+from core.approval.errors import NotYours
+from core.approval.holding import Proposals
+from core.approval.models import Approval
+from core.database import Database
+from core.duty import duty
+from core.errors import Malformed, TrustError
+from core.identity import PersonId
+from core.ledger.models import EvidenceRow
+from core.registry import leaver, role
+from core.registry.errors import LastAdministrator, SeparationOfDuties
+from core.registry.holding import Holders
+from core.registry.leaver import Leaving
+from core.registry.models import Person
+from core.signed import Json
+from deploy import departure
+from tests.clock import ManualClock
+from tests.core.approval.desk import AUDITOR, SECURITY, SYSTEM, Desk, opened
+from tests.deploy.holdings import HOLDERS
+
+ALL = Holders((Proposals(), *HOLDERS.holders))
+BASIS = "北辰信任〔2026〕8号 演练样本"
+BODY: Mapping[str, Json] = {"person": AUDITOR, "basis": BASIS, "items": {"role:site/auditor": "sun-yue"}}
+
+
+@pytest.fixture
+def desk(database: Database, clock: ManualClock) -> Desk:
+    made = opened(database, clock)
+    shipped = [one for one in acts.load() if one.act in (administrator.NAME, departure.NAME)]
+    made.acts = Acts(shipped, [administrator.ACT, departure.act(ALL)])
+    clock.advance(minutes=1)
+    return made
+
+
+def propose(desk: Desk, who: str = SECURITY, body: Mapping[str, Json] = BODY) -> Approval:
+    return desk.propose(who, body, act=departure.NAME, object_=f"person:{body.get('person', '')}")
+
+
+def left(desk: Desk, person: str) -> bool:
+    with desk.database.read() as session:
+        return session.get_one(Person, person).left_at is not None
+
+
+def test_one_proposes_another_decides_and_the_office_passes_on(desk: Desk) -> None:
+    row = propose(desk)
+    assert (row.state, left(desk, AUDITOR)) == ("waiting", False)
+    done = desk.approve(SYSTEM, row)
+    assert (done.state, left(desk, AUDITOR)) == ("done", True)
+    with desk.database.read() as session:
+        assert ALL.holdings(session, "person", AUDITOR, desk.clock.now()) == []
+        assert "auditor" in role.on_site(session, PersonId("sun-yue"), desk.clock.now())
+
+
+@pytest.mark.parametrize("who", [SECURITY, AUDITOR, "sun-yue", "li-wen"])
+def test_nobody_decides_who_is_concerned(desk: Desk, who: str) -> None:
+    row = propose(desk)
+    with pytest.raises(NotYours):
+        desk.approve(who, row)
+    assert not left(desk, AUDITOR)
+
+
+def test_nobody_takes_part_in_their_own_leaving(desk: Desk) -> None:
+    row = propose(desk, AUDITOR)
+    assert desk.approve(SYSTEM, row).state == "failed"
+    assert not left(desk, AUDITOR)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"person": AUDITOR, "basis": BASIS}, LastAdministrator),
+        ({**BODY, "items": {"role:site/auditor": SYSTEM}}, SeparationOfDuties),
+        ({**BODY, "more": "x"}, Malformed),
+        ({**BODY, "items": ["x"]}, Malformed),
+        ({**BODY, "items": {"role:site/auditor": 1}}, Malformed),
+        ({**BODY, "since": "yesterday"}, Malformed),
+        ({**BODY, "person": "x" * 81}, Malformed),
+        ({**BODY, "person": "nobody-here"}, TrustError),
+    ],
+)
+def test_a_proposal_that_makes_no_sense_is_not_entered(
+    desk: Desk, body: Mapping[str, Json], error: type[TrustError]
+) -> None:
+    with pytest.raises(error):
+        propose(desk, body=body)
+    assert desk.records("approval.") == []
+
+
+def test_what_waits_is_a_duty_until_it_is_decided(desk: Desk) -> None:
+    row = propose(desk)
+    for _ in range(2):
+        with desk.database.write() as session:
+            routing.tell(session, desk.acts, desk.clock.now())
+    with desk.database.read() as session:
+        (waiting,) = duty.waiting(session)
+    assert (waiting.kind, waiting.object, waiting.post) == ("proposal", f"approval:{row.id}", "xxb-director")
+    desk.approve(SYSTEM, row)
+    with desk.database.write() as session:
+        routing.tell(session, desk.acts, desk.clock.now())
+        assert duty.waiting(session) == []
+
+
+def test_whoever_leaves_takes_their_proposals_along(desk: Desk) -> None:
+    row = propose(desk, SYSTEM)
+    asked = Leaving(PersonId(SYSTEM), BASIS, items={"role:site/system-administrator": PersonId("li-wen")})
+    with desk.database.write() as session:
+        planned = leaver.plan(session, ALL, asked, at=desk.clock.now())
+        assert leaver.leave(session, ALL, asked, actor=SECURITY, at=desk.clock.now()) == planned
+    assert f"proposal:{row.id}" in {one.name for one in planned}
+    assert desk.state(row) == "withdrawn"
+    with desk.database.read() as session:
+        record = session.exec(select(EvidenceRow).where(col(EvidenceRow.type) == "approval.proposal.withdrawn")).one()
+    assert (record.actor, b"its proposer left" in record.content) == (SECURITY, True)

@@ -47,7 +47,7 @@ from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
-from deploy import departure, vouching
+from deploy import departure, leveling, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -240,9 +240,9 @@ def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
 
 def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    register, numbers = RegisterOfRecord(), retention.shipped()
+    asked, register, numbers = holders(settings), RegisterOfRecord(), retention.shipped()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, departure.act(holders(settings)), *kept])
+    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
 
 
 def build(settings: Settings) -> Built:

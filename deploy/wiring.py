@@ -30,9 +30,9 @@ from core.database import Database
 from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
+from core.ledger import checkpoint, retention
 from core.ledger.fast import FastMode, FastQueue
 from core.ledger.group import GroupCommit
-from core.ledger import checkpoint, retention
 from core.ledger.place import LedgerPlace
 from core.ledger.purge import Purger
 from core.ledger.register import Register

@@ -172,14 +172,15 @@ def test_a_duty_that_there_is_not(house: House, identifier: str) -> None:
 def test_leaving_is_for_the_security_administrator(house: House) -> None:
     body = {"person": "zhou-head", "basis": BASIS, "successor": "wu-ops"}
     assert house.ask("wu-ops", "POST", "/register/leave", json=body).status_code == 403
-    assert house.ask("zhou-head", "GET", "/identity").status_code == 200
+    assert house.ask("zhou-head", "GET", "/duty/mine").status_code == 200
     planned = house.ask(SECURITY, "POST", "/register/leave", json={**body, "dry_run": True}).json()
-    assert house.ask("zhou-head", "GET", "/identity").status_code == 200
+    assert house.ask("zhou-head", "GET", "/duty/mine").status_code == 200
     done = house.ask(SECURITY, "POST", "/register/leave", json=body).json()
     assert (done["items"], done["applied"], done["left"]) == (planned["items"], True, 0)
     assert {one["kind"] for one in done["items"]} == {"certificate", "membership", "post", "role"}
-    refused = house.ask("zhou-head", "GET", "/identity")
+    refused = house.ask("zhou-head", "GET", "/duty/mine")
     assert (refused.status_code, refused.json()["reason"]) == (401, "revoked")
+    assert house.recorded("access.act.refused") == [("zhou-head", "person:zhou-head", "refused")]
     assert house.ask(SECURITY, "GET", "/register/holding/person/zhou-head").json() == {"items": []}
     assert house.recorded("registry.person.left") == [(SECURITY, "person:zhou-head", "done")]
     assert holding.LEFT == "affiliation-changed"
@@ -191,7 +192,7 @@ def test_one_of_the_three_administrators_leaves_by_an_act_of_two(house: House) -
     assert planned["needs_two"] is True
     refused = house.ask(SECURITY, "POST", "/register/leave", json=body)
     assert (refused.status_code, "two people" in refused.json()["detail"]) == (403, True)
-    assert house.ask(SECURITY, "GET", "/identity").status_code == 200
+    assert house.ask(SECURITY, "GET", "/duty/mine").status_code == 200
 
 
 def test_whoever_left_gets_no_certificate(house: House, signer_process: softhsm.Running) -> None:

@@ -30,6 +30,8 @@ from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint
+from core.ledger.fast import FastMode, FastQueue
+from core.ledger.group import GroupCommit
 from core.ledger.place import LedgerPlace
 from core.ledger.purge import Purger
 from core.ledger.sequencer import Sequencer
@@ -67,6 +69,7 @@ class Built:
 
     settings: Settings
     provided: Mapping[type, object]
+    queue: FastQueue
 
 
 def clock() -> Clock:
@@ -153,7 +156,7 @@ def application_file(path: Path) -> Application:
         raise Rejected(f"{path.name}: {error.detail}", hint=error.hint, reason=error.word) from error
 
 
-def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
+def decisions(settings: Settings, database: Database, queue: FastQueue, group: GroupCommit) -> PolicyDecisionPoint:
     """Return the decision point with every policy and every application of the site."""
     policies = policy.load()
     described = applications(settings)
@@ -164,6 +167,8 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
         clock=SystemClock(),
         policies=policies,
         catalogue=application.catalogue(described, actions),
+        group=group,
+        fast=FastMode(queue, frozenset(settings.evidence.fast)) if settings.evidence.fast else None,
     )
 
 
@@ -239,7 +244,9 @@ def build(settings: Settings) -> Built:
     """Build what the interface needs."""
     database, keys, clock = store(settings), signer(settings), SystemClock()
     authenticator = CertificateAuthenticator(database=database, clock=clock)
-    point = decisions(settings, database)
+    group = GroupCommit(database)
+    queue = FastQueue(database=database, group=group)
+    point = decisions(settings, database, queue, group)
     place = ledger_place(settings, keys)
     provided: dict[type, object] = {
         Clock: clock,
@@ -248,7 +255,7 @@ def build(settings: Settings) -> Built:
         Authenticator: authenticator,
         DecisionPoint: point,
         PolicyDecisionPoint: point,
-        Gateway: Gateway(database=database, clock=clock, authenticator=authenticator, decisions=point),
+        Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: authority(settings, database, keys),
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
@@ -260,4 +267,4 @@ def build(settings: Settings) -> Built:
         Outbox: outbox(settings, database),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
-    return Built(settings, provided)
+    return Built(settings, provided, queue)

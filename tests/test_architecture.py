@@ -49,7 +49,6 @@ TRANSACTIONS = {
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/jobs.py",
-    "authz/decision.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",

@@ -201,7 +201,7 @@ def test_revoked_between_the_look_and_the_decision(house: House) -> None:
             done.append(principal)
             return principal
 
-    gateway = Gateway(database=house.database, clock=house.clock, authenticator=Slow(), decisions=house.decisions)
+    gateway = Gateway(clock=house.clock, authenticator=Slow(), decisions=house.decisions)
     answer = gateway.decide(question(certificate=escaped(issued)), gateway=GATEWAY)
     assert done
     assert (answer.status, answer.reason, answer.identity) == (401, "revoked", None)

@@ -100,6 +100,7 @@ def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None
         for entry in difference.parents_first(kind, tuple(wanted.of(kind)))
         if f"{kind}:{entry.id}" in touched
     ]
+    entering.free_names(session, [entry.id for kind, entry in entries if kind == "domain"])
     for kind, entry in entries:
         entering.enter(session, kind, entry)
     for _kind, entry in entries:

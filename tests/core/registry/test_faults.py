@@ -235,7 +235,7 @@ def test_a_bad_file_is_refused_in_its_line_with_field_and_hint(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_wherever_it_is_bad(name: str, data: st.DataObject) -> None:
     check(KINDS[name](lambda indices: data.draw(st.sampled_from(list(indices)))))
@@ -257,7 +257,7 @@ def test_a_level_without_a_worksheet() -> None:
     assert ["has no worksheet" in fault.message for fault in found] == [True]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_line_left_out_is_read_or_refused(data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(LINES) - 1))
@@ -319,7 +319,7 @@ def provinces(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(text=provinces())
 def test_a_valid_province_is_read_and_differs_from_itself_in_nothing(text: str) -> None:
     province = loader.parse_province(text)

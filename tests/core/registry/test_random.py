@@ -8,7 +8,7 @@ from tests.clock import ManualClock
 from tests.core.registry.test_faults import provinces
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=provinces())
 def test_entered_twice_is_entered_once(sqlite_database: Database, clock: ManualClock, text: str) -> None:
     province = loader.parse_province(text)

@@ -29,6 +29,7 @@ from core.database import Database
 from core.errors import TrustError, Unauthenticated
 from core.identity import Principal, RequestId
 from core.ledger import evidence
+from core.ledger.body import Body
 from core.ledger.entry import Event
 from core.registry.models import Organisation
 
@@ -154,7 +155,7 @@ class Gateway:
             if not repeated:
                 session.add(_row(case, refusal))
             if refusal is not None:
-                evidence.append(session, _event(case, refusal), at=case.at)
+                evidence.append(session, _event(case, refusal), at=case.at, body=_written(case.question))
             contact = self._contact(session, case, refusal)
         # A crash here leaves the record of a request that no gateway let through: asking again is another request.
         if refusal is None:
@@ -243,14 +244,20 @@ def _event(case: _Case, refusal: _Refusal) -> Event:
             "request_id": question.request_id,
             "gateway": case.gateway,
             "address": _address(question.address),
-            "host": shortened(question.host, 100),
-            "method": shortened(question.method, 20),
-            # A query may carry anything, personal data too: it is left out.
-            "path": shortened(question.target.partition("?")[0]),
             "serial": case.serial,
             "authenticated": case.principal is not None,
         },
     )
+
+
+def _written(question: GatewayQuestion) -> Body:
+    """Return what a stranger wrote: it may name anybody, so it goes into the record's erasable body, not into it."""
+    return {
+        "host": shortened(question.host, 100),
+        "method": shortened(question.method, 20),
+        # A query may carry anything at all: it is left out.
+        "path": shortened(question.target.partition("?")[0]),
+    }
 
 
 def _address(text: str) -> str:

@@ -68,14 +68,12 @@ def evaluate(
     response: Response,
     principal: Acting,
     point: Point,
-    database: Store,
-    clock: Time,
 ) -> EvaluationResponse:
     """Decide (AuthZEN 1.0 section 6)."""
     name = request.headers.get("x-request-id", "")
     if _REQUEST_NAME.fullmatch(name):
         response.headers["X-Request-ID"] = name
-    decision = authzen.evaluate(point, database, clock, authzen.question(body), asked_by=principal)
+    decision = authzen.evaluate(point, authzen.question(body), asked_by=principal)
     context = EvaluationContext(
         reason=decision.reason,
         policies=list(decision.policies),
@@ -96,12 +94,10 @@ def configuration(request: Request) -> dict[str, str]:
 
 @router.post("/api/v1/decision/explanation")
 @permission("authz:decision:explain")
-def explain(
-    body: ExplanationRequest, principal: Acting, point: Point, database: Store, clock: Time
-) -> ExplanationAnswer:
+def explain(body: ExplanationRequest, principal: Acting, point: Point, clock: Time) -> ExplanationAnswer:
     """Explain whether somebody may do something, by which policy, or what is missing and who could give it."""
     asked = explanation.question(who=body.who, action=body.action, what=body.what, level=body.level)
-    found = explanation.explain(point, database, clock, asked, asked_by=principal)
+    found = explanation.explain(point, clock, asked, asked_by=principal)
     decision = found.decision
     return ExplanationAnswer(
         allowed=decision.allowed,

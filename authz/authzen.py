@@ -15,12 +15,10 @@ from sqlmodel import Session
 
 from authz import subject
 from authz.application import Catalogue, KnownResource
-from authz.decision import PolicyDecisionPoint, recording
+from authz.decision import PolicyDecisionPoint
 from authz.errors import BadEvaluation
 from authz.events import actor, shortened
 from core.access import ContextValue, Decision, DecisionRequest
-from core.clock import Clock
-from core.database import Database
 from core.identity import DomainId, Principal, RequestId
 from core.registry.level import Classification
 from core.registry.models import System
@@ -116,20 +114,15 @@ def _level(said: Mapping[str, JsonValue]) -> int:
     return value
 
 
-def evaluate(
-    point: PolicyDecisionPoint, database: Database, clock: Clock, asked: Question, *, asked_by: Principal
-) -> Decision:
-    """Decide and record; the answer is committed. Raises ``NotRecorded`` when it cannot be."""
-    with recording(database) as session:
-        at = clock.now()
-        decision: Decision | None = None
-        for request in requests(session, point.catalogue, asked, at):
-            decision = point.decide_within(session, request, at=at, asked_by=actor(asked_by)).decision
-            if not decision.allowed:
-                break
-        assert decision is not None
+def evaluate(point: PolicyDecisionPoint, asked: Question, *, asked_by: Principal) -> Decision:
+    """Decide and record (``PolicyDecisionPoint.decide_all``). Raises ``NotRecorded`` when it cannot be recorded."""
+
+    def find(session: Session, at: datetime) -> list[DecisionRequest]:
+        return requests(session, point.catalogue, asked, at)
+
+    decision = point.decide_all(find, asked_by=actor(asked_by))
     # A crash here leaves the record of an answer that nobody got: the caller asks again, and that is recorded too.
-    return decision
+    return decision  # noqa: RET504  # what is said here stands between
 
 
 def requests(session: Session, catalogue: Catalogue, asked: Question, at: datetime) -> list[DecisionRequest]:

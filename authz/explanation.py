@@ -3,15 +3,16 @@
 import re
 from dataclasses import dataclass
 
+from sqlmodel import Session
+
 from authz import authzen, engine
 from authz.authzen import CERTIFICATE, PERSON, SYSTEM, Question
-from authz.decision import Evaluation, PolicyDecisionPoint, recording
+from authz.decision import Evaluation, PolicyDecisionPoint
 from authz.errors import BadEvaluation
 from authz.events import DECISION_EXPLAINED, actor, shortened
 from authz.policy import PolicyText
 from core.access import Decision, DecisionRequest
 from core.clock import Clock
-from core.database import Database
 from core.identity import Principal
 from core.ledger import evidence
 from core.ledger.entry import Event
@@ -55,11 +56,10 @@ def question(*, who: str, action: str, what: str, level: str) -> Question:
     )
 
 
-def explain(
-    point: PolicyDecisionPoint, database: Database, clock: Clock, asked: Question, *, asked_by: Principal
-) -> Explanation:
+def explain(point: PolicyDecisionPoint, clock: Clock, asked: Question, *, asked_by: Principal) -> Explanation:
     """Return what the decision would be now. The record says who asked about whom; nothing is decided."""
-    with recording(database) as session:
+
+    def unit(session: Session) -> tuple[Decision, Evaluation]:
         at = clock.now()
         for request in authzen.requests(session, point.catalogue, asked, at):
             evaluation = point.evaluate(session, request, at=at)
@@ -67,6 +67,9 @@ def explain(
             if not decision.allowed:
                 break
         evidence.append(session, _event(request, decision, asked_by), at=at)
+        return decision, evaluation
+
+    decision, evaluation = point.record(unit)
     # A crash here leaves the record of an explanation that nobody read.
     return Explanation(decision, _outcomes(point, evaluation))
 

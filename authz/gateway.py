@@ -19,13 +19,12 @@ from sqlmodel import Session
 
 from authz import explain, peer, target
 from authz.application import Application, Route
-from authz.decision import PolicyDecisionPoint, recording
+from authz.decision import PolicyDecisionPoint
 from authz.errors import BadQuestion, NotRecorded
 from authz.events import ANONYMOUS, GATEWAY_REQUEST_REFUSED, actor, shortened
 from authz.models import GatewayRequest
 from core.access import Authenticator, DecisionRequest
 from core.clock import Clock
-from core.database import Database
 from core.errors import TrustError, Unauthenticated
 from core.identity import Principal, RequestId
 from core.ledger import evidence
@@ -104,11 +103,8 @@ class _Refusal:
 class Gateway:
     """Answers gateways; every answer but that for a public path leaves a ``GatewayRequest`` and evidence."""
 
-    def __init__(
-        self, *, database: Database, clock: Clock, authenticator: Authenticator, decisions: PolicyDecisionPoint
-    ) -> None:
+    def __init__(self, *, clock: Clock, authenticator: Authenticator, decisions: PolicyDecisionPoint) -> None:
         """Judge certificates by ``authenticator``, and requests by ``decisions`` and its catalogue."""
-        self._database = database
         self._clock = clock
         self._authenticator = authenticator
         self._decisions = decisions
@@ -145,21 +141,24 @@ class Gateway:
         return None
 
     def _conclude(self, case: _Case, refusal: _Refusal | None) -> GatewayAnswer:
-        question, identity = case.question, None
-        with recording(self._database) as session:
-            repeated = session.get(GatewayRequest, question.request_id) is not None
-            if repeated:
-                refusal = _Refusal(403, "repeated-request", "this request was answered before")
-            elif refusal is None:
-                refusal, identity = self._decide(session, case)
-            if not repeated:
-                session.add(_row(case, refusal))
-            if refusal is not None:
-                evidence.append(session, _event(case, refusal), at=case.at, body=_written(case.question))
-            contact = self._contact(session, case, refusal)
+        answer = self._decisions.record(lambda session: self._answer(session, case, refusal))
         # A crash here leaves the record of a request that no gateway let through: asking again is another request.
+        return answer  # noqa: RET504  # what is said here stands between
+
+    def _answer(self, session: Session, case: _Case, refusal: _Refusal | None) -> GatewayAnswer:
+        """Decide, unless it is refused already, and record the answer in the transaction of ``session``."""
+        question, identity = case.question, None
+        repeated = session.get(GatewayRequest, question.request_id) is not None
+        if repeated:
+            refusal = _Refusal(403, "repeated-request", "this request was answered before")
+        elif refusal is None:
+            refusal, identity = self._decide(session, case)
+        if not repeated:
+            session.add(_row(case, refusal))
         if refusal is None:
             return GatewayAnswer(200, "permitted", question.request_id, identity)
+        evidence.append(session, _event(case, refusal), at=case.at, body=_written(case.question))
+        contact = self._contact(session, case, refusal)
         return GatewayAnswer(
             refusal.status, refusal.reason, question.request_id, explanation=refusal.explanation, ask=contact
         )

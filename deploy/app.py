@@ -12,6 +12,7 @@ import core.ledger.custody
 import core.ledger.handing
 import core.ledger.witness_api
 import core.notice.api
+import core.registry.acts_api
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -24,6 +25,7 @@ from deploy.wiring import Built
 SERVICE: tuple[APIRouter, ...] = (
     identity.router,
     leaving.router,
+    core.registry.acts_api.router,
     core.registry.api.router,
     core.approval.api.router,
     core.duty.api.router,

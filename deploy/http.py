@@ -22,6 +22,8 @@ def serve(settings: Settings) -> None:
     thread = threading.Thread(target=status.run, name="status", daemon=True)
     thread.start()
     _service_server(settings, apps.service_app(built)).run()
+    # Nobody asks any more: what was answered in fast mode is stored before the end.
+    built.queue.close()
     status.should_exit = True
     thread.join(timeout=5)
 

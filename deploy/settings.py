@@ -42,6 +42,15 @@ class RepositorySection(_Frozen):
     recipients: tuple[str, ...]
 
 
+class EvidenceSection(_Frozen):
+    """Where an application is answered before its record is stored (``core/ledger/fast.py``): security domains by id.
+
+    Everywhere else, and from level 3 on in these too, an answer waits for its record.
+    """
+
+    fast: tuple[str, ...] = ()
+
+
 class WitnessSection(_Frozen):
     """Who witnesses our evidence, and whose we witness (C2SP tlog-witness).
 
@@ -72,6 +81,7 @@ class Settings(_Frozen):
     site: SiteSection
     listen: ListenSection
     repository: RepositorySection
+    evidence: EvidenceSection = EvidenceSection()
     witness: WitnessSection = WitnessSection()
     timestamp: TimestampSection = TimestampSection()
     notice: NoticeSettings = NoticeSettings()
@@ -161,6 +171,10 @@ addresses = [{addresses}]
 [repository]
 path = "{settings.repository.path}"
 recipients = [{recipients}]
+
+# Domains below level 3 whose applications are answered before the record is stored; 50 ms of them can be lost.
+# [evidence]
+# fast = ["some-domain"]
 
 # Where duties go when they leave the building; prove it with `guosuo notify test`.
 # [notice]

@@ -31,6 +31,8 @@ from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint, retention
+from core.ledger.fast import FastMode, FastQueue
+from core.ledger.group import GroupCommit
 from core.ledger.place import LedgerPlace
 from core.ledger.purge import Purger
 from core.ledger.register import Register
@@ -45,7 +47,7 @@ from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
-from deploy import departure, vouching
+from deploy import departure, leveling, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -71,6 +73,7 @@ class Built:
 
     settings: Settings
     provided: Mapping[type, object]
+    queue: FastQueue
 
 
 def clock() -> Clock:
@@ -157,7 +160,7 @@ def application_file(path: Path) -> Application:
         raise Rejected(f"{path.name}: {error.detail}", hint=error.hint, reason=error.word) from error
 
 
-def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
+def decisions(settings: Settings, database: Database, queue: FastQueue, group: GroupCommit) -> PolicyDecisionPoint:
     """Return the decision point with every policy and every application of the site."""
     policies = policy.load()
     described = applications(settings)
@@ -168,6 +171,8 @@ def decisions(settings: Settings, database: Database) -> PolicyDecisionPoint:
         clock=SystemClock(),
         policies=policies,
         catalogue=application.catalogue(described, actions),
+        group=group,
+        fast=FastMode(queue, frozenset(settings.evidence.fast)) if settings.evidence.fast else None,
     )
 
 
@@ -235,16 +240,18 @@ def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
 
 def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    register, numbers = RegisterOfRecord(), retention.shipped()
+    asked, register, numbers = holders(settings), RegisterOfRecord(), retention.shipped()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, departure.act(holders(settings)), *kept])
+    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
 
 
 def build(settings: Settings) -> Built:
     """Build what the interface needs."""
     database, keys, clock = store(settings), signer(settings), SystemClock()
     authenticator = CertificateAuthenticator(database=database, clock=clock)
-    point = decisions(settings, database)
+    group = GroupCommit(database)
+    queue = FastQueue(database=database, group=group)
+    point = decisions(settings, database, queue, group)
     place = ledger_place(settings, keys)
     provided: dict[type, object] = {
         Clock: clock,
@@ -253,7 +260,7 @@ def build(settings: Settings) -> Built:
         Authenticator: authenticator,
         DecisionPoint: point,
         PolicyDecisionPoint: point,
-        Gateway: Gateway(database=database, clock=clock, authenticator=authenticator, decisions=point),
+        Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: authority(settings, database, keys),
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
@@ -267,4 +274,4 @@ def build(settings: Settings) -> Built:
         Outbox: outbox(settings, database),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
-    return Built(settings, provided)
+    return Built(settings, provided, queue)

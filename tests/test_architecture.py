@@ -50,7 +50,6 @@ TRANSACTIONS = {
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/jobs.py",
-    "authz/decision.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
@@ -121,6 +120,7 @@ READERS = (
     "backup/replay_approval.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",
+    "backup/replay_register.py",
     "backup/examine.py",
 )
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")

@@ -69,8 +69,12 @@ class GroupCommit:
         Raises ``Malformed``, ``QueueFull``, and ``Unavailable`` when nobody can say that they are stored.
         """
         records = [evidence.prepare(event, at=at) for event in events]
-        self._settle(_Waiting(records))
+        self.store(records)
         return [record.identifier for record in records]
+
+    def store(self, records: Sequence[Prepared]) -> None:
+        """Store prepared records, all or none: they are committed. Raises ``QueueFull`` and ``Unavailable``."""
+        self._settle(_Waiting(records))
 
     def run(self, unit: Callable[[Session], Answer]) -> Answer:
         """Run ``unit`` in a write transaction and return its answer: what it did is committed.

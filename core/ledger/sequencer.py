@@ -227,8 +227,7 @@ class Sequencer:
         # A crash here leaves everything in place, but not said so: the next run finds the same files and says it.
         with self._database.write() as session:
             self._lease.check(session)
-            under = select(EvidenceRow.identifier).where(col(EvidenceRow.sequence) < self._signed)
-            session.execute(delete(LedgerWish).where(col(LedgerWish.record).in_(under)))
+            session.execute(_GRANT, {"size": self._signed})
             mark = update(LedgerCheckpoint).values(published_at=self._clock.now())
             unmarked = mark.where(col(LedgerCheckpoint.published_at).is_(None))
             session.execute(unmarked.where(col(LedgerCheckpoint.size) <= self._signed))
@@ -269,3 +268,10 @@ def _numbering() -> Update:
 
 
 _NUMBER = _numbering()
+
+#: Asked of each wish by itself: an ``IN`` over the records would be made of all of them.
+_GRANT = delete(LedgerWish).where(
+    select(EvidenceRow.row)
+    .where(col(EvidenceRow.identifier) == LedgerWish.record, col(EvidenceRow.sequence) < bindparam("size"))
+    .exists()
+)

@@ -137,7 +137,7 @@ def build(pki: Pki, apps: list[Application] | None = None) -> House:
         policies=POLICIES,
         catalogue=application.catalogue(known, actions),
     )
-    gateway = Gateway(database=pki.database, clock=pki.clock, authenticator=pki.authenticator, decisions=decisions)
+    gateway = Gateway(clock=pki.clock, authenticator=pki.authenticator, decisions=decisions)
     return House(pki, decisions, gateway)
 
 

@@ -8,10 +8,14 @@ from sqlalchemy import text
 from sqlmodel import delete
 
 from authz import appfile, authzen
+from authz.decision import PolicyDecisionPoint
 from authz.errors import NotRecorded
 from core.access import Decision, DecisionRequest
 from core.errors import Unavailable
 from core.identity import SITE, DomainId, Principal, RequestId, Serial, SubjectKind
+from core.ledger.errors import QueueFull
+from core.ledger.fast import FastMode, FastQueue
+from core.ledger.group import GroupCommit
 from core.registry.models import DomainMembership, Person, PostHolding, SecurityDomain
 from pki import revocation
 from tests.authz import failing
@@ -227,7 +231,7 @@ def test_everything_that_a_system_lets_an_action_reach_must_be_allowed(sqlite_ho
 
     def answer(kind: str, identifier: str) -> Decision:
         asked = authzen.Question("person", "li-wen", "budget:read", kind, identifier)
-        return authzen.evaluate(house.decisions, house.database, house.clock, asked, asked_by=machine)
+        return authzen.evaluate(house.decisions, asked, asked_by=machine)
 
     assert answer("document", "budget").allowed
     assert answer("document", "plan").policies == ("g-ceiling",)
@@ -241,3 +245,45 @@ def test_everything_that_a_system_lets_an_action_reach_must_be_allowed(sqlite_ho
     records = [json.loads(record.content)["details"] for record in house.records(KIND)[before:]]
     assert [details["resource"] for details in records] == ["document/plan", "document/budget"]
     assert len({details["request_id"] for details in records}) == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "domains", "fast"),
+    [(2, ["outer-finance"], True), (2, ["outer-tax"], False), (3, ["outer-finance"], False)],
+    ids=["fast", "another domain", "from level 3 on strict"],
+)
+def test_an_application_is_answered_before_the_record_is_stored_only_where_that_was_chosen(
+    sqlite_house: House, level: int, domains: list[str], fast: bool
+) -> None:
+    machine = sqlite_house.principal(sqlite_house.certify("gw-1", SubjectKind.GATEWAY)[0])
+    sqlite_house.pki.issue("li-wen")
+    with sqlite_house.database.write() as session:
+        row = session.get_one(SecurityDomain, "outer-finance")
+        row.level = level
+        session.add(row)
+    group = GroupCommit(sqlite_house.database)
+    queue = FastQueue(database=sqlite_house.database, group=group, window=20)
+    point = PolicyDecisionPoint(
+        database=sqlite_house.database,
+        clock=sqlite_house.clock,
+        policies=houses.POLICIES,
+        catalogue=sqlite_house.decisions.catalogue,
+        group=group,
+        fast=FastMode(queue, frozenset(domains)),
+    )
+    before = len(sqlite_house.records(KIND))
+    asked = authzen.Question("person", "li-wen", "budget:read", "document", "budget")
+    # While nobody can write, a strict answer would have to wait.
+    if fast:
+        with sqlite_house.database.write():
+            assert authzen.evaluate(point, asked, asked_by=machine).allowed
+    else:
+        assert authzen.evaluate(point, asked, asked_by=machine).allowed
+        assert queue._thread is None
+    queue.close()
+    records = sqlite_house.records(KIND)[before:]
+    assert [json.loads(record.content)["details"]["resource"] for record in records] == ["document/budget"]
+    # A queue that ended takes nothing in: no record, no answer.
+    if fast:
+        with pytest.raises(QueueFull):
+            authzen.evaluate(point, asked, asked_by=machine)

@@ -130,6 +130,16 @@ def test_every_reason_before_authentication(house: House, certificate: str) -> N
     assert house.records(MADE) == []
 
 
+def test_whoever_left_is_refused_and_that_is_recorded(house: House, certificate: str) -> None:
+    with house.database.write() as session:
+        row = session.get_one(Person, "li-wen")
+        row.left_at = house.clock.now()
+        session.add(row)
+    answer = decide(house, question(1, certificate=certificate))
+    assert (answer.status, answer.reason, answer.identity) == (401, "holder-left", None)
+    assert refusal(house)["details"]["reason"] == "holder-left"
+
+
 def test_suspended_people_and_what_tls_refused(house: House, certificate: str) -> None:
     answer = decide(house, question(certificate=certificate, handshake_refused=True))
     assert (answer.status, answer.reason, answer.identity) == (401, "bad-certificate", None)
@@ -202,7 +212,7 @@ def test_revoked_between_the_look_and_the_decision(house: House) -> None:
             done.append(principal)
             return principal
 
-    gateway = Gateway(database=house.database, clock=house.clock, authenticator=Slow(), decisions=house.decisions)
+    gateway = Gateway(clock=house.clock, authenticator=Slow(), decisions=house.decisions)
     answer = gateway.decide(question(certificate=escaped(issued)), gateway=GATEWAY)
     assert done
     assert (answer.status, answer.reason, answer.identity) == (401, "revoked", None)

@@ -32,7 +32,7 @@ def evaluate(place: Place, _say: Say) -> None:
     parts = Parts(place)
     asked_by = _officer(parts)
     for action in ("budget:read", "budget:write", "budget:read"):
-        authzen.evaluate(parts.decisions, parts.database, parts.clock, _question(action), asked_by=asked_by)
+        authzen.evaluate(parts.decisions, _question(action), asked_by=asked_by)
 
 
 def explain(place: Place, _say: Say) -> None:
@@ -40,7 +40,7 @@ def explain(place: Place, _say: Say) -> None:
     parts = Parts(place)
     asked_by = _officer(parts)
     for _ in range(3):
-        explanation.explain(parts.decisions, parts.database, parts.clock, _question("budget:read"), asked_by=asked_by)
+        explanation.explain(parts.decisions, parts.clock, _question("budget:read"), asked_by=asked_by)
 
 
 def attempt(place: Place, _say: Say) -> None:
@@ -55,9 +55,7 @@ def attempt(place: Place, _say: Say) -> None:
 def pass_gateway(place: Place, say: Say) -> None:
     """A gateway asks for one that may, one without a certificate, and the first again: each answer is on record."""
     parts = Parts(place)
-    gateway = Gateway(
-        database=parts.database, clock=parts.clock, authenticator=parts.authenticator, decisions=parts.decisions
-    )
+    gateway = Gateway(clock=parts.clock, authenticator=parts.authenticator, decisions=parts.decisions)
     asked_by, certificate = _officer(parts), _escaped(parts.issue())
     first = secrets.token_hex(16)
     for request, shown in ((first, certificate), (secrets.token_hex(16), ""), (first, certificate)):

@@ -14,10 +14,15 @@ from tests.crash.parts import Parts, Place
 
 def gather(place: Place, say: Say) -> None:
     """Many writers hand in records and acts at once."""
-    parts, speaking = Parts(place), threading.Lock()
+    together(Parts(place), say, writers=6, times=20)
+
+
+def together(parts: Parts, say: Say, *, writers: int, times: int) -> None:
+    """Let ``writers`` threads hand in records and acts, each as soon as its last one is acknowledged."""
+    speaking = threading.Lock()
 
     def write(number: int) -> None:
-        for count in range(20):
+        for count in range(times):
             name = f"writer-{number}-{count}-{secrets.token_hex(4)}"
             if count % 3:
                 parts.group.append(Event("test.thing.made", "li", f"thing:{name}"), at=parts.clock.now())
@@ -26,7 +31,7 @@ def gather(place: Place, say: Say) -> None:
             with speaking:
                 say("recorded", name)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
     for thread in threads:
         thread.start()
     for thread in threads:

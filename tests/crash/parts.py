@@ -96,7 +96,7 @@ class Parts:
         self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
         self.group = GroupCommit(self.database)
         self.decisions = PolicyDecisionPoint(
-            database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue()
+            database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue(), group=self.group
         )
 
     def close(self) -> None:

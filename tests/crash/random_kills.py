@@ -18,6 +18,7 @@ from core.registry import role
 from hsm.models import KeyAlgorithm, KeyPurpose
 from pki import api, revocation
 from tests.crash.invariant import check
+from tests.crash.ledger_scenarios import together
 from tests.crash.nursery import Child, Say
 from tests.crash.parts import Parts, Place
 from tests.crash.site import MEMORY, Site, Token, postgres_stores, running_token, sqlite_stores
@@ -35,6 +36,7 @@ def work(place: Place, seed: int, say: Say) -> None:
     chosen = random.Random(seed)
     parts = Parts(place)
     acts = [issue_and_decide, issue_and_decide, revoke, revoke_with_list, assign, run_jobs, publish, generate]
+    acts += [write_together, write_together]
     say("ready", "")
     while True:
         # A signer that was killed is told to the caller, who goes on with something else.
@@ -75,6 +77,11 @@ def assign(parts: Parts, say: Say) -> None:
         person, at = secrets.choice(PEOPLE), parts.clock.now()
         role.assign(session, person=person, domain="outer-finance", role=name, giver="lu-security", at=at)  # type: ignore[arg-type]  # a real id
     say("recorded", name)
+
+
+def write_together(parts: Parts, say: Say) -> None:
+    """Many writers, one transaction: what is killed in its middle was acknowledged to nobody."""
+    together(parts, say, writers=8, times=4)
 
 
 def run_jobs(parts: Parts, _say: Say) -> None:

@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 BIN := .venv/bin
-PRODUCT := core hsm pki authz monitor backup deploy guosuo_verify.py
+PRODUCT := core hsm pki authz monitor backup deploy guosuo_verify.py guosuo_vouch.py
 
 # Where `make demo` leaves bundle and report.
 OUT ?= rehearsal

@@ -23,32 +23,40 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-KEY, CHECKPOINT, MANIFEST, README, HISTORY = "verifier-key", "checkpoint", "manifest.json", "README.md", "checkpoints"
+KEY, CHECKPOINT, MANIFEST, README = "verifier-key", "checkpoint", "manifest.json", "README.md"
 
-#: Entries in a full entry bundle, hashes in a full tile (C2SP tlog-tiles).
-WIDTH = 256
+#: Folders, by a checkpoint's size: as signed; for guosuo_vouch cosigned, and stamped. By a record's id: its body.
+HISTORY, WITNESS, STAMP, BODIES = "checkpoints", "witness", "ts", "bodies"
 
-#: The root of a tree without records (RFC 9162, 2.1.1).
-EMPTY = hashlib.sha256(b"").digest()
+#: Entries in a full bundle, hashes in a full tile (C2SP tlog-tiles); the root of an empty tree (RFC 9162, 2.1.1).
+WIDTH, EMPTY = 256, hashlib.sha256(b"").digest()
 
-#: Most octets of a member, by the kind of its name.
-LARGEST = {"entries": WIDTH * (2 + 65_535), "tile": WIDTH * 32, "note": 16_384, MANIFEST: 1 << 26, "text": 1 << 16}
+#: The form of every member's name, with the most octets that it may have.
+MEMBERS = [
+    (re.compile(form, re.ASCII), largest)
+    for form, largest in (
+        (r"tile/entries/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?", WIDTH * (2 + 65_535)),
+        (r"tile/[0-9]/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?", WIDTH * 32),
+        (rf"{CHECKPOINT}|({HISTORY}|{WITNESS})/[1-9][0-9]{{0,15}}", 1 << 14),
+        (rf"{STAMP}/[1-9][0-9]{{0,15}}\.tsr|{BODIES}/[0-9a-f]{{32}}|{README}", 1 << 17),
+        (MANIFEST, 1 << 26),
+        (KEY, 1024),
+    )
+]
 
 #: Most octets of the zip's directory, and the most that all members together may grow to against the file itself.
 LARGEST_DIRECTORY, LARGEST_GROWTH, FREE_GROWTH = 1 << 26, 200, 1 << 26
 
-#: How many faults of one check are told, and how far an appended time may lie before one that stands earlier.
-MOST_TOLD, BACKWARDS, AHEAD = 5, timedelta(hours=1), timedelta(days=1)
-
-#: Two publishers may finish their lists in the other order, but not further apart than this.
-LIST_RACE = timedelta(minutes=2)
+#: How many faults of one check are told; how far a time may lie before one that stands earlier, and after now; how far
+#: apart two publishers may finish their lists in the other order.
+MOST_TOLD, BACKWARDS, AHEAD, LIST_RACE = 5, timedelta(hours=1), timedelta(days=1), timedelta(minutes=2)
 
 Object = dict[str, object]
 
@@ -57,9 +65,15 @@ class Unreadable(Exception):
     """Something in the bundle is not what it must be; the text says what, in one sentence."""
 
 
+def demand(holds: bool, fault: str) -> None:
+    """Raise ``Unreadable`` with ``fault`` unless something holds."""
+    if not holds:
+        raise Unreadable(fault)
+
+
 @dataclass
 class Check:
-    """One check, with what it found."""
+    """One check, with what it found. As a context it takes what cannot be read for its fault, and ends there."""
 
     name: str
     faults: list[str] = field(default_factory=list)
@@ -68,6 +82,14 @@ class Check:
     def fail(self, fault: str) -> None:
         """Note a fault; the check has failed."""
         self.faults.append(fault)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        if isinstance(error, Unreadable):
+            self.fail(str(error))
+        return isinstance(error, Unreadable)
 
     def lines(self) -> Iterator[str]:
         """Print: one line when it passed, one for each of the first faults when it did not."""
@@ -90,9 +112,8 @@ class Report:
 
     def check(self, name: str) -> Check:
         """Begin a check."""
-        made = Check(name)
-        self.checks.append(made)
-        return made
+        self.checks.append(Check(name))
+        return self.checks[-1]
 
     @property
     def ok(self) -> bool:
@@ -111,20 +132,14 @@ class Report:
 
     def as_json(self) -> Object:
         """Return the same for a program."""
-        checks = [
-            {"name": one.name, "ok": not one.faults, "detail": one.found, "faults": one.faults} for one in self.checks
-        ]
-        return {"ok": self.ok, "origin": self.origin, "size": self.size, "root": self.root, "checks": checks}
+        told = [{"name": c.name, "ok": not c.faults, "detail": c.found, "faults": c.faults} for c in self.checks]
+        return {"ok": self.ok, "origin": self.origin, "size": self.size, "root": self.root, "checks": told}
 
 
 def shown(text: str, most: int = 80) -> str:
     """Return text from the bundle so that it can be printed: no control characters, not too long."""
-    printable = "".join(one if one.isprintable() else "?" for one in text[:most])
-    return printable + ("…" if len(text) > most else "")
+    return "".join(one if one.isprintable() else "?" for one in text[:most]) + ("…" if len(text) > most else "")
 
-
-_TILE_NAME = re.compile(r"tile/([0-9]|entries)/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?", re.ASCII)
-_HISTORY_NAME = re.compile(rf"{HISTORY}/[1-9][0-9]{{0,15}}", re.ASCII)
 
 #: What the zip module raises over hostile input.
 _ZIP_ERRORS = (
@@ -150,33 +165,29 @@ class Bundle:
     def _check_members(self, octets: int) -> None:
         total = 0
         for info in self.zip.infolist():
-            name, largest = info.filename, largest_of(info.filename)
+            name, largest, size = info.filename, largest_of(info.filename), info.file_size
             # The name before the zip module tidied it: an embedded NUL would cut it short.
-            if largest == 0 or info.orig_filename != name:
-                raise Unreadable(f"`{shown(info.orig_filename)}` is not a member of a bundle")
-            if name in self.infos:
-                raise Unreadable(f"the member `{name}` stands twice")
-            if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise Unreadable(f"the member `{name}` is encrypted or packed in an unknown way")
-            if info.file_size > largest:
-                raise Unreadable(f"the member `{name}` would have {info.file_size} octets, at most {largest} are right")
-            total += info.file_size
+            known = largest > 0 and info.orig_filename == name
+            demand(known, f"`{shown(info.orig_filename)}` is not a member of a bundle")
+            demand(name not in self.infos, f"the member `{name}` stands twice")
+            plain = not info.flag_bits & 0x1 and info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            demand(plain, f"the member `{name}` is encrypted or packed in an unknown way")
+            demand(size <= largest, f"the member `{name}` would have {size} octets, at most {largest} are right")
+            total += size
             self.infos[name] = info
-        if total > LARGEST_GROWTH * octets + FREE_GROWTH:
-            raise Unreadable(f"the members would grow to {total} octets from a file of {octets}")
+        grown = total <= LARGEST_GROWTH * octets + FREE_GROWTH
+        demand(grown, f"the members would grow to {total} octets from a file of {octets}")
 
     def read(self, name: str) -> bytes:
         """Return a member's octets. Raises ``Unreadable`` when it is missing or damaged."""
-        info = self.infos.get(name)
-        if info is None:
-            raise Unreadable(f"the member `{name}` is missing")
+        demand(name in self.infos, f"the member `{name}` is missing")
+        info = self.infos[name]
         try:
             with self.zip.open(info) as file:
                 content = file.read(info.file_size + 1)
         except _ZIP_ERRORS as error:
             raise Unreadable(f"the member `{name}` cannot be read: {shown(str(error))}") from error
-        if len(content) != info.file_size:
-            raise Unreadable(f"the member `{name}` has not the size that the zip says")
+        demand(len(content) == info.file_size, f"the member `{name}` has not the size that the zip says")
         self.digests[name] = hashlib.sha256(content).hexdigest()
         return content
 
@@ -188,23 +199,17 @@ def _check_directory(path: str) -> None:
         file.seek(max(0, size - 65_557 - 76))
         tail = file.read()
     end = tail.rfind(b"PK\x05\x06")
-    if end < 0 or len(tail) < end + 22:
-        raise Unreadable("this is not a zip: it has no end of directory")
+    demand(0 <= end <= len(tail) - 22, "this is not a zip: it has no end of directory")
     directory = int.from_bytes(tail[end + 12 : end + 16], "little")
     larger = tail.rfind(b"PK\x06\x06", 0, end)
     if larger >= 0:
         directory = max(directory % 0xFFFFFFFF, int.from_bytes(tail[larger + 40 : larger + 48], "little"))
-    if directory > LARGEST_DIRECTORY:
-        raise Unreadable(f"the zip's directory has {directory} octets, more than {LARGEST_DIRECTORY}")
+    demand(directory <= LARGEST_DIRECTORY, f"the zip's directory has {directory} octets, more than {LARGEST_DIRECTORY}")
 
 
 def largest_of(name: str) -> int:
     """Return the most octets that a member may have; 0 for a name that no bundle has."""
-    if _TILE_NAME.fullmatch(name):
-        return LARGEST["entries" if name.startswith("tile/entries/") else "tile"]
-    if name == CHECKPOINT or _HISTORY_NAME.fullmatch(name):
-        return LARGEST["note"]
-    return {MANIFEST: LARGEST[MANIFEST], README: LARGEST["text"], KEY: 1024}.get(name, 0)
+    return next((largest for form, largest in MEMBERS if form.fullmatch(name)), 0)
 
 
 class Key(NamedTuple):
@@ -228,63 +233,48 @@ def decode64(text: str) -> bytes:
         value = base64.b64decode(text, validate=True)
     except ValueError as error:
         raise Unreadable("its base64 cannot be read") from error
-    if base64.b64encode(value).decode() != text:
-        raise Unreadable("its base64 is not in its one form")
+    demand(base64.b64encode(value).decode() == text, "its base64 is not in its one form")
     return value
 
 
-def parse_key(content: bytes) -> Key:
-    """Read ``name+hash+key`` (C2SP signed-note), Ed25519 only. Raises ``Unreadable``."""
+def parse_key(content: bytes, kind: int = 1) -> Key:
+    """Read ``name+hash+key`` (C2SP signed-note), Ed25519 of a log (type 1) or witness (4). Raises ``Unreadable``."""
+    found = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)", content.decode(errors="replace"))
+    if found is None:
+        raise Unreadable("the verifier key has not the form `name+hash+key`")
+    material = decode64(found[3])
+    demand(len(material) == 33 and material[0] == kind, f"the verifier key is not an Ed25519 key of type {kind}")
+    expected = hashlib.sha256(found[1].encode() + b"\n" + material).digest()[:4]
+    demand(found[2] == expected.hex(), "the verifier key does not have the hash that stands in it")
+    return Key(found[1], material[1:], expected)
+
+
+_NOTE = re.compile(r"(.+\n)\n((?:— \S+ \S+\n)+)", re.DOTALL)
+_TEXT = re.compile(r"(\S+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n", re.ASCII)
+
+
+def split_note(note: bytes, key: Key) -> tuple[bytes, list[bytes]]:
+    """Return the text of a signed note, and what ``key`` signed below it. Raises ``Unreadable``."""
+    found = _NOTE.fullmatch(note.decode(errors="replace"))
+    if found is None:
+        raise Unreadable("it is not a signed note: a text, an empty line, and lines `— name base64`")
+    lines = [line.split(" ") for line in found[2].removesuffix("\n").split("\n")]
+    blobs = [(name, decode64(blob)) for _, name, blob in lines]
+    return found[1].encode(), [blob[4:] for name, blob in blobs if (name, blob[:4]) == (key.name, key.hash)]
+
+
+def open_note(note: bytes, key: Key, name: str = "the note") -> Signed:
+    """Verify a signed checkpoint, called ``name``, and return what it says. Raises ``Unreadable``."""
     try:
-        name, digest, encoded = content.decode().split("+", 2)
-    except ValueError as error:
-        raise Unreadable("the verifier key has not the form `name+hash+key`") from error
-    material = decode64(encoded)
-    if not name or re.search(r"[\s+]", name) or len(material) != 33 or material[0] != 1:
-        raise Unreadable("the verifier key is not an Ed25519 key with a name")
-    expected = hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
-    if digest != expected.hex():
-        raise Unreadable("the verifier key does not have the hash that stands in it")
-    return Key(name, material[1:], expected)
-
-
-def open_note(note: bytes, key: Key) -> Signed:
-    """Verify a signed checkpoint and return what it says. Raises ``Unreadable``."""
-    try:
-        text, separator, block = note.decode().rpartition("\n\n")
-    except UnicodeDecodeError as error:
-        raise Unreadable("it is not UTF-8") from error
-    if not separator or not block.endswith("\n"):
-        raise Unreadable("it is not a signed note")
-    signatures = []
-    for line in block[:-1].split("\n"):
-        parts = line.split(" ")
-        if len(parts) != 3 or parts[0] != "—":
-            raise Unreadable("a signature line has not the form `— name base64`")
-        blob = decode64(parts[2])
-        if parts[1] == key.name and blob[:4] == key.hash:
-            signatures.append(blob[4:])
-    if len(signatures) != 1:
-        raise Unreadable(f"it carries {len(signatures)} signatures of this key, not one")
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(signatures[0], f"{text}\n".encode())
-    except (InvalidSignature, ValueError) as error:
-        raise Unreadable("its signature does not verify") from error
-    return _parse_checkpoint(text.split("\n"), key.name)
-
-
-def _parse_checkpoint(lines: list[str], name: str) -> Signed:
-    if len(lines) != 3 or lines[0] != name or not re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1], re.ASCII):
-        raise Unreadable("it is not a checkpoint of this log: its name, a number and a root, each in a line")
-    root = decode64(lines[2])
-    if len(root) != 32:
-        raise Unreadable("its root has not 32 octets")
-    return Signed(int(lines[1]), root)
-
-
-def leaf_hash(entry: bytes) -> bytes:
-    """RFC 9162, 2.1.1."""
-    return hashlib.sha256(b"\x00" + entry).digest()
+        text, signatures = split_note(note, key)
+        demand(len(signatures) == 1, f"it carries {len(signatures)} signatures of this key, not one")
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signatures[0], text)
+        found = _TEXT.fullmatch(text.decode())
+        if found is None or found[1] != key.name:
+            raise Unreadable("it is not a checkpoint of this log: its name, a number and a root, each in a line")
+        return Signed(int(found[2]), decode64(found[3]))
+    except (Unreadable, InvalidSignature) as error:
+        raise Unreadable(f"{name}: {str(error) or 'its signature does not verify'}") from error
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -341,16 +331,14 @@ def expected_tiles(size: int) -> list[str]:
     return names
 
 
-_FIELDS = {"v", "id", "at", "type", "actor", "object", "domain", "result", "details"}
 _LONGEST = {"type": 80, "actor": 120, "object": 200, "domain": 80, "result": 20}
 _AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+", re.ASCII)
-_SAFE_INTEGER = 2**53 - 1
 
 
 def _integer(text: str) -> int:
     """Read a whole number that every JSON reader knows exactly; fractions and constants raise ``ValueError``."""
-    if len(text) > 17 or abs(int(text)) > _SAFE_INTEGER:
+    if len(text) > 17 or abs(int(text)) >= 2**53:
         raise ValueError(f"`{shown(text, 20)}` is larger than a JSON number may be")
     return int(text)
 
@@ -373,8 +361,7 @@ def parse_object(content: bytes) -> Object:
         same = canonical(value) == content
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is not JSON of the kind that evidence holds ({shown(str(error))})") from error
-    if not same:
-        raise Unreadable("it is not in the canonical form of RFC 8785")
+    demand(same, "it is not in the canonical form of RFC 8785")
     if not isinstance(value, dict):
         raise Unreadable("it is not a JSON object")
     return value
@@ -394,7 +381,6 @@ class Record:
     details: Object
 
     def __str__(self) -> str:
-        """Name the record."""
         return f"record {self.number} (id {self.id}, {self.type})"
 
     def word(self, name: str) -> str:
@@ -410,24 +396,39 @@ class Record:
 
 
 def parse_record(number: int, content: bytes) -> Record:
-    """Read a record. Raises ``Unreadable``."""
-    value = parse_object(content)
-    if set(value) != _FIELDS or value["v"] != 1 or not isinstance(value["details"], dict):
+    """Read a record. Raises ``Unreadable`` that names it."""
+    try:
+        return _parse_record(number, parse_object(content))
+    except Unreadable as fault:
+        raise Unreadable(f"{name_entry(number, content)}: {fault}") from fault
+
+
+def _parse_record(number: int, value: Object) -> Record:
+    details = value.get("details")
+    if set(value) != {"v", "id", "at", "details", *_LONGEST} or value["v"] != 1 or not isinstance(details, dict):
         raise Unreadable("its fields are not those of a record")
     texts = {name: value[name] for name in (*_LONGEST, "id", "at")}
     words = {name: text for name, text in texts.items() if isinstance(text, str)}
     if len(words) != len(texts) or any(len(words[name]) > most for name, most in _LONGEST.items()):
         raise Unreadable("one of its fields is not a text, or too long")
-    if not re.fullmatch(r"[0-9a-f]{32}", words["id"]) or not _TYPE.fullmatch(words["type"]):
-        raise Unreadable("its id or its type is not in the right form")
-    if words["result"] not in ("done", "refused"):
-        raise Unreadable("its result is neither `done` nor `refused`")
+    named = re.fullmatch(r"[0-9a-f]{32}", words["id"]) and _TYPE.fullmatch(words["type"])
+    demand(named is not None, "its id or its type is not in the right form")
+    demand(words["result"] in ("done", "refused"), "its result is neither `done` nor `refused`")
     try:
         at = datetime.fromisoformat(words["at"] if _AT.fullmatch(words["at"]) else "")
     except ValueError as error:
         raise Unreadable(f"`{shown(words['at'], 40)}` is not a time in UTC with milliseconds") from error
-    kind, actor, thing, result = (words[name] for name in ("type", "actor", "object", "result"))
-    return Record(number, words["id"], at, kind, actor, thing, result, value["details"])
+    return Record(number, words["id"], at, words["type"], words["actor"], words["object"], words["result"], details)
+
+
+#: What stands in the place of a purged record: its hash, and the id of the record that says who purged it.
+_STUB = re.compile(rb'\{"by":"([0-9a-f]{32})","leaf":"([0-9a-f]{64})","purged":true,"v":1\}')
+
+
+def leaf_of(entry: bytes) -> bytes:
+    """Return an entry's hash in the tree (RFC 9162, 2.1.1); that of a stub is the one of the record it stands for."""
+    stub = _STUB.fullmatch(entry)
+    return bytes.fromhex(stub[2].decode()) if stub else hashlib.sha256(b"\x00" + entry).digest()
 
 
 def split_entries(content: bytes) -> tuple[list[bytes], str]:
@@ -448,7 +449,7 @@ def split_entries(content: bytes) -> tuple[list[bytes], str]:
 def name_entry(number: int, content: bytes | None) -> str:
     """Name a record that may be damaged: its number, and its id when that can still be read."""
     found = re.search(rb'"id":"([0-9a-f]{32})"', content or b"")
-    return f"record {number} (id {found.group(1).decode() if found else 'unreadable'})"
+    return f"record {number} (id {found[1].decode() if found else 'unreadable'})"
 
 
 @dataclass
@@ -460,6 +461,20 @@ class Life:
     abandoned: int | None = None
     revoked: int | None = None
     holder: str = ""
+
+
+#: What is held against the records before it, and what is told where nothing was wrong.
+_CHRONICLE = {
+    "ids": "{records} records, no id twice",
+    "times": "records go forward in time, the last is of {latest}",
+    "issuance": "{issued} certificates issued, each intended before, no serial number twice",
+    "certificates": "{issued} certificates lead to the root that the records hold",
+    "revocation": "{revoked} revocations, each of a certificate issued before",
+    "decisions": "{decisions} decisions, none allows a certificate after its revocation",
+    "alerts": "{alerts} alerts name a person, each leads to its request and certificate",
+    "crl numbers": "{lists} revocation lists, numbers only rise",
+    "purges": "{purged} records were purged, each named by a later record that says by whom",
+}
 
 
 class Chronicle:
@@ -474,70 +489,69 @@ class Chronicle:
         self._allowed: dict[tuple[str, str], tuple[int, str]] = {}
         self._lists: dict[tuple[str, int], Record] = {}
         self._newest_list: dict[str, tuple[int, Record]] = {}
-        self._counts = {"issued": 0, "revoked": 0, "decisions": 0, "alerts": 0}
-        names = ("ids", "times", "issuance", "certificates", "revocation", "decisions", "alerts", "crl numbers")
-        self._checks = {name: report.check(name) for name in names}
+        #: Stubs that no record accounts for yet, by the id of the record that they name.
+        self._stubs: dict[str, set[int]] = {}
+        self._counts = {"issued": 0, "revoked": 0, "decisions": 0, "alerts": 0, "purged": 0}
+        self._checks = {name: report.check(name) for name in _CHRONICLE}
 
     def see(self, record: Record) -> None:
         """Take the next record."""
         first = self._ids.setdefault(record.id, record.number)
         if first != record.number:
-            self._fail("ids", f"{record} has the id of record {first}")
+            self._demand("ids", False, f"{record} has the id of record {first}")
         self._check_time(record)
-        handler = _HANDLERS.get(record.type)
-        if handler is not None:
-            handler(self, record)
+        if record.type in _HANDLERS:
+            _HANDLERS[record.type](self, record)
+
+    def see_stub(self, number: int, by: str) -> None:
+        """Take what stands in the place of a purged record."""
+        self._counts["purged"] += 1
+        self._stubs.setdefault(by, set()).add(number)
 
     def conclude(self) -> None:
         """Say what was found where nothing was wrong."""
-        count = self._counts
-        found = {
-            "ids": f"{len(self._ids)} records, no id twice",
-            "times": f"records go forward in time, the last is of {self._latest}",
-            "issuance": f"{count['issued']} certificates issued, each intended before, no serial number twice",
-            "certificates": f"{count['issued']} certificates lead to the root that the records hold",
-            "revocation": f"{count['revoked']} revocations, each of a certificate issued before",
-            "decisions": f"{count['decisions']} decisions, none allows a certificate after its revocation",
-            "alerts": f"{count['alerts']} alerts name a person, each leads to its request and certificate",
-            "crl numbers": f"{len(self._lists)} revocation lists, numbers only rise",
-        }
-        for name, text in found.items():
-            self._checks[name].found = text
+        for number in sorted(set().union(*self._stubs.values())):
+            self._demand("purges", False, f"record {number} is gone, and no later record says that it was purged")
+        told = {**self._counts, "records": len(self._ids), "latest": self._latest, "lists": len(self._lists)}
+        for name, text in _CHRONICLE.items():
+            self._checks[name].found = text.format(**told)
 
-    def _fail(self, name: str, fault: str) -> None:
-        self._checks[name].fail(fault)
+    def _demand(self, name: str, holds: bool, fault: str) -> None:
+        if not holds:
+            self._checks[name].fail(fault)
+
+    def _expect(self, name: str, holds: bool, fault: str) -> None:
+        """Demand what stands in a record before; where records were purged it may have been one of them."""
+        self._demand(name, holds or self._counts["purged"] > 0, fault)
 
     def _check_time(self, record: Record) -> None:
-        if self._latest is not None and record.at < self._latest - BACKWARDS:
-            self._fail("times", f"{record} is of {record.at}, but a record before it is of {self._latest}")
-        if record.at > self._now + AHEAD:
-            self._fail("times", f"{record} is of {record.at}, which is in the future")
-        self._latest = record.at if self._latest is None else max(self._latest, record.at)
+        latest = self._latest or record.at
+        if not latest - BACKWARDS <= record.at <= self._now + AHEAD:
+            ahead = record.at > latest
+            told = "which is in the future" if ahead else f"but a record before it is of {latest}"
+            self._demand("times", False, f"{record} is of {record.at}, {told}")
+        self._latest = max(latest, record.at)
 
     def _life(self, record: Record) -> Life:
         return self._lives.setdefault(record.serial, Life())
 
     def _intended(self, record: Record) -> None:
         life = self._life(record)
-        if life.intended is not None:
-            self._fail("issuance", f"{record} takes the serial number of record {life.intended}")
-            return
-        life.intended = record.number
+        self._demand("issuance", life.intended is None, f"{record} takes the serial number of record {life.intended}")
+        life.intended = record.number if life.intended is None else life.intended
 
     def _abandoned(self, record: Record) -> None:
         life = self._life(record)
-        if life.intended is None or life.issued is not None:
-            self._fail("issuance", f"{record} gives up serial {shown(record.serial)}, which was not open")
+        open_ = life.intended is not None and life.issued is None
+        self._expect("issuance", open_, f"{record} gives up serial {shown(record.serial)}, which was not open")
         life.abandoned = record.number
 
     def _issued(self, record: Record) -> None:
         self._counts["issued"] += 1
-        life = self._outcome(record)
-        life.holder = record.word("holder")
+        self._outcome(record).holder = record.word("holder")
         read = self._certificate(record)
         if read is not None:
-            if read[1]:
-                self._fail("certificates", f"{record} holds a certificate that could issue others")
+            self._demand("certificates", not read[1], f"{record} holds a certificate that could issue others")
             self._check_issuer(record, read[0], record.word("issuer"))
 
     def _made(self, record: Record) -> None:
@@ -547,25 +561,23 @@ class Chronicle:
         if read is None:
             return
         made, authority = read
-        if name in ("root", "issuing") and not authority:
-            self._fail("certificates", f"{record} makes an authority of a certificate that is none")
-        if name == "root" and self._authorities.get(name):
-            self._fail("certificates", f"{record} makes a second root")
+        above = name in ("root", "issuing")
+        right = authority or not above
+        self._demand("certificates", right, f"{record} makes an authority of a certificate that is none")
+        if name == "root":
+            self._demand("certificates", name not in self._authorities, f"{record} makes a second root")
         self._authorities.setdefault(name, []).append(made)
-        self._check_issuer(record, made, "issuing" if name not in ("root", "issuing") else "root")
+        self._check_issuer(record, made, "root" if above else "issuing")
 
     def _outcome(self, record: Record) -> Life:
         """Hold the outcome of an issuance against its intention."""
         life = self._life(record)
-        serial = shown(record.serial)
-        if record.word("serial") != record.serial:
-            self._fail("issuance", f"{record} names two serial numbers")
-        if life.issued is not None:
-            self._fail("issuance", f"{record} issues serial {serial}, issued before by record {life.issued}")
-        elif life.intended is None:
-            self._fail("issuance", f"{record} issues serial {serial}, which no record before it intended")
-        elif life.abandoned is not None:
-            self._fail("issuance", f"{record} issues serial {serial}, given up before by record {life.abandoned}")
+        told = f"{record} issues serial {shown(record.serial)}"
+        self._demand("issuance", record.word("serial") == record.serial, f"{record} names two serial numbers")
+        self._demand("issuance", life.issued is None, f"{told}, issued before by record {life.issued}")
+        intended = life.intended is not None or life.issued is not None
+        self._expect("issuance", intended, f"{told}, which no record before it intended")
+        self._demand("issuance", life.abandoned is None, f"{told}, given up before by record {life.abandoned}")
         life.issued = record.number
         return life
 
@@ -573,73 +585,80 @@ class Chronicle:
         """Read the certificate in a record and hold it against what the record says of it."""
         try:
             made = x509.load_der_x509_certificate(decode64(record.word("certificate")))
-            facts, authority = _facts(made), _is_authority(made.extensions)
+            facts = _facts(made)
+            authority = any(isinstance(one.value, x509.BasicConstraints) and one.value.ca for one in made.extensions)
         except (Unreadable, *_X509_ERRORS) as error:
-            self._fail("certificates", f"{record} holds no readable certificate: {shown(str(error))}")
+            self._demand("certificates", False, f"{record} holds no readable certificate: {shown(str(error))}")
             return None
         for name, value in facts.items():
-            if name in record.details and record.details[name] != value:
-                self._fail("certificates", f"{record} says another {name} than its certificate")
-        if facts["serial"] != record.serial:
-            self._fail("certificates", f"{record} holds the certificate of serial {facts['serial']}")
+            same = record.details.get(name, value) == value
+            self._demand("certificates", same, f"{record} says another {name} than its certificate")
+        same = facts["serial"] == record.serial
+        self._demand("certificates", same, f"{record} holds the certificate of serial {facts['serial']}")
         return made, authority
 
-    def _check_issuer(self, record: Record, made: x509.Certificate, issuer: str) -> None:
+    def _check_issuer(self, record: Record, made: x509.Certificate, issuer: str, check: str = "certificates") -> None:
         above = self._authorities.get(issuer, [])
-        if not any(_is_issued_by(made, one) for one in above):
-            why = "no signature of it verifies" if above else "no record before it made that authority"
-            self._fail("certificates", f"{record}: its certificate was not issued by `{shown(issuer)}`: {why}")
+        why = "no signature of it verifies" if above else "no record before it made that authority"
+        right = any(_is_issued_by(made, one) for one in above)
+        self._demand(check, right, f"{record}: its certificate was not issued by `{shown(issuer)}`: {why}")
 
     def _revoked(self, record: Record) -> None:
         self._counts["revoked"] += 1
-        life = self._life(record)
-        if life.issued is None and life.abandoned is None:
-            self._fail("revocation", f"{record} revokes serial {shown(record.serial)}, which was never issued")
-        if life.revoked is not None:
-            self._fail("revocation", f"{record} revokes again what record {life.revoked} revoked")
-            return
-        life.revoked = record.number
-        if life.holder and record.word("holder") != life.holder:
-            self._fail("revocation", f"{record} names another holder than the one it was issued to")
+        life, serial = self._life(record), shown(record.serial)
+        known = (life.issued, life.abandoned) != (None, None)
+        self._expect("revocation", known, f"{record} revokes serial {serial}, which was never issued")
+        self._demand("revocation", life.revoked is None, f"{record} revokes again what record {life.revoked} revoked")
+        right = record.word("holder") == life.holder or not life.holder or life.revoked is not None
+        self._demand("revocation", right, f"{record} names another holder than the one it was issued to")
+        life.revoked = record.number if life.revoked is None else life.revoked
 
     def _decided(self, record: Record) -> None:
         self._counts["decisions"] += 1
         if record.result != "done":
             return
         serial = record.word("serial")
-        life = self._lives.get(serial, Life())
-        if life.revoked is not None:
-            self._fail("decisions", f"{record} allows serial {shown(serial)}, revoked before by record {life.revoked}")
-        elif life.issued is None:
-            self._fail("decisions", f"{record} allows serial {shown(serial)}, which no record before it issued")
+        life, told = self._lives.get(serial, Life()), f"{record} allows serial {shown(serial)}"
+        self._demand("decisions", life.revoked is None, f"{told}, revoked before by record {life.revoked}")
+        known = life.issued is not None or life.revoked is not None
+        self._expect("decisions", known, f"{told}, which no record before it issued")
         self._allowed.setdefault((record.word("request_id"), serial), (record.number, record.actor))
 
     def _alert(self, record: Record) -> None:
         if record.word("state") != "named":
             return
         self._counts["alerts"] += 1
-        request, serial, person = record.word("request_id"), record.word("serial"), record.word("person")
-        decision = self._allowed.get((request, serial))
-        if decision is None:
-            self._fail("alerts", f"{record} names request {shown(request)}, which no record allowed to its certificate")
-        elif decision[1] != person:
-            self._fail("alerts", f"{record} names {shown(person)}, but record {decision[0]} allowed somebody else")
-        if self._lives.get(serial, Life()).holder != person:
-            self._fail("alerts", f"{record} names {shown(person)}, to whom serial {shown(serial)} was not issued")
+        request, serial, person = (record.word(name) for name in ("request_id", "serial", "person"))
+        number, allowed = self._allowed.get((request, serial), (None, person))
+        told = f"{record} names request {shown(request)}, which no record allowed to its certificate"
+        self._expect("alerts", number is not None, told)
+        told = f"{record} names {shown(person)}"
+        self._demand("alerts", allowed == person, f"{told}, but record {number} allowed somebody else")
+        holder = self._lives.get(serial, Life()).holder
+        self._expect("alerts", holder == person, f"{told}, to whom serial {shown(serial)} was not issued")
 
     def _listed(self, record: Record) -> None:
         number = record.details.get("number")
         if not isinstance(number, int) or isinstance(number, bool):
-            self._fail("crl numbers", f"{record} has no list number")
+            self._demand("crl numbers", False, f"{record} has no list number")
             return
-        before = self._lists.setdefault((record.object, number), record)
-        if before is not record:
-            self._fail("crl numbers", f"{record} uses list number {number} of record {before.number} again")
+        first = self._lists.setdefault((record.object, number), record)
+        told = f"{record} uses list number {number} of record {first.number} again"
+        self._demand("crl numbers", first is record, told)
         highest, newest = self._newest_list.get(record.object, (-1, record))
         if number > highest:
             self._newest_list[record.object] = (number, record)
         elif abs(record.at - newest.at) > LIST_RACE:
-            self._fail("crl numbers", f"{record} goes back to list number {number} after record {newest.number}")
+            told = f"{record} goes back to list number {number} after record {newest.number}"
+            self._demand("crl numbers", False, told)
+
+    def _purged(self, record: Record) -> None:
+        """Account for the stubs before it that name this record."""
+        waiting = self._stubs.get(record.id, set())
+        ranges = record.details.get("numbers")
+        for pair in ranges if isinstance(ranges, list) else []:
+            if isinstance(pair, list) and len(pair) == 2 and all(isinstance(number, int) for number in pair):
+                waiting -= {number for number in waiting if pair[0] <= number <= pair[1]}
 
 
 _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
@@ -652,6 +671,7 @@ _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
     "authz.decision.made": Chronicle._decided,
     "monitor.leak.found": Chronicle._alert,
     "monitor.leak.attributed": Chronicle._alert,
+    "ledger.records.purged": Chronicle._purged,
 }
 
 #: What reading or checking a hostile certificate raises.
@@ -672,10 +692,6 @@ def _facts(made: x509.Certificate) -> dict[str, str]:
     }
 
 
-def _is_authority(extensions: x509.Extensions) -> bool:
-    return any(isinstance(one.value, x509.BasicConstraints) and one.value.ca for one in extensions)
-
-
 def _is_issued_by(made: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         made.verify_directly_issued_by(issuer)
@@ -686,6 +702,9 @@ def _is_issued_by(made: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 class Verification:
     """One bundle against one fingerprint."""
+
+    #: What goes through the records; ``guosuo_vouch.py`` has one that also looks at who signed what.
+    chronicle = Chronicle
 
     def __init__(self, bundle: Bundle, fingerprint: str, known: bytes | None, now: datetime) -> None:
         """Prepare; ``known`` is a checkpoint that the auditor kept from an earlier bundle."""
@@ -701,10 +720,10 @@ class Verification:
 
     def run(self) -> None:
         """Make every check, as far as each can be made."""
-        key = self._check_key()
-        signed = self._check_checkpoint(key) if key else None
-        if key is None or signed is None or not self._check_members(signed):
+        opened = self._open()
+        if opened is None or not self._check_members(opened[1]):
             return
+        key, signed = opened
         history = Check("history")
         past = self._past(key, signed, history)
         self._edges = {number for size in past for number in (size - 1, size)} | {0}
@@ -716,31 +735,23 @@ class Verification:
             self._check_known(key, self._known)
         self._check_end(signed, last)
         self._check_manifest(signed)
+        self._bundle.zip.close()
 
-    def _check_key(self) -> Key | None:
-        check = self.report.check("fingerprint")
-        try:
+    def _open(self) -> tuple[Key, Signed] | None:
+        """Read what everything else hangs on: the key that the auditor knows, and what it signed."""
+        with self.report.check("fingerprint") as check:
             content = self._bundle.read(KEY)
             found = hashlib.sha256(content).hexdigest()
             if found != self._fingerprint:
                 check.fail(f"the bundle's key has the fingerprint {found}: it is another key than the one you know")
             key = parse_key(content)
-        except Unreadable as fault:
-            check.fail(str(fault))
-            return None
-        check.found = f"the key of {shown(key.name)} is the one you know"
-        return key
-
-    def _check_checkpoint(self, key: Key) -> Signed | None:
-        check = self.report.check("checkpoint")
-        try:
-            signed = open_note(self._bundle.read(CHECKPOINT), key)
-        except Unreadable as fault:
-            check.fail(f"the checkpoint: {fault}")
-            return None
-        self.report.origin, self.report.size, self.report.root = key.name, signed.size, signed.root.hex()
-        check.found = f"signed for {signed.size} records with root {signed.root.hex()}"
-        return signed
+            check.found = f"the key of {shown(key.name)} is the one you know"
+            with self.report.check("checkpoint") as signing:
+                signed = open_note(self._bundle.read(CHECKPOINT), key, "the checkpoint")
+                self.report.origin, self.report.size, self.report.root = key.name, signed.size, signed.root.hex()
+                signing.found = f"signed for {signed.size} records with root {signed.root.hex()}"
+                return key, signed
+        return None
 
     def _check_members(self, signed: Signed) -> bool:
         """Hold the names against those of a log of this size; return whether there is anything to go on with."""
@@ -751,11 +762,10 @@ class Verification:
             check.fail(f"records are missing: {len(present)} members cannot hold {signed.size} records")
             return False
         expected = {KEY, CHECKPOINT, MANIFEST, README, *expected_tiles(signed.size)}
-        expected |= {name for name in present if name.startswith(f"{HISTORY}/")}
-        for name in sorted(expected - present):
-            check.fail(f"the member `{name}` is missing")
-        for name in sorted(present - expected):
-            check.fail(f"the member `{name}` does not belong to a log of {signed.size} records")
+        expected |= {name for name in present if name.split("/")[0] in (HISTORY, WITNESS, STAMP, BODIES)}
+        for name in sorted(expected ^ present):
+            why = "is missing" if name in expected else f"does not belong to a log of {signed.size} records"
+            check.fail(f"the member `{name}` {why}")
         check.found = f"all {len(expected)} files of a log of {signed.size} records"
         return True
 
@@ -772,29 +782,23 @@ class Verification:
         return hashes
 
     def _read(self, name: str, check: Check) -> bytes:
-        try:
+        with check:
             return self._bundle.read(name)
-        except Unreadable as fault:
-            check.fail(str(fault))
-            return b""
+        return b""
 
     def _check_records(self, signed: Signed, tiled: list[bytes]) -> Record | None:
         check = self.report.check("records")
-        chronicle = Chronicle(self.report, self._now)
+        chronicle = self.chronicle(self.report, self._now)
         last: Record | None = None
         for index, name in enumerate(names_of("entries", signed.size)):
             entries, broken = split_entries(self._read(name, check))
             first = index * WIDTH
             width = min(WIDTH, signed.size - first)
-            self._leaves += [leaf_hash(entry) for entry in entries]
+            self._leaves += [leaf_of(entry) for entry in entries]
             if broken or self._leaves[first:] != tiled[first : first + width]:
                 check.fail(self._first_wrong(first, width, entries, tiled, broken))
             for number, entry in enumerate(entries, first):
-                try:
-                    last = parse_record(number, entry)
-                    chronicle.see(last)
-                except Unreadable as fault:
-                    check.fail(f"{name_entry(number, entry)}: {fault}")
+                last = self._see(number, entry, chronicle, check) or last
                 if number in self._edges:
                     self._names[number] = name_entry(number, entry)
             if len(entries) != width:
@@ -803,6 +807,27 @@ class Verification:
         chronicle.conclude()
         check.found = f"{len(self._leaves)} records, each canonical and the one whose hash is in the tree"
         return last
+
+    def _see(self, number: int, entry: bytes, chronicle: Chronicle, check: Check) -> Record | None:
+        stub = _STUB.fullmatch(entry)
+        if stub:
+            chronicle.see_stub(number, stub[1].decode())
+            return None
+        with check:
+            record = parse_record(number, entry)
+            chronicle.see(record)
+            self._check_body(record)
+            return record
+        return None
+
+    def _check_body(self, record: Record) -> None:
+        """Hold the body of a record, where one is disclosed, against the salted commitment in the record."""
+        name = f"{BODIES}/{record.id}"
+        if name in self._bundle.infos:
+            said = parse_object(self._bundle.read(name))
+            salted = decode64(str(said.get("salt"))) + canonical(said.get("body"))
+            same = record.details.get("body") == {"sha256": hashlib.sha256(salted).hexdigest()}
+            demand(same and said.get("record") == record.id, f"`{name}` is not the body that {record} committed to")
 
     def _first_wrong(self, first: int, width: int, entries: list[bytes], tiled: list[bytes], broken: str) -> str:
         """Name the first record of a bundle whose hash is not the one in the tile, and say what seems to be done."""
@@ -815,8 +840,8 @@ class Verification:
         if place >= len(entries):
             missing = f"record {number} and what follows it in its bundle is missing: {place} of {width} are there"
             return f"{missing}; the entry {broken}" if broken else f"{missing}, the tail was cut"
-        following, next_wanted = found[place + 1 : place + 2], wanted[place + 1 : place + 2]
-        comes_next, came_early = following == wanted[place : place + 1], next_wanted == found[place : place + 1]
+        comes_next = found[place + 1 : place + 2] == wanted[place : place + 1]
+        came_early = wanted[place + 1 : place + 2] == found[place : place + 1]
         how = "was changed: its hash is not the one in the tree"
         if place >= width:
             how = "was added: the signed log has no such record here"
@@ -837,10 +862,10 @@ class Verification:
         for level, hashes in enumerate(hash_levels(tiled)):
             for index, name in enumerate(names_of(level, len(hashes))):
                 count += 1
-                content = self._read(name, check) if level else None
-                if content is not None and content != b"".join(hashes[index * WIDTH : (index + 1) * WIDTH]):
-                    span = WIDTH ** (level + 1)
-                    check.fail(f"the tile `{name}` is not that of its records (from record {index * span})")
+                expected = b"".join(hashes[index * WIDTH : (index + 1) * WIDTH])
+                if level and self._read(name, check) != expected:
+                    first = index * WIDTH ** (level + 1)
+                    check.fail(f"the tile `{name}` is not that of its records (from record {first})")
         check.found = f"{count} tiles of hashes, each recomputed"
 
     def _check_root(self, signed: Signed, past: dict[int, bytes], history: Check) -> None:
@@ -859,32 +884,22 @@ class Verification:
     def _past(self, key: Key, signed: Signed, check: Check) -> dict[int, bytes]:
         """Return the roots that were signed before, by size."""
         past: dict[int, bytes] = {}
-        for name in self._bundle.infos:
-            if not name.startswith(f"{HISTORY}/"):
-                continue
-            try:
-                found = open_note(self._bundle.read(name), key)
-            except Unreadable as fault:
-                check.fail(f"the checkpoint `{name}`: {fault}")
-                continue
-            if name != f"{HISTORY}/{found.size}" or found.size > signed.size:
-                check.fail(f"`{name}` is signed for {found.size} records, the bundle's checkpoint for {signed.size}")
-            else:
+        for name in [name for name in self._bundle.infos if name.startswith(f"{HISTORY}/")]:
+            with check:
+                found = open_note(self._bundle.read(name), key, f"the checkpoint `{name}`")
+                told = f"`{name}` is signed for {found.size} records, the bundle's checkpoint for {signed.size}"
+                demand(name == f"{HISTORY}/{found.size}" and found.size <= signed.size, told)
                 past[found.size] = found.root
         if past.get(signed.size) != signed.root:
             check.fail(f"the history does not hold the checkpoint of {signed.size} records itself")
         return past
 
     def _check_known(self, key: Key, known: bytes) -> None:
-        check = self.report.check("known")
-        try:
-            kept = open_note(known, key)
-        except Unreadable as fault:
-            check.fail(f"the checkpoint that you kept: {fault}")
-            return
-        if roots_at(self._leaves, [kept.size]).get(kept.size) != kept.root:
-            check.fail(f"record {kept.size - 1} or one before it is not there as it was at the checkpoint you kept")
-        check.found = f"the log begins with the {kept.size} records of the checkpoint that you kept"
+        with self.report.check("known") as check:
+            kept = open_note(known, key, "the checkpoint that you kept")
+            same = roots_at(self._leaves, [kept.size]).get(kept.size) == kept.root
+            demand(same, f"record {kept.size - 1} or one before it is not there as it was at the checkpoint you kept")
+            check.found = f"the log begins with the {kept.size} records of the checkpoint that you kept"
 
     def _where(self, past: dict[int, bytes], roots: dict[int, bytes]) -> str:
         """Narrow down by the signed checkpoints: the last that holds, and the first after it that does not."""
@@ -904,50 +919,38 @@ class Verification:
             check.found = f"ends with the export by {shown(last.actor)} at {last.at:%Y-%m-%d %H:%M:%S} UTC"
 
     def _check_manifest(self, signed: Signed) -> None:
-        check = self.report.check("manifest")
-        try:
-            self._bundle.read(README)
+        with self.report.check("manifest") as check:
+            for name in set(self._bundle.infos) - set(self._bundle.digests):
+                demand(not name.startswith(f"{BODIES}/"), f"`{name}` is the body of no record that is here")
+                self._bundle.read(name)
             manifest = parse_object(self._bundle.read(MANIFEST))
-        except Unreadable as fault:
-            check.fail(f"the manifest or the read-me: {fault}")
-            return
-        head = {"v": 1, "origin": self.report.origin, "size": signed.size, "root": signed.root.hex()}
-        members = manifest.pop("members", None)
-        if manifest != head or not isinstance(members, dict):
-            check.fail("the manifest is not that of this checkpoint")
-            return
-        found = {name: digest for name, digest in self._bundle.digests.items() if name != MANIFEST}
-        for name in sorted(set(found) | set(map(str, members))):
-            if found.get(name) != members.get(name):
-                check.fail(f"the member `{shown(name)}` is not the one in the manifest")
-        check.found = f"{len(found)} members, each as the manifest says"
+            head = {"v": 1, "origin": self.report.origin, "size": signed.size, "root": signed.root.hex()}
+            members = manifest.pop("members", None)
+            if manifest != head or not isinstance(members, dict):
+                raise Unreadable("the manifest is not that of this checkpoint")
+            found = {name: digest for name, digest in self._bundle.digests.items() if name != MANIFEST}
+            for name in sorted(set(found) | set(map(str, members))):
+                if found.get(name) != members.get(name):
+                    check.fail(f"the member `{shown(name)}` is not the one in the manifest")
+            check.found = f"{len(found)} members, each as the manifest says"
 
 
 def verify(path: str, fingerprint: str, *, known: bytes | None = None, now: datetime | None = None) -> Report:
     """Verify the bundle at ``path``; whatever stands in it. Raises ``OSError`` when there is no such file."""
-    try:
-        bundle = Bundle(path)
-    except Unreadable as fault:
-        report = Report()
-        report.check("bundle").fail(str(fault))
-        return report
-    verification = Verification(bundle, fingerprint, known, now or datetime.now(UTC))
-    verification.run()
-    bundle.zip.close()
-    return verification.report
+    with Check("bundle") as check:
+        verification = Verification(Bundle(path), fingerprint, known, now or datetime.now(UTC))
+        verification.run()
+        return verification.report
+    return Report([check])
 
 
 _EPILOG = """\
 The fingerprint is the SHA-256 of the log's verifier key. Get it on paper or face to face, never from the bundle itself.
 `guosuo evidence export` prints it; by hand: unzip -p BUNDLE verifier-key | sha256sum
 
-Checked from the bottom up: the key is the one you know and signed the checkpoint; every record is canonical JSON and
-unchanged; hashes, tiles and root are recomputed from the records; what was signed before still holds; and the records
-agree: certificates lead to the root and were intended before they were issued, no serial number twice, nothing was
-allowed to a revoked certificate, every named alert leads to its request, its certificate and its person.
-
 Keep the checkpoint of every bundle (unzip -p BUNDLE checkpoint > KEPT): with --known KEPT your next audit proves that
-nobody rewrote history in between, not even whoever holds the signing key.
+nobody rewrote history in between, not even whoever holds the signing key. What people signed and what witnesses
+cosigned is checked by guosuo-vouch, which makes all these checks too.
 
 exit status: 0 everything holds, 1 something does not (see the FAIL lines), 2 wrong usage
 """
@@ -961,13 +964,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="the zip that `guosuo evidence export` wrote")
-    parser.add_argument("--fingerprint", metavar="F", required=True, type=_fingerprint, help="64 hexadecimal digits")
+    parser.add_argument("--fingerprint", metavar="F", required=True, type=fingerprint_of, help="64 hexadecimal digits")
     parser.add_argument("--known", metavar="FILE", help="a checkpoint that you kept from an earlier bundle")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     return parser
 
 
-def _fingerprint(text: str) -> str:
+def fingerprint_of(text: str) -> str:
     plain = re.sub(r"[\s:]", "", text).lower()
     if not re.fullmatch(r"[0-9a-f]{64}", plain, re.ASCII):
         raise argparse.ArgumentTypeError("a fingerprint has 64 hexadecimal digits")
@@ -978,20 +981,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     try:
         arguments = _parser().parse_args(argv)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 2
-    try:
         known = Path(arguments.known).read_bytes() if arguments.known else None
         report = verify(arguments.bundle, arguments.fingerprint, known=known)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2
     except OSError as error:
         print(f"guosuo-verify: `{error.filename}` cannot be read: {error.strerror}", file=sys.stderr)
         return 2
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    if arguments.json:
-        print(json.dumps(report.as_json(), indent=2))
-    else:
-        print("\n".join(report.lines()))
+    print(json.dumps(report.as_json(), indent=2) if arguments.json else "\n".join(report.lines()))
     return 0 if report.ok else 1
 
 

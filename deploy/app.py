@@ -8,6 +8,8 @@ import backup.api
 import core.approval.api
 import core.duty.api
 import core.ledger.api
+import core.ledger.custody
+import core.ledger.handing
 import core.ledger.witness_api
 import core.notice.api
 import core.registry.acts_api
@@ -29,6 +31,8 @@ SERVICE: tuple[APIRouter, ...] = (
     core.duty.api.router,
     core.notice.api.router,
     core.ledger.api.router,
+    core.ledger.custody.router,
+    core.ledger.handing.router,
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,

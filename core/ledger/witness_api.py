@@ -60,8 +60,9 @@ class RefusalItem(BaseModel):
 
 
 class Witnesses(BaseModel):
-    """``key`` is the verifier key of our own cosignatures; ``size`` is what a quorum has cosigned of our log."""
+    """``log`` is the verifier key of our own log, ``key`` that of our cosignatures under the logs of others."""
 
+    log: str
     key: str
     witnesses: list[WitnessItem]
     logs: list[LogItem]
@@ -146,6 +147,7 @@ def _witnesses(session: ReadSession, ours: Witness, theirs: Witnessing) -> Witne
         size, error = (row.size, row.error) if row is not None else (0, "")
         items.append(WitnessItem(witness=known.key.name, url=known.url, size=size, done_at=done, error=error))
     return Witnesses(
+        log=str(theirs.log),
         key=str(ours.key()),
         witnesses=items,
         logs=[

@@ -17,6 +17,7 @@ from core.database import Database
 from core.errors import TrustError
 from core.ledger import checkpoint, cosignature, proving, published
 from core.ledger.beside import Beside
+from core.ledger.checkpoint import VerifierKey
 from core.ledger.cosignature import Cosignature
 from core.ledger.errors import BadCosignature, UnknownTile, WitnessFailed
 from core.ledger.models import KeptCosignature, LedgerCheckpoint, WitnessProgress
@@ -57,6 +58,11 @@ class Witnessing:
         self._beside = Beside(folders, published.WITNESSED, writer or DurableWriter())
         self._policy = policy
         self._poster = poster
+
+    @property
+    def log(self) -> VerifierKey:
+        """The key of our own log: what a witness must know of us."""
+        return self._place.key
 
     @property
     def policy(self) -> TrustPolicy:

@@ -4,6 +4,7 @@ They work on the machine, without a login, and so does ``backup restore``; every
 they change is in the evidence, as done by ``founding``, ``installation`` or ``recovery``; ``doctor`` changes nothing.
 """
 
+import os
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -98,11 +99,19 @@ def migrate(site: State = None) -> None:
     say("the store is at the newest revision")
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Say what is missing on this machine, each with the command that cures it."""
+def doctor(site: State = None, as_json: AsJson = False) -> None:
+    """Say what is missing on this machine, each with the command that cures it.
+
+    With a site (--site, or GUOSUO_STATE) also how its background work stands: failing jobs, silent witnesses.
+    """
     from deploy import doctor as examination
+    from deploy import standing, wiring
 
     findings = examination.inspect()
+    if site is not None or "GUOSUO_STATE" in os.environ:
+        database = wiring.store(site_settings.load(site or site_settings.default_state()))
+        findings += standing.inspect(database)
+        database.close()
     rows: list[dict[str, JsonValue]] = [
         {"part": found.name, "ok": found.ok, "found": found.found, "expected": found.expected, "cure": found.cure}
         for found in findings

@@ -50,6 +50,7 @@ def _tell(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
+    say(f"our log, for those who witness us: {answer['log']}")
     say(f"our key as a witness: {answer['key']}")
     _table(answer, "witnesses", ("witness", "url", "size", "done_at", "error"), "nobody is asked to witness our log")
     _table(answer, "logs", ("origin", "size", "root", "at"), "we have witnessed no log yet")

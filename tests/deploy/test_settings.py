@@ -46,3 +46,33 @@ def test_broken_toml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "guosuo.toml").write_bytes(b"[site\n\xff")
     with pytest.raises(Malformed):
         load(tmp_path, {})
+
+
+def test_witnesses_and_time_stamps_are_configured_by_two_sections(tmp_path: Path) -> None:
+    text = (
+        render(sample(tmp_path))
+        + """
+[witness]
+name = "beichen.example/w1"
+logs = ["nanling.example/evidence+00000000+AAAA"]
+policy = "witness.policy"
+every_seconds = 5
+
+[timestamp]
+urls = ["http://tsa.example/"]
+roots = "tsa.pem"
+every_minutes = 30
+"""
+    )
+    (tmp_path / "guosuo.toml").write_text(text, encoding="utf-8")
+    found = load(tmp_path, {})
+    assert (found.witness.name, found.witness.policy, found.witness.every_seconds) == (
+        "beichen.example/w1",
+        Path("witness.policy"),
+        5,
+    )
+    assert (found.timestamp.urls, found.timestamp.every_minutes) == (("http://tsa.example/",), 30)
+    for old, new in (("every_seconds = 5", "every_seconds = 0"), ('name = "b', 'name = "a b'), ("urls =", "url =")):
+        (tmp_path / "guosuo.toml").write_text(text.replace(old, new), encoding="utf-8")
+        with pytest.raises(Malformed, match=r"witness|timestamp"):
+            load(tmp_path, {})

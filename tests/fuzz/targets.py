@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 import guosuo_verify
+import guosuo_vouch
 from authz import appfile
 from core.errors import TrustError
-from core.ledger import checkpoint
+from core.ledger import checkpoint, proof, timestamp, trustpolicy
 from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
@@ -81,12 +82,45 @@ def _checkpoint(content: bytes) -> None:
         assert found.size >= 0
 
 
+def _submission(content: bytes) -> None:
+    with suppress(TrustError):
+        found = proof.parse_submission(content)
+        assert found.encode() == content
+
+
+def _record_proof(content: bytes) -> None:
+    with suppress(TrustError):
+        found = proof.parse_record_proof(content)
+        assert found.encode() == content
+    assert guosuo_vouch.verify_proof(content, "00" * 32, content).ok is False
+
+
+def _trust_policy(content: bytes) -> None:
+    with suppress(TrustError):
+        found = trustpolicy.parse_policy(content)
+        assert found.is_quorum(found.witnesses)
+
+
+def _time_stamp(content: bytes) -> None:
+    with suppress(TrustError):
+        timestamp.verify_answer(content, note=b"note", roots=[_authority()], nonce=1)
+        raise AssertionError("a token that nobody made was accepted")
+
+
 def _bundle(content: bytes) -> None:
     with tempfile.NamedTemporaryFile(suffix=".zip") as file:
         file.write(content)
         file.flush()
         assert guosuo_verify.main([file.name, "--fingerprint", "00" * 32]) == 1
 
+
+_NOTE = b"a.example/log\n1\n" + b"A" * 43 + "=\n\n— a.example/log AAAAAAAA\n".encode()
+
+_POLICY = (
+    f"witness X {checkpoint.VerifierKey('x.example', bytes(32), checkpoint.COSIGNER_KEY)} https://x.example\n"
+    f"witness Y {checkpoint.VerifierKey('y.example', bytes(31) + b'1', checkpoint.COSIGNER_KEY)}\n"
+    "group G 1 X Y\nquorum G\n"
+).encode()
 
 _EVE_SEED = (
     b'{"timestamp":"2026-11-20T08:00:00.000000+0000","event_type":"alert","flow_id":7,"tx_id":0,"src_ip":"10.30.0.2",'
@@ -152,5 +186,12 @@ TARGETS: dict[str, Target] = {
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),
+    "submission": Target(_submission, lambda: [b"old 1\n" + b"A" * 43 + b"=\n\n" + _NOTE]),
+    "record proof": Target(
+        _record_proof,
+        lambda: [b"c2sp.org/tlog-proof@v1\nextra e30=\nindex 0\n" + b"A" * 43 + b"=\n\n" + _NOTE],
+    ),
+    "trust policy": Target(_trust_policy, lambda: [_POLICY]),
+    "time stamp": Target(_time_stamp, lambda: [b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02"]),
     "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
 }

@@ -332,7 +332,7 @@ def test_the_command_says_what_it_found_and_exits_so(sound: Sound, tmp_path: Pat
     bad = run(str(sound.path), "--fingerprint", F)
     assert bad.returncode == 1
     assert "FAIL  fingerprint" in bad.stdout
-    assert bad.stdout.splitlines()[-1] == "NOT VERIFIED: 1 of 17 checks failed (fingerprint)"
+    assert bad.stdout.splitlines()[-1] == "NOT VERIFIED: 1 of 18 checks failed (fingerprint)"
 
 
 def test_the_command_as_json(sound: Sound) -> None:

@@ -36,6 +36,7 @@ from tests.core.ledger.logs import Log
 from tests.core.ledger.test_witness import other  # noqa: F401  # a fixture
 from tests.failing import FailingDatabase, FailingWriter, Failure
 from tests.services.http import serving
+from tests.verify.bundles import failures, read, verify
 
 
 def grow(log: Log, count: int = 3) -> int:
@@ -331,8 +332,18 @@ def test_a_poster_bounds_what_it_reads() -> None:
 
 def test_a_bundle_carries_the_cosignatures(log: Log, friends: Friends, tmp_path: Path) -> None:
     grow(log)
+    ours = witnessing_of(log, friends.parties)
+    ours.run()
     log.append(1, kind=BUNDLE_EXPORTED)
     log.sequencer().run_once()
-    witnessing_of(log, friends.parties).run()
+    ours.run()
+    grow(log)
+    ours.run()
+    place = LedgerPlace(log.directory, LOG_KEY)
     with (tmp_path / "evidence.zip").open("wb") as out:
-        bundle.write_bundle(LedgerPlace(log.directory, LOG_KEY), 4, out)
+        bundle.write_bundle(place, 4, out)
+    members = read(tmp_path / "evidence.zip")
+    notes = {name: content for name, content in members.items() if name.startswith("witness/")}
+    assert sorted(notes) == ["witness/3", "witness/4"], "nothing that was said of a later log"
+    assert all(ours.policy.verify(note) == [b"W0", b"W1", b"W2"] for note in notes.values())
+    assert failures(verify(tmp_path / "evidence.zip", place.fingerprint)) == {}

@@ -1,0 +1,41 @@
+"""How a site's background work stands: what failed the last time, whom nobody has heard from; read, never changed."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, select
+
+from core.clock import to_rfc3339
+from core.database import Database
+from core.jobs import JobLease
+from core.ledger.witnessing import progress
+from deploy.doctor import Finding
+
+_EXPECTED = "its last run went well"
+_CURE = "it is tried again by itself; if this stays, see the part that is named"
+
+
+def inspect(database: Database) -> list[Finding]:
+    """Return a finding for every job that ever ran, and one for every witness that was ever asked.
+
+    Raises ``Unavailable`` when the store does not answer.
+    """
+    with database.read() as session:
+        return [*_jobs(session), *_witnesses(session)]
+
+
+def _jobs(session: Session) -> Sequence[Finding]:
+    return [
+        _finding(f"job {row.name}", row.last_error, to_rfc3339(row.last_finished) if row.last_finished else "running")
+        for row in session.exec(select(JobLease).order_by(JobLease.name))
+    ]
+
+
+def _witnesses(session: Session) -> Sequence[Finding]:
+    return [
+        _finding(f"witness {row.witness}", row.error, f"{row.size} records at {to_rfc3339(row.tried_at)}")
+        for row in progress(session)
+    ]
+
+
+def _finding(name: str, error: str, found: str) -> Finding:
+    return Finding(name, not error, error or found, _EXPECTED, _CURE if error else "")

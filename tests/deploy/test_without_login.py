@@ -26,6 +26,9 @@ GIVEN = {
     "file": "one.yaml",
     "out": "out.pem",
     "kind": "person",
+    "level": "3",
+    "before": "2026-01-01",
+    "until": "2030-01-01",
     "directory": "folder",
 }
 

@@ -32,8 +32,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 KEY, CHECKPOINT, MANIFEST, README = "verifier-key", "checkpoint", "manifest.json", "README.md"
 
-#: Folders by the size of a checkpoint: as we signed it; with cosignatures, and its time-stamp token, for guosuo_vouch.
-HISTORY, WITNESS, STAMP = "checkpoints", "witness", "ts"
+#: Folders, by a checkpoint's size: as signed; for guosuo_vouch cosigned, and stamped. By a record's id: its body.
+HISTORY, WITNESS, STAMP, BODIES = "checkpoints", "witness", "ts", "bodies"
 
 #: Entries in a full bundle, hashes in a full tile (C2SP tlog-tiles); the root of an empty tree (RFC 9162, 2.1.1).
 WIDTH, EMPTY = 256, hashlib.sha256(b"").digest()
@@ -45,7 +45,7 @@ MEMBERS = [
         (r"tile/entries/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?", WIDTH * (2 + 65_535)),
         (r"tile/[0-9]/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[1-9][0-9]{0,2})?", WIDTH * 32),
         (rf"{CHECKPOINT}|({HISTORY}|{WITNESS})/[1-9][0-9]{{0,15}}", 1 << 14),
-        (rf"{STAMP}/[1-9][0-9]{{0,15}}\.tsr|{README}", 1 << 16),
+        (rf"{STAMP}/[1-9][0-9]{{0,15}}\.tsr|{BODIES}/[0-9a-f]{{32}}|{README}", 1 << 17),
         (MANIFEST, 1 << 26),
         (KEY, 1024),
     )
@@ -112,9 +112,8 @@ class Report:
 
     def check(self, name: str) -> Check:
         """Begin a check."""
-        made = Check(name)
-        self.checks.append(made)
-        return made
+        self.checks.append(Check(name))
+        return self.checks[-1]
 
     @property
     def ok(self) -> bool:
@@ -133,16 +132,13 @@ class Report:
 
     def as_json(self) -> Object:
         """Return the same for a program."""
-        checks = [
-            {"name": one.name, "ok": not one.faults, "detail": one.found, "faults": one.faults} for one in self.checks
-        ]
-        return {"ok": self.ok, "origin": self.origin, "size": self.size, "root": self.root, "checks": checks}
+        told = [{"name": c.name, "ok": not c.faults, "detail": c.found, "faults": c.faults} for c in self.checks]
+        return {"ok": self.ok, "origin": self.origin, "size": self.size, "root": self.root, "checks": told}
 
 
 def shown(text: str, most: int = 80) -> str:
     """Return text from the bundle so that it can be printed: no control characters, not too long."""
-    printable = "".join(one if one.isprintable() else "?" for one in text[:most])
-    return printable + ("…" if len(text) > most else "")
+    return "".join(one if one.isprintable() else "?" for one in text[:most]) + ("…" if len(text) > most else "")
 
 
 #: What the zip module raises over hostile input.
@@ -208,8 +204,7 @@ def _check_directory(path: str) -> None:
     larger = tail.rfind(b"PK\x06\x06", 0, end)
     if larger >= 0:
         directory = max(directory % 0xFFFFFFFF, int.from_bytes(tail[larger + 40 : larger + 48], "little"))
-    if directory > LARGEST_DIRECTORY:
-        raise Unreadable(f"the zip's directory has {directory} octets, more than {LARGEST_DIRECTORY}")
+    demand(directory <= LARGEST_DIRECTORY, f"the zip's directory has {directory} octets, more than {LARGEST_DIRECTORY}")
 
 
 def largest_of(name: str) -> int:
@@ -280,11 +275,6 @@ def open_note(note: bytes, key: Key, name: str = "the note") -> Signed:
         return Signed(int(found[2]), decode64(found[3]))
     except (Unreadable, InvalidSignature) as error:
         raise Unreadable(f"{name}: {str(error) or 'its signature does not verify'}") from error
-
-
-def leaf_hash(entry: bytes) -> bytes:
-    """RFC 9162, 2.1.1."""
-    return hashlib.sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -391,7 +381,6 @@ class Record:
     details: Object
 
     def __str__(self) -> str:
-        """Name the record."""
         return f"record {self.number} (id {self.id}, {self.type})"
 
     def word(self, name: str) -> str:
@@ -437,9 +426,9 @@ _STUB = re.compile(rb'\{"by":"([0-9a-f]{32})","leaf":"([0-9a-f]{64})","purged":t
 
 
 def leaf_of(entry: bytes) -> bytes:
-    """Return an entry's hash in the tree; that of a stub is the one of the record it stands for."""
+    """Return an entry's hash in the tree (RFC 9162, 2.1.1); that of a stub is the one of the record it stands for."""
     stub = _STUB.fullmatch(entry)
-    return bytes.fromhex(stub[2].decode()) if stub else leaf_hash(entry)
+    return bytes.fromhex(stub[2].decode()) if stub else hashlib.sha256(b"\x00" + entry).digest()
 
 
 def split_entries(content: bytes) -> tuple[list[bytes], str]:
@@ -660,9 +649,8 @@ class Chronicle:
         if number > highest:
             self._newest_list[record.object] = (number, record)
         elif abs(record.at - newest.at) > LIST_RACE:
-            self._demand(
-                "crl numbers", False, f"{record} goes back to list number {number} after record {newest.number}"
-            )
+            told = f"{record} goes back to list number {number} after record {newest.number}"
+            self._demand("crl numbers", False, told)
 
     def _purged(self, record: Record) -> None:
         """Account for the stubs before it that name this record."""
@@ -774,7 +762,7 @@ class Verification:
             check.fail(f"records are missing: {len(present)} members cannot hold {signed.size} records")
             return False
         expected = {KEY, CHECKPOINT, MANIFEST, README, *expected_tiles(signed.size)}
-        expected |= {name for name in present if name.startswith((f"{HISTORY}/", f"{WITNESS}/", f"{STAMP}/"))}
+        expected |= {name for name in present if name.split("/")[0] in (HISTORY, WITNESS, STAMP, BODIES)}
         for name in sorted(expected ^ present):
             why = "is missing" if name in expected else f"does not belong to a log of {signed.size} records"
             check.fail(f"the member `{name}` {why}")
@@ -828,8 +816,18 @@ class Verification:
         with check:
             record = parse_record(number, entry)
             chronicle.see(record)
+            self._check_body(record)
             return record
         return None
+
+    def _check_body(self, record: Record) -> None:
+        """Hold the body of a record, where one is disclosed, against the salted commitment in the record."""
+        name = f"{BODIES}/{record.id}"
+        if name in self._bundle.infos:
+            said = parse_object(self._bundle.read(name))
+            salted = decode64(str(said.get("salt"))) + canonical(said.get("body"))
+            same = record.details.get("body") == {"sha256": hashlib.sha256(salted).hexdigest()}
+            demand(same and said.get("record") == record.id, f"`{name}` is not the body that {record} committed to")
 
     def _first_wrong(self, first: int, width: int, entries: list[bytes], tiled: list[bytes], broken: str) -> str:
         """Name the first record of a bundle whose hash is not the one in the tile, and say what seems to be done."""
@@ -923,6 +921,7 @@ class Verification:
     def _check_manifest(self, signed: Signed) -> None:
         with self.report.check("manifest") as check:
             for name in set(self._bundle.infos) - set(self._bundle.digests):
+                demand(not name.startswith(f"{BODIES}/"), f"`{name}` is the body of no record that is here")
                 self._bundle.read(name)
             manifest = parse_object(self._bundle.read(MANIFEST))
             head = {"v": 1, "origin": self.report.origin, "size": signed.size, "root": signed.root.hex()}

@@ -30,6 +30,7 @@ REASONS = {
     "revoked": Words("证书已被撤销。", "The certificate was revoked."),
     "unknown-certificate": Words("登记中没有该证书。", "The certificate is not in the register."),
     "suspended": Words("持证人已被停用。", "The holder of the certificate is suspended."),
+    "holder-left": Words("持证人已离岗。", "The holder of the certificate has left."),
     "unmapped-path": Words("该地址未登记，不予开放。", "No reviewed description maps this address."),
     "malformed-path": Words("请求地址的写法不规范。", "The address is not written in its one canonical form."),
     "ambiguous-path": Words("请求地址可有多种读法。", "The address could be read in more than one way."),

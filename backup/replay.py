@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import replay_approval, replay_duty
+from backup import replay_approval, replay_custody, replay_duty, replay_register
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -23,7 +23,7 @@ from core.identity import Serial
 from core.ledger.models import WitnessedLog
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
-from core.registry.models import Person, Post, PostHolding, RoleAssignment
+from core.registry.models import Person, RoleAssignment
 from pki import revocation
 from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
@@ -43,6 +43,7 @@ RECORDS_ONLY = frozenset(
         "notice.message.queued",
         "notice.message.sent",
         "pki.request.refused",
+        "registry.province.applied",
         RECONCILED,
     }
 )
@@ -235,20 +236,6 @@ def _open_roles(session: Session, person: str, domain: str, role: str) -> list[R
     return list(session.exec(statement.where(col(RoleAssignment.until).is_(None))))
 
 
-def _post_filled(session: Session, record: Record) -> bool:
-    post, person = record.object.removeprefix("post:"), _text(record, "person")
-    if session.get(Person, person) is None or session.get(Post, post) is None:
-        return False
-    held = session.exec(select(PostHolding).where(PostHolding.post == post, col(PostHolding.until).is_(None))).first()
-    if held is not None and held.person == person:
-        return True
-    if held is not None:
-        held.until = record.at
-        session.add(held)
-    session.add(PostHolding(post=post, person=person, since=record.at, basis=_text(record, "basis")))
-    return True
-
-
 def _point(session: Session, record: Record) -> bool:
     identifier = record.object.removeprefix(object_of(""))
     row = session.get(RecoveryPoint, identifier)
@@ -288,11 +275,12 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "pki.crl.published": _crl_published,
     "pki.issuance.abandoned": _abandoned,
     "pki.issuance.intended": _intended,
-    "registry.post.filled": _post_filled,
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
+    **replay_register.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,
+    **replay_custody.HANDLERS,
 }

@@ -65,6 +65,26 @@ SIGNED = Rule(
     "an act that somebody answers for is signed with their own key",
     "GB/T 22239-2019 8.1.4.8; GB/T 39786-2021 8.4 non-repudiation",
 )
+RETENTION = Rule(
+    "log-retention",
+    "网络安全法第二十三条第三项: 网络日志留存不少于六个月",
+    "Cybersecurity Law Art. 23(3): logs are kept for at least six months",
+    "Cybersecurity Law Art. 23(3); GB/T 22239-2019 security audit",
+)
+CERTIFICATION = Rule(
+    "certificate-retention",
+    "电子签名法第二十四条: 与认证相关的信息保存期限至少为电子签名认证证书失效后五年",
+    "Electronic Signature Law Art. 24: what is about a certificate is kept for five years after it lapses",
+    "Electronic Signature Law Art. 24",
+)
+HELD = Rule(
+    "legal-hold",
+    "依法保全的记录在保全期内不得清除或擦除",
+    "what a legal hold names is neither purged nor erased while it lasts",
+    "this installation's own rule",
+)
+
+_ALL = (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED, RETENTION, CERTIFICATION, HELD)
 
 #: Every rule, by its id.
-RULES = {rule.id: rule for rule in (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED)}
+RULES = {rule.id: rule for rule in _ALL}

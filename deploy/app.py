@@ -8,8 +8,11 @@ import backup.api
 import core.approval.api
 import core.duty.api
 import core.ledger.api
+import core.ledger.custody
+import core.ledger.handing
 import core.ledger.witness_api
 import core.notice.api
+import core.registry.acts_api
 import core.registry.api
 import hsm.api
 import monitor.api
@@ -22,11 +25,14 @@ from deploy.wiring import Built
 SERVICE: tuple[APIRouter, ...] = (
     identity.router,
     leaving.router,
+    core.registry.acts_api.router,
     core.registry.api.router,
     core.approval.api.router,
     core.duty.api.router,
     core.notice.api.router,
     core.ledger.api.router,
+    core.ledger.custody.router,
+    core.ledger.handing.router,
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,

@@ -1,6 +1,7 @@
 """A client of our own interface over mutual TLS; problem documents become the errors they were."""
 
 import base64
+import os
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Self
 
 import httpx2
 
-from core import errors
+from core import durable, errors
 from core.clock import Clock, SystemClock, to_rfc3339
 from core.ledger.entry import JsonValue
 from core.signed import Statement
 from deploy import tls
 from deploy.login import Login, key_of
+
+#: Seconds for a large answer: to be made, and between two pieces of it.
+_PATIENCE = 600.0
 
 #: A decoded JSON object of an answer.
 Answer = dict[str, JsonValue]
@@ -70,6 +74,30 @@ class ServiceClient:
         """Return a raw answer (posted when there is a ``body``)."""
         return self._request("GET" if body is None else "POST", path, body=body)
 
+    def save(self, path: str, body: Mapping[str, JsonValue], out: Path) -> Mapping[str, str]:
+        """Post ``body`` and write the raw answer to ``out`` as it comes: whole, or not at all. Return its headers.
+
+        However large it is, it is never in memory; the service may take its time to make it.
+        """
+        part = out.with_name(f".{out.name}.part")
+        try:
+            with self._client.stream("POST", path, json=body, timeout=_PATIENCE) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _error(response)
+                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                    for piece in response.iter_bytes():
+                        file.write(piece)
+                    file.flush()
+                    os.fsync(file.fileno())
+            part.replace(out)
+            durable.sync_folder(out.parent)
+        except httpx2.TransportError as error:
+            raise self._silent(error) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return response.headers
+
     def sign(self, *, act: str, object_: str, digest: str) -> Answer:
         """Return ``{"at", "signature"}`` over the text of ``core/signed.py``, by the key of this login.
 
@@ -112,11 +140,14 @@ class ServiceClient:
         try:
             response = self._client.request(method, path, json=body, params=dict(parameters or {}))
         except httpx2.TransportError as error:
-            detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
-            raise errors.Unavailable(detail, hint="is `guosuo serve` running?") from error
+            raise self._silent(error) from error
         if response.is_success:
             return response
         raise _error(response)
+
+    def _silent(self, error: httpx2.TransportError) -> errors.Unavailable:
+        detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
+        return errors.Unavailable(detail, hint="is `guosuo serve` running?")
 
     def _object(self, response: httpx2.Response) -> Answer:
         content = _decoded(response)

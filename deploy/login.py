@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.errors import Malformed, NotFound, Unauthenticated
+from core.errors import Malformed, NotFound, TrustError, Unauthenticated
 from deploy.card import Card
 from deploy.carduri import is_uri
 from deploy.privatekey import Key, PrivateKey
@@ -40,11 +40,13 @@ def key_of(login: Login, folder: Path | None = None) -> Key:
 
 def prepare(folder: Path) -> None:
     """Begin the program again when the login of ``folder`` needs a token: OpenSSL must know it from the beginning."""
-    if not (folder / "login.json").is_file():
+    try:
+        kept = load(folder)
+        if is_uri(kept.key):
+            Card(kept.key, folder).reenter()
+    except TrustError:
+        # Said by the command that needs the login; `logout` and `login` mend it, and need none.
         return
-    kept = load(folder)
-    if is_uri(kept.key):
-        Card(kept.key, folder).reenter()
 
 
 def save(login: Login, folder: Path) -> None:

@@ -21,7 +21,8 @@ from backup.repository import Repository
 from backup.run import Backup
 from backup.settings import BackupSettings
 from core.access import Authenticator, DecisionPoint
-from core.approval import acts, administrator
+from core.approval import acts, administrator, erasure
+from core.approval import purge as purging
 from core.approval.acts import Acts
 from core.approval.holding import Proposals
 from core.clock import Clock, SystemClock
@@ -29,21 +30,24 @@ from core.database import Database
 from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
-from core.ledger import checkpoint
+from core.ledger import checkpoint, retention
 from core.ledger.fast import FastMode, FastQueue
 from core.ledger.group import GroupCommit
 from core.ledger.place import LedgerPlace
 from core.ledger.purge import Purger
+from core.ledger.register import Register
+from core.ledger.retention import Retention
 from core.ledger.sequencer import Sequencer
 from core.notice.channel import Channel
 from core.notice.mail import Mail
 from core.notice.outbox import Outbox
 from core.notice.syslog import Syslog
 from core.notice.webhook import Webhook
+from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import Origin
-from deploy import departure, vouching
+from deploy import departure, leveling, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -215,8 +219,8 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
-        *core.ledger.jobs.jobs(purger(settings, database)),
         *_vouching_jobs(settings, database, keys),
+        *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
 
 
@@ -236,7 +240,9 @@ def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
 
 def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    return Acts(acts.load(), [administrator.ACT, departure.act(holders(settings))])
+    asked, register, numbers = holders(settings), RegisterOfRecord(), retention.shipped()
+    kept = [purging.act(register, numbers), erasure.act(register, numbers)]
+    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
 
 
 def build(settings: Settings) -> Built:
@@ -261,6 +267,8 @@ def build(settings: Settings) -> Built:
         LedgerPlace: place,
         Origin: Origin(place.origin),
         Acts: two_person_acts(settings),
+        Register: RegisterOfRecord(),
+        Retention: retention.shipped(),
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),

@@ -53,7 +53,7 @@ def enter(session: Session, leak: Leak, *, now: datetime) -> Outcome:
     _apply(finding, leak, attribution.attribute(session, leak))
     session.add(finding)
     session.flush()
-    evidence.append(session, _event(MonitorEvent.LEAK_FOUND, finding), at=now)
+    evidence.append(session, _event(MonitorEvent.LEAK_FOUND, finding, leak), at=now, body=_seen(finding))
     routing.tell_alert(session, finding, domain.operating_post, now=now)
     return Outcome.ENTERED
 
@@ -99,7 +99,7 @@ def _amend(session: Session, finding: Finding, leak: Leak, *, now: datetime) -> 
     same = leak.model_copy(update={"domain": finding.domain, "at": finding.at, "transaction": finding.transaction})
     _apply(finding, same, attribution.attribute(session, same))
     session.add(finding)
-    evidence.append(session, _event(MonitorEvent.LEAK_ATTRIBUTED, finding), at=now)
+    evidence.append(session, _event(MonitorEvent.LEAK_ATTRIBUTED, finding, leak), at=now, body=_seen(finding))
     return Outcome.AMENDED
 
 
@@ -151,7 +151,18 @@ def _shown(suspect: Suspect) -> Mapping[str, str]:
     }
 
 
-def _event(kind: MonitorEvent, finding: Finding) -> Event:
+def _seen(finding: Finding) -> Mapping[str, JsonValue]:
+    """Return what is personal or classified about a leak, for the record's erasable body."""
+    return {
+        "excerpt": finding.excerpt,
+        "host": finding.host,
+        "path": finding.path,
+        "source": finding.source,
+        "destination": finding.destination,
+    }
+
+
+def _event(kind: MonitorEvent, finding: Finding, leak: Leak) -> Event:
     candidates: list[JsonValue] = [one["request_id"] for one in json.loads(finding.candidates)]
     return Event(
         kind.value,
@@ -164,6 +175,7 @@ def _event(kind: MonitorEvent, finding: Finding) -> Event:
             "level": finding.level,
             "ceiling": finding.ceiling,
             "rule": str(finding.sid),
+            "body_sha256": leak.body_sha256,
             "policy": finding.policy,
             "state": finding.state,
             "request_id": finding.request_id,

@@ -5,6 +5,7 @@ become one sighting. A sighting waits a moment for its transaction; when that co
 recorded at its end), it is told at once without and amended afterwards, under the same id.
 """
 
+import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -158,6 +159,7 @@ class Joiner:
             marking=_printed(text, 80),
             excerpt=_masked(text),
             encoding=_printed(encoding, 80),
+            body_sha256=hashlib.sha256(body).hexdigest() if body else "",
             confirmed=governing is not None,
             transaction=f"{record.flow_id}:{record.tx_id}",
             direction=_printed(record.direction, 80),
@@ -189,7 +191,9 @@ def _merged(known: Pending, level: int, leak: Leak, now: float) -> Pending:
     """Count one more alert of a transaction; the higher level's marking governs, the first alert's id stays."""
     counted = {"hits": min(known.leak.hits + 1, LARGEST), "last": max(known.leak.last, leak.last)}
     if level > known.level:
-        shown = {name: getattr(leak, name) for name in ("marking", "excerpt", "encoding", "sid", "confirmed")}
+        shown = {
+            name: getattr(leak, name) for name in ("marking", "excerpt", "encoding", "body_sha256", "sid", "confirmed")
+        }
         counted |= shown
     merged = known.leak.model_copy(update=counted)
     return replace(known, level=max(level, known.level), leak=merged, touched=now)

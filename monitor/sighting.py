@@ -41,7 +41,9 @@ class Leak(_Wire):
     ``id`` comes from the place of the first alert in the EVE file, so reporting again changes nothing. A higher
     ``revision`` of the same id adds what was not known at first: the request, when its HTTP record came late.
     ``request_id`` and ``serial`` are what the headers of that very transaction said, empty when there was none or when
-    a header was there twice. ``confirmed`` is false when the body was not at hand and only the rule speaks.
+    a header was there twice. ``body_sha256`` is over the body as the sensor had it when the rule matched: that of the
+    document itself when it was sent whole, unpacked and within the sensor's limit. ``confirmed`` is false when the body
+    was not at hand and only the rule speaks.
     """
 
     type: Literal["monitor.leak.sighted"] = "monitor.leak.sighted"
@@ -56,6 +58,7 @@ class Leak(_Wire):
     marking: Word
     excerpt: Annotated[str, StringConstraints(max_length=120, pattern=_PLAIN)] = ""
     encoding: Word = ""
+    body_sha256: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
     confirmed: bool = True
     transaction: Word
     request_id: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")] = ""

@@ -40,4 +40,5 @@ def _holder(session: Session, kind: SubjectKind, who: tuple[str, str, str], home
         domain=home.id,
         name_space=home.name_space,
         ranges=domain.addresses(session, DomainId(home.id)),
+        level=home.level,
     )

@@ -21,10 +21,10 @@ from core.database import Database
 from core.errors import TrustError
 from core.identity import PersonId, Serial, SubjectKind
 from core.ledger import evidence
-from core.registry import credential, person
+from core.registry import credential, levels, person
 from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
-from pki import csr, events, holder, issuer, names, profile, tbs
+from pki import csr, events, holder, issuer, names, profile, strength, tbs
 from pki.csr import CertificationRequest
 from pki.errors import AuthorityExpired, Lapsed, ReusedKey, RevokedKey, WrongProfile
 from pki.issuer import ISSUING, Issuer
@@ -118,6 +118,7 @@ class CertificateAuthority:
         content = csr.parse_request(request.csr)
         with self._database.read() as session:
             found = holder.find(session, request.holder_kind, request.holder)
+            strength.check_key(content.key, found.level)
             csr.check_content(content, found, allowed_hosts=request.dns_names)
             names.check_hosts(found, request.dns_names)
             names.check_addresses(found, request.ip_addresses)
@@ -189,11 +190,11 @@ class CertificateAuthority:
 
 
 def _end(admitted: _Admitted, start: datetime, authority: Issuer) -> datetime:
-    """Return the last second: of the profile, or of what was asked for, or of the authority, whichever is first.
+    """Return the last second: of the profile, of the level, of what was asked for, or of the authority.
 
-    Raises ``AuthorityExpired``.
+    Whichever is first. Raises ``AuthorityExpired``.
     """
-    lifetime = admitted.profile.lifetime
+    lifetime = min(admitted.profile.lifetime, levels.longest_life(admitted.holder.kind, admitted.holder.level))
     if admitted.request.lifetime_seconds is not None:
         lifetime = min(lifetime, timedelta(seconds=admitted.request.lifetime_seconds))
     # A validity period includes its last second (RFC 5280, 4.1.2.5).

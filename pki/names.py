@@ -19,7 +19,7 @@ _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A holder as the register has it; ``name_space`` and ``ranges`` are those of its security domain."""
+    """A holder as the register has it; ``name_space``, ``ranges`` and ``level`` are those of its security domain."""
 
     kind: str
     identifier: str
@@ -28,6 +28,7 @@ class Holder:
     domain: str
     name_space: str
     ranges: tuple[str, ...]
+    level: int = 1
 
 
 def subject(holder: Holder) -> x509.Name:

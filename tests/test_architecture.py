@@ -34,6 +34,7 @@ TRANSACTIONS = {
     "core/notice/trial.py",
     "core/jobs.py",
     "core/ledger/bundle.py",
+    "core/ledger/jobs.py",
     "core/ledger/group.py",
     "core/ledger/lease.py",
     "core/ledger/publication.py",
@@ -117,7 +118,9 @@ READERS = (
     VOUCHER,
     "backup/replay.py",
     "backup/replay_approval.py",
+    "backup/replay_custody.py",
     "backup/replay_duty.py",
+    "backup/replay_register.py",
     "backup/examine.py",
 )
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")

@@ -10,13 +10,16 @@ from core.duty import duty, escalation, orphan, survey
 from core.duty.models import Duty
 from core.duty.orphan import Orphan
 
+#: Kinds that are red from the beginning: something that others rely on does not work.
+ALARMS = frozenset({"blind-window", "failed-delivery", "failed-drill"})
+
 #: How many of what lapses next are told.
 NEXT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``red`` is overdue or of a kind that is never harmless; ``next`` is what lapses soonest."""
+    """``red`` is overdue or an alarm; ``next`` is what lapses soonest."""
 
     open: int
     red: tuple[Duty, ...]
@@ -30,7 +33,7 @@ def standing(session: Session, now: datetime, *, person: str = "") -> Standing:
     if person:
         posts = duty.posts_of(session, person, now)
         waiting = [one for one in waiting if duty.answers(one, posts)]
-    red = tuple(one for one in waiting if escalation.is_overdue(one.due, now))
+    red = tuple(one for one in waiting if one.kind in ALARMS or escalation.is_overdue(one.due, now))
     later = [one for one in waiting if one not in red]
     found = [] if person else orphan.orphans(survey.facts(session, now))
     return Standing(len(waiting), red, tuple(later[:NEXT]), tuple(found))

@@ -11,16 +11,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from sqlmodel import col, select
 
 from core.clock import Clock, to_rfc3339
 from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.errors import NotFound
-from core.ledger import annotation, bundle, proving, published
+from core.ledger import annotation, bundle, proving, published, search
 from core.ledger.bundle import Exported
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
+from core.ledger.search import Wanted
+from core.ledger.stub import parse_stub
 from core.provision import ReadSession, WriteSession, provided
 from core.signing import Signature, SigningPeer
 
@@ -35,7 +36,8 @@ _TEXT = "^[^\\x00]*$"
 
 #: A tile never changes (C2SP tlog-tiles); a checkpoint is replaced all the time.
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-_FOR_EVER_PRIVATE = {"Cache-Control": "private, max-age=31536000, immutable"}
+#: Entries do change: what is purged must not live on in a cache.
+_NEVER_PRIVATE = {"Cache-Control": "private, no-store"}
 _NEVER = {"Cache-Control": "no-cache"}
 
 
@@ -61,27 +63,9 @@ class RecordList(BaseModel):
 
 @router.get("/api/v1/evidence")
 @permission("evidence:record:read")
-def find(
-    session: ReadSession,
-    object_: Annotated[str, Query(alias="object", max_length=200, pattern=_TEXT)] = "",
-    actor: Annotated[str, Query(max_length=120, pattern=_TEXT)] = "",
-    type_: Annotated[str, Query(alias="type", max_length=80, pattern=_TEXT)] = "",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
-) -> RecordList:
-    """Find records by object, actor and type (each exactly); ``before`` is the number from which to go back."""
-    wanted = {col(EvidenceRow.object): object_, col(EvidenceRow.actor): actor, col(EvidenceRow.type): type_}
-    conditions = [column == value for column, value in wanted.items() if value]
-    statement = select(EvidenceRow).where(*conditions)
-    waiting: list[EvidenceRow] = []
-    if before is None:
-        unnumbered = statement.where(col(EvidenceRow.sequence).is_(None))
-        waiting = list(session.exec(unnumbered.order_by(col(EvidenceRow.row).desc()).limit(limit)))
-    numbered = statement.where(col(EvidenceRow.sequence).is_not(None))
-    if before is not None:
-        numbered = numbered.where(col(EvidenceRow.sequence) < before)
-    rest = session.exec(numbered.order_by(col(EvidenceRow.sequence).desc()).limit(limit - len(waiting)))
-    return RecordList(items=[_record(row) for row in [*waiting, *rest]])
+def find(session: ReadSession, wanted: Annotated[Wanted, Query()]) -> RecordList:
+    """Find records by object, actor, type, domain, time and text, newest first."""
+    return RecordList(items=[_record(row) for row in search.find(session, wanted)])
 
 
 @router.post("/api/v1/evidence/bundle")
@@ -93,14 +77,7 @@ def export(
     clock: Annotated[Clock, Depends(provided(Clock))],
 ) -> StreamingResponse:
     """Export the whole log as a bundle; the header ``X-Guosuo-Fingerprint`` carries what verifies it."""
-    made = bundle.export(database, clock, place, actor=principal.identifier)
-    headers = {
-        "X-Guosuo-Fingerprint": place.fingerprint,
-        "X-Guosuo-Size": str(made.size),
-        "Content-Length": str(made.octets),
-        "Content-Disposition": f'attachment; filename="evidence-{made.size}.zip"',
-    }
-    return StreamingResponse(_pieces(made), media_type="application/zip", headers=headers)
+    return stream(place, bundle.export(database, clock, place, actor=principal.identifier))
 
 
 @router.get("/api/v1/evidence/consistency")
@@ -173,7 +150,7 @@ def checkpoint(place: Place) -> Response:
 def entries(path: str, place: Place) -> Response:
     """Return an entry bundle."""
     content = published.tile(place.directory, f"tile/entries/{path}")
-    return Response(content, media_type="application/octet-stream", headers=_FOR_EVER_PRIVATE)
+    return Response(content, media_type="application/octet-stream", headers=_NEVER_PRIVATE)
 
 
 @router.get("/ledger/tile/{path:path}")
@@ -186,6 +163,17 @@ def tile(path: str, place: Place) -> Response:
     return Response(content, media_type="application/octet-stream", headers=_FOR_EVER)
 
 
+def stream(place: LedgerPlace, made: Exported) -> StreamingResponse:
+    """Return the answer that hands out a bundle and closes it."""
+    headers = {
+        "X-Guosuo-Fingerprint": place.fingerprint,
+        "X-Guosuo-Size": str(made.size),
+        "Content-Length": str(made.octets),
+        "Content-Disposition": f'attachment; filename="evidence-{made.size}.zip"',
+    }
+    return StreamingResponse(_pieces(made), media_type="application/zip", headers=headers)
+
+
 def _pieces(made: Exported) -> Iterator[bytes]:
     with made.content as content:
         while piece := content.read(_PIECE):
@@ -195,12 +183,20 @@ def _pieces(made: Exported) -> Iterator[bytes]:
 def _record(row: EvidenceRow) -> Record:
     return Record(
         sequence=row.sequence,
-        at=to_rfc3339(row.at),
+        at="" if row.leaf else to_rfc3339(row.at),
         type=row.type,
         actor=row.actor,
         object=row.object,
         domain=row.domain,
         result=row.result,
         id=row.identifier,
-        details=json.loads(row.content)["details"],
+        details=_details(row),
     )
+
+
+def _details(row: EvidenceRow) -> dict[str, JsonValue]:
+    stub = parse_stub(row.content)
+    if stub is not None:
+        return {"purged_by": stub.by, "leaf": stub.leaf.hex()}
+    details: dict[str, JsonValue] = json.loads(row.content)["details"]
+    return details

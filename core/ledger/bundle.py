@@ -5,13 +5,16 @@ Members: ``verifier-key``, ``checkpoint``, ``checkpoints/SIZE`` (signed notes), 
 ``README.md``. The same size gives the same octets, as long as nobody has cosigned or stamped more.
 """
 
+import base64
+import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
+from itertools import chain
 from typing import IO
 
 import rfc8785
@@ -19,8 +22,9 @@ import rfc8785
 from core.clock import Clock
 from core.database import Database
 from core.ledger import checkpoint, evidence, published
+from core.ledger.body import Disclosed
 from core.ledger.checkpoint import Checkpoint
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog, StorageFailed
 from core.ledger.place import LedgerPlace
 from core.ledger.publication import await_publication
@@ -30,6 +34,9 @@ from core.ledger.stub import leaf_of
 from core.ledger.tiles import WIDTH, TileTree
 
 KEY, CHECKPOINT, MANIFEST, README = "verifier-key", "checkpoint", "manifest.json", "README.md"
+
+#: The folder of disclosed bodies, by the ids of their records.
+BODIES = "bodies"
 
 #: Most earlier checkpoints that a bundle carries; of more, every so many-th is taken, evenly over the log.
 MOST_KEPT = 2_048
@@ -51,45 +58,57 @@ class Exported:
     content: IO[bytes]
 
 
-def export(database: Database, clock: Clock, place: LedgerPlace, *, actor: str) -> Exported:
-    """Record the export, wait until that record is published, and pack everything up to it.
+def export(
+    database: Database, clock: Clock, place: LedgerPlace, *, actor: str, bodies: Sequence[Disclosed] = ()
+) -> Exported:
+    """Record the export, wait until that record is published, and pack everything up to it, with ``bodies`` disclosed.
 
     Raises ``NotPublished`` after ``place.patience``; ``InconsistentLog``, ``StorageFailed``, ``UnknownTile`` and
     ``BadTile`` when the published log cannot be read whole: no bundle is handed out that would not verify.
     """
-    event = Event(BUNDLE_EXPORTED, actor, f"log:{place.origin}"[:200], details={"fingerprint": place.fingerprint})
+    details: dict[str, JsonValue] = {"fingerprint": place.fingerprint}
+    if bodies:
+        details["disclosed"] = [one.record for one in bodies]
+    event = Event(BUNDLE_EXPORTED, actor, f"log:{place.origin}"[:200], details=details)
     with database.write() as session:
         record = evidence.append(session, event, at=clock.now())
     # A crash here leaves the record of a bundle that nobody got: it is asked for again, and that is recorded too.
     size = await_publication(database, record, timeout=place.patience) + 1
     try:
-        content, octets = _spooled(place, size)
+        content, octets = _spooled(place, size, bodies)
     except OSError as error:
         detail = f"the bundle cannot be written: {error.strerror}"
         raise StorageFailed(detail, hint="is there room in the folder for temporary files?") from error
     return Exported(record, size, octets, content)
 
 
-def _spooled(place: LedgerPlace, size: int) -> tuple[IO[bytes], int]:
+def _spooled(place: LedgerPlace, size: int, bodies: Sequence[Disclosed]) -> tuple[IO[bytes], int]:
     """Write the bundle to a file without a name: it is gone when it is closed, or when we die."""
     with ExitStack() as stack:
         content = stack.enter_context(tempfile.TemporaryFile(dir=place.spool))
-        write_bundle(place, size, content)
+        write_bundle(place, size, content, bodies)
         octets = content.tell()
         content.seek(0)
         stack.pop_all()
     return content, octets
 
 
-def write_bundle(place: LedgerPlace, size: int, out: IO[bytes]) -> None:
+def write_bundle(place: LedgerPlace, size: int, out: IO[bytes], bodies: Sequence[Disclosed] = ()) -> None:
     """Write the bundle of the log at ``size``, which must have been signed. Raises as ``export`` does."""
     signed = _signed(place, size)
     digests: dict[str, str] = {}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _members(place, signed):
+        for name, content in chain(_members(place, signed), map(_disclosed, bodies)):
             digests[name] = sha256(content).hexdigest()
-            _write(archive, name, content)
-        _write(archive, MANIFEST, _manifest(signed, digests))
+            write_member(archive, name, content)
+        write_member(archive, MANIFEST, _manifest(signed, digests))
+
+
+def _disclosed(body: Disclosed) -> tuple[str, bytes]:
+    """Return the member of a disclosed body: what it says and the salt that its record's commitment was made with."""
+    salt = base64.b64encode(body.salt).decode()
+    shown = {"v": 1, "record": body.record, "salt": salt, "body": json.loads(body.content)}
+    return f"{BODIES}/{body.record}", rfc8785.dumps(shown)
 
 
 def _manifest(signed: Checkpoint, digests: dict[str, str]) -> bytes:
@@ -146,7 +165,8 @@ def _tiles(place: LedgerPlace, signed: Checkpoint) -> Iterator[tuple[str, bytes]
         )
 
 
-def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def write_member(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Write a member that is the same whenever it is written."""
     info = zipfile.ZipInfo(name, _TIME)
     info.create_system, info.external_attr = 3, 0o644 << 16
     info.compress_type = zipfile.ZIP_DEFLATED

@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from core.database import Database
 from core.jobs import Job
+from core.ledger import reference
 from core.ledger.purge import Purger
 from core.ledger.timestamping import Timestamping
 from core.ledger.witnessing import Witnessing
@@ -10,14 +12,26 @@ from core.ledger.witnessing import Witnessing
 #: Names of the jobs that ask others; what they failed with last stands with their lease.
 WITNESS, TIMESTAMP = "ledger.witness.submit", "ledger.timestamp.obtain"
 
+#: Batches that one run indexes at most: it ends within its lease also after an upgrade of a long log.
+_BATCHES = 50
 
-def jobs(purger: Purger) -> list[Job]:
+
+def jobs(database: Database, purger: Purger) -> list[Job]:
     """Return this package's jobs that every site has."""
 
     def carry_out(_now: datetime) -> None:
         purger.work_off()
 
-    return [Job("ledger.purge.carry-out", timedelta(seconds=2), carry_out, lease=timedelta(minutes=10))]
+    def index(_now: datetime) -> None:
+        for _ in range(_BATCHES):
+            with database.write() as session:
+                if reference.index_next(session) < reference.BATCH:
+                    return
+
+    return [
+        Job("ledger.purge.carry-out", timedelta(seconds=2), carry_out, lease=timedelta(minutes=10)),
+        Job("ledger.reference.index", timedelta(seconds=2), index),
+    ]
 
 
 def witness_job(witnessing: Witnessing, *, every: timedelta) -> Job:

@@ -8,6 +8,7 @@ from core.ledger.errors import BadProof, InconsistentLog, UnknownRecord, Unknown
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
 from core.ledger.proof import RecordProof, Submission
+from core.ledger.stub import parse_stub
 from core.ledger.tiles import WIDTH
 
 _LARGEST_NUMBER = 2**53
@@ -31,14 +32,17 @@ def find_number(session: Session, wanted: str) -> int:
 def prove_record(place: LedgerPlace, number: int) -> RecordProof:
     """Prove record ``number`` under the newest cosigned checkpoint that covers it, or else the newest of all.
 
-    Raises ``BadProof`` when no checkpoint covers it yet, ``UnknownTile``, ``BadTile``, ``StorageFailed``, and
-    ``InconsistentLog`` when the tiles do not lead to what was signed.
+    Raises ``BadProof`` when no checkpoint covers it yet, ``UnknownRecord`` when it was purged, ``UnknownTile``,
+    ``BadTile``, ``StorageFailed``, and ``InconsistentLog`` when the tiles do not lead to what was signed.
     """
     note, signed = _covering(place, number + 1)
     if not 0 <= number < min(signed.size, _LARGEST_NUMBER):
         raise BadProof(f"no checkpoint covers record {number}: the newest is of {signed.size} records")
     width = min(WIDTH, signed.size - number // WIDTH * WIDTH)
     record = published.entries(place.directory, number // WIDTH, width)[number % WIDTH]
+    stub = parse_stub(record)
+    if stub is not None:
+        raise UnknownRecord(f"record {number} was purged", hint=f"record `{stub.by}` says by whom and why")
     made = RecordProof(number, tuple(published.tree(place.directory, signed.size).inclusion(number)), note, record)
     try:
         made.verify(place.key)

@@ -24,16 +24,16 @@ from core.clock import Clock, to_rfc3339
 from core.database import Database
 from core.ledger import evidence, tiles
 from core.ledger.entry import Event, JsonValue
-from core.ledger.errors import InconsistentLog, Kept
+from core.ledger.errors import InconsistentLog
 from core.ledger.merkle import HASH_OCTETS
 from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
 from core.ledger.publication import find_published
-from core.ledger.selection import MOST_RANGES, Asked, Rule, Selection
+from core.ledger.selection import Asked, Rule, Selection
 from core.ledger.storage import DurableWriter, LogFolder, Writer
 from core.ledger.stub import RECORDS_PURGED, STUB_TIME, STUB_TYPE, Stub, leaf_of, parse_ranges
 from core.ledger.tiles import ENTRIES, WIDTH
 
-PURGE_COMPLETED, PURGE_REFUSED = "ledger.purge.completed", "ledger.purge.refused"
+PURGE_COMPLETED = "ledger.purge.completed"
 
 #: Most rows replaced in one transaction.
 _BATCH = 1_000
@@ -59,12 +59,8 @@ class TwoPeople:
 def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: TwoPeople) -> str:
     """Record that ``chosen`` is purged and enter it to be carried out; return the record's id.
 
-    Raises ``Kept`` when nothing is left to purge, or more ranges than one record can name.
+    ``chosen`` was made in the same transaction and is not empty.
     """
-    if not chosen.ranges:
-        raise Kept("nothing may be purged: everything that was named is kept", hint="see the preview for the reasons")
-    if len(chosen.ranges) > MOST_RANGES:
-        raise Kept(f"one purge names at most {MOST_RANGES} ranges of records", hint="give an earlier --before")
     details: dict[str, JsonValue] = {
         "numbers": [list(pair) for pair in chosen.ranges],
         "count": chosen.count,
@@ -88,13 +84,6 @@ def enter(session: Session, record: str, ranges: Sequence[tuple[int, int]], *, a
         numbers = json.dumps([list(pair) for pair in ranges])
         session.add(EvidencePurge(id=record, at=at, numbers=numbers, state=State.DECIDED.value))
         session.flush()
-
-
-def refused(asked: Asked, error: Kept, *, actor: str) -> Event:
-    """Return the event of a purge that a rule forbade."""
-    details = {"reason": error.word, "before": to_rfc3339(asked.before), "of_domain": asked.domain[:80]}
-    named = asked.object if asked.object.isprintable() else ""
-    return Event(PURGE_REFUSED, actor, named[:200] or "log:records", result="refused", details=details)
 
 
 def replace_row(session: Session, row: EvidenceRow, by: str) -> None:

@@ -28,7 +28,7 @@ class Keeps(StrEnum):
     HOLD = "hold"
     NEEDED = "needed"
     UNPUBLISHED = "unpublished"
-    SELECTED_OUT = "not-selected"
+    NEXT_TIME = "next-time"
 
 
 class Retention(BaseModel):

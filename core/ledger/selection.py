@@ -4,8 +4,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -16,8 +17,9 @@ from core.ledger.models import EvidenceHold, EvidenceRow
 from core.ledger.publication import published_size
 from core.ledger.register import Register
 from core.ledger.retention import Dated, Keeps, Retention, is_about_certification, keeps, released, serials
-from core.ledger.stub import numbers_in, ranges_of
+from core.ledger.stub import ranges_of
 from core.ledger.tiles import WIDTH
+from core.rule import CERTIFICATION, RETENTION
 
 #: Records read at once.
 _BATCH = 2_000
@@ -33,6 +35,8 @@ class Asked:
     before: datetime
     domain: str = ""
     object: str = ""
+    #: No record from this number on, so that what was approved is what was shown (nothing: as many as may go).
+    through: int | None = None
 
 
 @dataclass
@@ -42,6 +46,14 @@ class Selection:
     ranges: list[tuple[int, int]] = field(default_factory=list)
     types: Counter[str] = field(default_factory=Counter)
     stays: Counter[str] = field(default_factory=Counter)
+
+    #: The first number that was not looked at.
+    through: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Return a SHA-256 over the numbers, in hexadecimal."""
+        return sha256(json.dumps(self.ranges, separators=(",", ":")).encode()).hexdigest()
 
     @property
     def count(self) -> int:
@@ -63,10 +75,14 @@ class Rule:
 
     def keeps(self, row: EvidenceRow) -> Keeps | None:
         """Return why a record stays, or nothing."""
-        named = _serials(row)
-        return keeps(self._dated(row, named), self.retention, self.now)
+        return keeps(self._dated(row), self.retention, self.now)
 
-    def _dated(self, row: EvidenceRow, named: set[str]) -> Dated:
+    def keeps_body(self, row: EvidenceRow) -> Keeps | None:
+        """Return why the body of a record stays; that the log needs the record itself is no reason."""
+        return keeps(replace(self._dated(row), type="", published=True), self.retention, self.now)
+
+    def _dated(self, row: EvidenceRow) -> Dated:
+        named = _serials(row)
         certification = is_about_certification(row.type)
         ends = [self.expiries[serial] for serial in named if serial in self.expiries]
         if certification and not named:
@@ -96,30 +112,20 @@ def rule(session: Session, register: Register, retention: Retention, now: dateti
 def select_records(session: Session, asked: Asked, by: Rule) -> Selection:
     """Return what may go. Raises ``Kept``, with the clause, when what was asked for may not be asked for at all."""
     check_asked(asked, by)
-    found = Selection()
-    numbers = []
+    limit = by.settled if asked.through is None else min(asked.through, by.settled)
+    found = Selection(through=limit)
+    numbers: list[int] = []
+    spans = 0
     for row in _rows(session, asked):
         if asked.object and not _is_about(row, asked.object):
             continue
-        why = by.keeps(row)
+        number = row.sequence or 0
+        why = by.keeps(row) or (Keeps.UNPUBLISHED if number >= limit else None)
+        if why is None and not (numbers and numbers[-1] == number - 1):
+            spans += 1
+            why = Keeps.NEXT_TIME if spans > MOST_RANGES else None
         if why is not None:
             found.stays[why.value] += 1
-            continue
-        found.types[row.type] += 1
-        numbers.append(row.sequence or 0)
-    found.ranges = ranges_of(numbers)
-    return found
-
-
-def still(session: Session, named: Sequence[tuple[int, int]], by: Rule) -> Selection:
-    """Return what of ``named`` may still go: since it was named a hold may have been placed."""
-    found = Selection()
-    numbers = []
-    for number in numbers_in(named):
-        row = session.exec(select(EvidenceRow).where(EvidenceRow.sequence == number)).one_or_none()
-        why = Keeps.NEEDED if row is None or row.leaf is not None else by.keeps(row)
-        if row is None or why is not None:
-            found.stays[str(why)] += 1
             continue
         found.types[row.type] += 1
         numbers.append(number)
@@ -132,23 +138,25 @@ def check_asked(asked: Asked, by: Rule) -> None:
     numbers, youngest = by.retention, by.retention.youngest(by.now)
     if asked.before > youngest:
         raise Kept(
-            f"evidence younger than {numbers.minimum_days} days is not purged: {numbers.minimum_source} "
-            f"(不满{numbers.minimum_days}日的日志不得清除)",
-            hint=f"the latest --before is {youngest:%Y-%m-%dT%H:%M:%SZ}",
+            f"evidence younger than {numbers.minimum_days} days is not purged (不满此日数的记录不得清除)",
+            hint=f"the latest time that may be given is {youngest:%Y-%m-%dT%H:%M:%SZ}",
             reason="retention",
+            rule=str(RETENTION),
+            about="log:records",
         )
     kind, _, serial = asked.object.partition(":")
     if kind != "certificate":
         return
     expiry = by.expiries.get(serial)
     if expiry is None or by.now < released(expiry, numbers):
-        ends = "its expiry is unknown" if expiry is None else f"it expires at {expiry:%Y-%m-%d}"
+        ends = "when it lapses is unknown" if expiry is None else f"it lapses at {expiry:%Y-%m-%d}"
         years = numbers.certificate_years
         raise Kept(
-            f"records of a certificate are kept for {years} years after it lapses, and {ends}: "
-            f"{numbers.certificate_source} (认证信息应当保存至证书失效后{years}年)",
-            hint="nothing was purged; see `guosuo cert show`" if expiry else "nothing was purged",
+            f"records of a certificate stay for {years} years after it lapses, and {ends} (保存至证书失效后{years}年)",
+            hint="nothing was purged",
             reason="certificate-retention",
+            rule=str(CERTIFICATION),
+            about=asked.object,
         )
 
 

@@ -37,7 +37,8 @@ class Mail:
                 return _expect(relay.data(content))
         except smtplib.SMTPResponseException as error:
             raise DeliveryFailed(_said(error.smtp_code, error.smtp_error), for_good=error.smtp_code >= 500) from error
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            # Also for a name or a password that is not ASCII.
             detail = f"the relay `{self._settings.host}:{self._settings.port}`: {clean(str(error), 200)}"
             raise DeliveryFailed(detail) from error
 
@@ -57,7 +58,7 @@ class Mail:
                 relay.starttls(context=channel.context(one.trusted_file))
                 relay.ehlo()
             if one.password_file is not None:
-                relay.login(one.user, channel.secret(one.password_file).decode())
+                relay.login(one.user, channel.secret(one.password_file).decode("ascii"))
             yield relay
 
 

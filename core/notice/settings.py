@@ -44,7 +44,8 @@ class WebhookSettings(_Frozen):
     @classmethod
     def _protected(cls, url: str) -> str:
         parts = urlsplit(url)
-        if not parts.hostname or parts.username or parts.scheme not in ("http", "https"):
+        # Raises for a port that is none.
+        if parts.port == 0 or not parts.hostname or parts.username or parts.scheme not in ("http", "https"):
             raise ValueError("a webhook is an https address without a user name")
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("a webhook leaves this machine only over https")

@@ -29,7 +29,8 @@ class Syslog:
                 self._throw(content)
             else:
                 self._stream(rfc5424.frame(content))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # Also for a host name that is none.
             place = f"{self._settings.host}:{self._settings.port}"
             raise DeliveryFailed(f"the receiver `{place}`: {clean(str(error), 200)}") from error
         return f"{len(content)} octets handed over by {self._settings.transport}"

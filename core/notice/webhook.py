@@ -48,7 +48,7 @@ class Webhook:
         try:
             with httpx2.Client(verify=verify, timeout=channel.PATIENCE, trust_env=False) as client:
                 answer = client.post(self._settings.url, content=body, headers=headers)
-        except (httpx2.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
             detail = f"the webhook does not answer: {clean(str(error) or type(error).__name__, 200)}"
             raise DeliveryFailed(detail) from error
         return _judge(answer)

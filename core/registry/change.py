@@ -15,6 +15,7 @@ from core.ledger import evidence
 from core.ledger.entry import Event, JsonValue
 from core.registry import admission, appointment, content, difference, entering, history
 from core.registry.difference import Change
+from core.registry.errors import Fault, RegisterRejected
 from core.registry.models import Post, RoleAssignment
 from core.registry.province import KINDS, Entry, PersonEntry, PostEntry, Province
 
@@ -28,9 +29,15 @@ class Hand:
 
 
 def apply(
-    session: Session, wanted: Province, *, actor: str, at: datetime, ends: Sequence[tuple[str, str]] = ()
+    session: Session,
+    wanted: Province,
+    *,
+    actor: str,
+    at: datetime,
+    ends: Sequence[tuple[str, str]] = (),
+    basis: str = "-",
 ) -> Change:
-    """Make the register say ``wanted``, end ``ends`` (kind, id), and append what happened.
+    """Make the register say ``wanted``, end ``ends`` (kind, id), and append what happened, by the act ``basis``.
 
     Applying the same again changes nothing and records nothing. Raises ``RegisterRejected`` naming lines.
     """
@@ -48,9 +55,33 @@ def apply(
             "digest": wanted.digest,
             "added": len(change.added),
             "changed": len(change.changed),
+            "ended": len(change.ended),
+            "basis": basis,
         }
         _record(session, "registry.province.applied", "register:province", details, by)
     return change
+
+
+def check_levels(session: Session, wanted: Province, at: datetime) -> None:
+    """Raise ``RegisterRejected`` when a file changes a domain's level: that takes two people, and a file has one."""
+    held = {entry.id: entry.level for entry in history.whole(session, at).domains}
+    faults = [
+        Fault(
+            wanted.places.line("domain", entry.id, "level"),
+            f"the level of `{entry.id}` is {held[entry.id]}, and a file cannot make it {entry.level}",
+            "level",
+            f"propose it to a second person: `guosuo register level set {entry.id} {entry.level} --basis ACT`",
+        )
+        for entry in wanted.domains
+        if held.get(entry.id, entry.level) != entry.level
+    ]
+    if faults:
+        raise RegisterRejected(faults)
+
+
+def without_missing(change: Change) -> Change:
+    """Return a change without what is missing from the file: a part of a province leaves out the rest."""
+    return replace(change, missing=())
 
 
 def lock(session: Session) -> None:
@@ -69,12 +100,13 @@ def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None
         for entry in difference.parents_first(kind, tuple(wanted.of(kind)))
         if f"{kind}:{entry.id}" in touched
     ]
+    entering.free_names(session, [entry.id for kind, entry in entries if kind == "domain"])
     for kind, entry in entries:
         entering.enter(session, kind, entry)
     for _kind, entry in entries:
         entering.hang(session, entry)
         if isinstance(entry, PersonEntry):
-            _set_roles(session, entry, by)
+            set_roles(session, entry, by)
     for kind, entry in entries:
         name = f"{kind}:{entry.id}"
         _note(session, kind, entry, () if name in added else tuple(change.fields[name]), by)
@@ -113,7 +145,7 @@ def _end(session: Session, kind: str, identifier: str, by: Hand) -> None:
     _record(session, f"registry.{kind}.ended", f"{kind}:{identifier}", details, by)
 
 
-def _set_roles(session: Session, person: PersonEntry, by: Hand) -> None:
+def set_roles(session: Session, person: PersonEntry, by: Hand) -> None:
     """Set the roles in domains; those on the site are assigned by an act of their own and never by the file."""
     statement = select(RoleAssignment).where(
         RoleAssignment.person == person.id, RoleAssignment.domain != SITE, col(RoleAssignment.until).is_(None)

@@ -12,7 +12,7 @@ import rfc8785
 
 from core.ledger.entry import JsonValue
 from core.registry import form
-from core.registry.form import Value
+from core.registry.form import Form, Value
 from core.registry.province import KINDS, Entry, values
 
 
@@ -59,14 +59,16 @@ def differences(before: Entry, after: Entry) -> dict[str, tuple[str, str]]:
     return {name: (forms[name].show(old[name]), forms[name].show(new[name])) for name in new if old[name] != new[name]}
 
 
-def shown(entry: Entry) -> dict[str, str | int]:
-    """Return every field as people read it; numbers stay numbers."""
+def shown(entry: Entry) -> dict[str, str | int | bool | list[str] | None]:
+    """Return every field as people read it; numbers stay numbers, lists stay lists, nothing stays nothing."""
     forms = {field.name.rstrip("_"): form.of(field) for field in fields(entry)}
-    told: dict[str, str | int] = {}
-    for name, value in values(entry).items():
-        plain = isinstance(value, int) and isinstance(forms[name], form.Number)
-        told[name] = value if plain and isinstance(value, int) else forms[name].show(value)
-    return told
+    return {name: _shown(forms[name], value) for name, value in values(entry).items()}
+
+
+def _shown(shape: Form, value: Value) -> str | int | list[str] | None:
+    if isinstance(value, tuple):
+        return [shape.show((item,)) for item in value]
+    return value if value is None or (isinstance(shape, form.Number) and isinstance(value, int)) else shape.show(value)
 
 
 def _is_elsewhere(kind: str, name: str) -> bool:

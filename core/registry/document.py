@@ -65,6 +65,19 @@ class Entry:
             node = found[-1] if found else node
         return int(node.start_mark.line) + 1
 
+    def line_of_nth(self, name: str, place: int) -> int:
+        """Return the line of one entry of a list, here or inside."""
+        node = self._fields.get(name)
+        if isinstance(node, yaml.SequenceNode) and place < len(node.value):
+            return int(node.value[place].start_mark.line) + 1
+        inner = (child for child in self._inner.values() if child.has(name))
+        return next((child.line_of_nth(name, place) for child in inner), self.line)
+
+    def peek(self, name: str) -> str:
+        """Return a field's text as it stands, whatever it says; empty when it is no text."""
+        node = self._fields.get(name)
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
     def listed(self, name: str) -> list[str]:
         """Return the texts of a list as they stand, whatever they say."""
         node = self._fields.get(name)

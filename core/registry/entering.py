@@ -1,6 +1,6 @@
 """From an entry to the rows of the present: one row in its own table, and what hangs on it (addresses, memberships)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, SQLModel, select
@@ -62,6 +62,16 @@ def enter(session: Session, kind: str, entry: Entry) -> None:
     session.flush()
 
 
+def free_names(session: Session, domains: Sequence[str]) -> None:
+    """Take the name spaces of ``domains`` back before they get new ones: two may change names with each other."""
+    for identifier in domains:
+        row = session.get(SecurityDomain, identifier)
+        if row is not None:
+            row.name_space = f"{identifier}.invalid"
+            session.add(row)
+    session.flush()
+
+
 def hang(session: Session, entry: Entry) -> None:
     """Set the addresses of a domain, or the memberships of a person: when every domain is entered."""
     if isinstance(entry, DomainEntry):
@@ -71,13 +81,16 @@ def hang(session: Session, entry: Entry) -> None:
 
 
 def end(session: Session, kind: str, identifier: str, at: datetime) -> None:
-    """Mark a row as ended; its addresses are free for others."""
+    """Mark a row as ended; names and addresses are free for others."""
     row = session.get_one(TABLES[kind], identifier)
     row.sqlmodel_update({"left_at" if kind == "person" else "ended_at": at})
     if isinstance(row, Agreement):
         row.state = "ended"
-    for held in session.exec(select(AddressRange).where(AddressRange.domain == identifier)) if kind == "domain" else ():
-        session.delete(held)
+    if isinstance(row, SecurityDomain):
+        # Names and addresses are free for others; what they were is in the version (RFC 2606: .invalid is nobody's).
+        row.name_space = f"{identifier}.invalid"
+        for held in session.exec(select(AddressRange).where(AddressRange.domain == identifier)):
+            session.delete(held)
     session.add(row)
     session.flush()
 

@@ -42,6 +42,10 @@ class Form:
         """Return the field's value, leaving a fault where it has not this form."""
         raise NotImplementedError
 
+    def is_given(self, entry: Entry, name: str) -> bool:
+        """Return whether a file says anything about the field."""
+        return entry.has(name)
+
     def refers(self, value: Value) -> Iterator[tuple[str, str]]:  # noqa: ARG002
         """Return (kind, id) of what a value refers to."""
         yield from ()

@@ -115,7 +115,9 @@ def _lock(session: Session, leaving: Leaving) -> None:
     """Keep everything that was looked at as it is until the end: posts first, as whoever fills a post does."""
     session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
     people = {leaving.person, *leaving.items.values(), *filter(None, [leaving.successor])}
-    session.exec(select(Person.id).where(col(Person.id).in_(people)).order_by(Person.id).with_for_update()).all()
+    # Read anew: what this session saw of them before may be over.
+    rows = select(Person).where(col(Person.id).in_(people)).order_by(Person.id).with_for_update()
+    session.exec(rows.execution_options(populate_existing=True)).all()
     # Of two administrators who leave at once the second must see that the first has gone.
     offices = select(RoleAssignment.number).where(
         RoleAssignment.domain == SITE, col(RoleAssignment.role).in_(role.ADMINISTRATORS)

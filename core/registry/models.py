@@ -52,7 +52,7 @@ class SecurityDomain(SQLModel, table=True):
     network: str = Field(max_length=20)
     level: int
     ceiling: int
-    name_space: str = Field(index=True)
+    name_space: str = Field(unique=True)
     organisation: str = Field(foreign_key="organisation.id")
     parent: str | None = Field(default=None, foreign_key="security_domain.id")
     in_charge_post: str = Field(foreign_key="post.id")

@@ -36,6 +36,11 @@ class Places:
             return 0
         return entry.line_of(field, item) if field else entry.line
 
+    def line_of_nth(self, kind: str, identifier: str, field: str, place: int) -> int:
+        """Return the line of one entry of a list of an entry, 0 when it does not stand in the file."""
+        entry = self._entries.get((kind, identifier))
+        return entry.line_of_nth(field, place) if entry is not None else 0
+
     def first(self, *candidates: tuple[str, str, str]) -> int:
         """Return the line of the first candidate (kind, id, field) that stands in the file."""
         return next((line for kind, name, field in candidates if (line := self.line(kind, name, field))), 0)

@@ -79,12 +79,18 @@ def _grading(whole: Province, places: Places) -> Iterator[Fault]:
         yield from _stated(system, graded, places)
         most, level = levels.get(system.domain, 5), graded.level or system.level
         if level > most:
-            line = places.first(
-                ("system", system.id, "grading"), ("system", system.id, "level"), ("domain", system.domain, "level")
-            )
+            line = _line_of_highest(system, graded, places) or places.line("domain", system.domain, "level")
             complaint = f"system `{system.id}` has level {level}, above level {most} of its domain `{system.domain}`"
             hint = "raise the domain's level (a two-person act), or put the system into a domain of its level"
             yield Fault(line, complaint, "level", hint)
+
+
+def _line_of_highest(system: SystemEntry, graded: grading.Grade, places: Places) -> int:
+    """Return the line of the damage that gives the level."""
+    part = "information" if graded.information == graded.level else "service"
+    damages = system.information if part == "information" else system.service
+    reached = [place for place, one in enumerate(damages) if grading.grade((one,), ()).level == graded.level]
+    return places.line_of_nth("system", system.id, part, reached[0]) if reached else 0
 
 
 def _stated(system: SystemEntry, graded: grading.Grade, places: Places) -> Iterator[Fault]:

@@ -44,6 +44,10 @@ class Worksheet(Form):
             sheet.fault(complaint, field=self.part, hint=f"add `{self.part}: [{{object: …, degree: …, reason: …}}]`")
         return tuple(found)
 
+    def is_given(self, entry: Entry, name: str) -> bool:  # noqa: ARG002  # both halves are given together
+        """Return whether a file has a worksheet."""
+        return entry.has("grading")
+
     def show(self, value: Value) -> str:
         """Return one line for each damage."""
         return "\n".join(f"{harmed}: {degree} ({reason})" for harmed, degree, reason in cast("Damages", value))

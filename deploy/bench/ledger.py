@@ -24,7 +24,7 @@ from core.clock import Clock
 from core.database import Database
 from core.ledger.entry import Event, JsonValue, encode
 from core.ledger.group import GroupCommit
-from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
+from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease, LedgerWish
 from core.ledger.publication import published_size
 from deploy.bench import postgres
 from deploy.bench.measurement import Measurement, compare
@@ -37,7 +37,7 @@ WRITERS = {1: 600, 16: 100, 256: 12}
 #: Records that one writer hands in together, and how often in one round.
 TOGETHER = {16: 60, 256: 12}
 
-_TABLES = [str(one.__tablename__) for one in (EvidenceRow, LedgerLease, LedgerCheckpoint)]
+_TABLES = [str(one.__tablename__) for one in (EvidenceRow, LedgerLease, LedgerCheckpoint, LedgerWish)]
 
 #: Seconds until everything that was acknowledged must be published.
 _PUBLISHED_WITHIN = 60

@@ -49,7 +49,11 @@ def login(
 
 
 def _certificate(cert: str) -> Path:
-    return Card(cert, logins.home()).certificates() if is_uri(cert) else Path(cert).resolve()
+    if not is_uri(cert):
+        return Path(cert).resolve()
+    card = Card(cert, logins.home())
+    card.prepare()
+    return card.certificates()
 
 
 def logout() -> None:

@@ -11,7 +11,7 @@ from core.approval import content
 from core.errors import Malformed
 from core.ledger.entry import JsonValue
 from deploy.cli import proposal
-from deploy.cli.output import AsJson, Yes, confirm, connect, print_json, print_rows, print_thing, say
+from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_json, print_rows, print_thing, say
 from deploy.client import Answer, ServiceClient, items
 from deploy.file import read_text
 
@@ -49,12 +49,13 @@ def propose(
     act: Annotated[str, typer.Argument(help="The act, for example role.administrator.replace.")],
     body: BodyFile,
     reason: Why,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Propose any act of two people from a body in a file (the acts' own commands are easier to type)."""
     with connect() as client:
-        proposal.propose(client, act=act, body=_read(body), reason=reason, yes=yes, as_json=as_json)
+        proposal.propose(client, act=act, body=_read(body), reason=reason, yes=yes, as_json=as_json, dry_run=dry_run)
 
 
 @app.command()

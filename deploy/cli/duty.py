@@ -93,12 +93,12 @@ def status(
         return
     red, orphans = items(standing, "red"), items(standing, "orphans")
     for one in red:
-        warn("overdue", _line(one))
+        warn("overdue" if one["overdue"] else str(one["kind"]), _line(one))
     for one in orphans:
         warn("nobody answers", f"{one['kind']} {one['identifier']} {one['title']}: {one['why']}")
     for one in items(standing, "next"):
         say(f"next  {_line(one)}")
-    say(f"{standing['open']} duties wait, {len(red)} are overdue; {len(orphans)} things nobody answers for")
+    say(f"{standing['open']} duties wait, {len(red)} are red; {len(orphans)} things nobody answers for")
 
 
 def _line(one: Mapping[str, JsonValue]) -> str:

@@ -1,4 +1,4 @@
-"""Evidence: ``evidence find|annotate|export|verify``."""
+"""Evidence: ``evidence find|annotate|export|verify``; see also ``proof.py`` and ``custody.py``."""
 
 import shlex
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 import guosuo_vouch
-from core import durable
 from core.ledger import annotation
-from deploy.cli import proof, witness
+from deploy.cli import custody, proof, witness
 from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
 from deploy.client import items
 
 app = typer.Typer(no_args_is_help=True, help="Who did what, and the proof.")
 proof.install(app)
+custody.install(app)
 app.add_typer(witness.app, name="witness")
 app.add_typer(witness.timestamp, name="timestamp")
 
@@ -24,28 +24,56 @@ def find(
     object_: Annotated[str, typer.Option("--object", help="For example certificate:SERIAL or person:ID.")] = "",
     actor: Annotated[str, typer.Option(help="Who did it.")] = "",
     type_: Annotated[str, typer.Option("--type", help="For example pki.certificate.revoked.")] = "",
+    domain: Annotated[str, typer.Option(help="Only records of this domain.")] = "",
+    text: Annotated[str, typer.Option(help="Only records that hold this text, to the letter.")] = "",
+    since: Annotated[str, typer.Option(help="From this time, or date (UTC), on.")] = "",
+    until: Annotated[str, typer.Option(help="Before this time, or date (UTC).")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most records to show.")] = 50,
     before: Annotated[int | None, typer.Option(min=0, help="Only records with a lower number: the next page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find records, newest first."""
     with connect() as client:
-        answer = client.get("/api/v1/evidence", object=object_, actor=actor, type=type_, limit=limit, before=before)
+        answer = client.get(
+            "/api/v1/evidence",
+            object=object_,
+            actor=actor,
+            type=type_,
+            domain=domain,
+            text=text,
+            **{name: custody.moment(time) for name, time in (("since", since), ("until", until)) if time},
+            limit=limit,
+            before=before,
+        )
     columns = ("sequence", "at", "type", "actor", "object", "result")
     print_rows(items(answer), columns, as_json=as_json, empty="no record matches")
 
 
 @app.command()
-def export(out: Annotated[Path, typer.Argument(help="Where to write the bundle (zip).")]) -> None:
-    """Export the whole evidence as a bundle that an auditor verifies offline with one fingerprint."""
+def export(
+    out: Annotated[Path, typer.Argument(help="Where to write the bundle (zip).")],
+    record: Annotated[
+        list[str], typer.Option(help="Only this record, by number or id, with its proof; repeatable.")
+    ] = [],  # noqa: B006
+    with_bodies: Annotated[list[str], typer.Option(help="Disclose the body of this record (id); repeatable.")] = [],  # noqa: B006
+) -> None:
+    """Export the whole evidence as a bundle that an auditor verifies offline with one fingerprint.
+
+    With --record a few records only, each with a proof that it is in the log (C2SP tlog-proof).
+    """
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder `{out.parent}`")
+    if record and with_bodies:
+        raise typer.BadParameter("bodies go with the whole bundle: give --record or --with-bodies")
     with connect() as client:
-        response = client.download("/api/v1/evidence/bundle", {})
-    # Whole or absent: an auditor must not be handed half a bundle.
-    durable.write(out, response.content)
-    fingerprint = response.headers["x-guosuo-fingerprint"]
-    say(shlex.join(["guosuo-verify", str(out), "--fingerprint", fingerprint]))
+        if record:
+            headers = client.save("/api/v1/evidence/extract", {"records": record}, out)
+            say(f"written: {out}; its key has the fingerprint {headers['x-guosuo-fingerprint']}")
+            return
+        path = "/api/v1/evidence/bundle/disclosed" if with_bodies else "/api/v1/evidence/bundle"
+        # Whole or absent: an auditor must not be handed half a bundle.
+        headers = client.save(path, {"bodies": with_bodies} if with_bodies else {}, out)
+    say(shlex.join(["guosuo-verify", str(out), "--fingerprint", headers["x-guosuo-fingerprint"]]))
 
 
 @app.command()

@@ -19,15 +19,29 @@ WAITS = 3
 
 
 def propose(
-    client: ServiceClient, *, act: str, body: Mapping[str, JsonValue], reason: str, yes: bool, as_json: bool
+    client: ServiceClient,
+    *,
+    act: str,
+    body: Mapping[str, JsonValue],
+    reason: str,
+    yes: bool,
+    as_json: bool,
+    dry_run: bool = False,
 ) -> NoReturn:
-    """Propose ``act`` after showing what it would do; ends the program with 3, or 0 when nobody else was needed."""
+    """Propose ``act`` after showing what it would do; ends the program with 3, or 0 when nobody else was needed.
+
+    With ``dry_run`` it only shows, and ends with 0.
+    """
     seen = client.post("/api/v1/approval/preview", {"act": act, "body": body, "reason": reason})
     digest = content.proposal(act=act, object_=str(seen["object"]), body=body, reason=reason)
     if digest != seen["digest"]:
         raise Conflict("the service did not read the body as it stands here: nothing was signed")
     if not as_json:
         _tell(seen)
+    if dry_run:
+        if as_json:
+            print_json(dict(seen))
+        raise typer.Exit
     confirm("Propose this?", yes=yes)
     proof = client.sign(act=content.PROPOSE, object_=str(seen["object"]), digest=digest)
     end(client.post("/api/v1/approval", {"act": act, "body": body, "reason": reason, "signed": proof}), as_json=as_json)

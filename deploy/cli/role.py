@@ -7,7 +7,7 @@ import typer
 
 from core import durable
 from deploy.cli import proposal
-from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing
+from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_rows, print_thing
 from deploy.client import items
 from deploy.file import check_target, read_text
 
@@ -52,6 +52,7 @@ def replace(
     reason: Annotated[str, typer.Option("--reason", help="Why; signed, and kept in the evidence.")],
     incoming: Annotated[str, typer.Option(help="Who comes (id in the register).")] = "",
     outgoing: Annotated[str, typer.Option(help="Who goes (id in the register).")] = "",
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +61,7 @@ def replace(
     body = {name: value for name, value in given.items() if value}
     with connect() as client:
         act = "role.administrator.replace"
-        proposal.propose(client, act=act, body=body, reason=reason, yes=yes, as_json=as_json)
+        proposal.propose(client, act=act, body=body, reason=reason, yes=yes, as_json=as_json, dry_run=dry_run)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from authz.gateway import Gateway, GatewayAnswer, GatewayQuestion
 from authz.models import GatewayRequest
 from core.errors import Unavailable
 from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKind
+from core.ledger import body
 from core.registry.models import DomainMembership, Person
 from pki import revocation
 from tests.authz import failing
@@ -127,6 +128,16 @@ def test_every_reason_before_authentication(house: House, certificate: str) -> N
         assert (record["actor"], record["result"]) == ("anonymous", "refused")
         assert len(house.records(REFUSED)) == number + 1
     assert house.records(MADE) == []
+
+
+def test_whoever_left_is_refused_and_that_is_recorded(house: House, certificate: str) -> None:
+    with house.database.write() as session:
+        row = session.get_one(Person, "li-wen")
+        row.left_at = house.clock.now()
+        session.add(row)
+    answer = decide(house, question(1, certificate=certificate))
+    assert (answer.status, answer.reason, answer.identity) == (401, "holder-left", None)
+    assert refusal(house)["details"]["reason"] == "holder-left"
 
 
 def test_suspended_people_and_what_tls_refused(house: House, certificate: str) -> None:
@@ -308,6 +319,14 @@ def test_hostile_text_is_cut_and_cleaned_in_the_record(house: House, certificate
     assert len(record.content) < 2000
     assert b"\\u001b" not in record.content
     assert "身份证".encode() not in record.content
+    # What a stranger wrote lies beside the record, erasable, and as short and clean.
+    assert b"hhh" not in record.content
+    with house.database.read() as session:
+        written = body.read(session, record.identifier)
+    assert set(written) == {"host", "method", "path"}
+    assert "ttt" in str(written["path"])
+    assert len(str(written)) < 500
+    assert "身份证" not in str(written)
     (row,) = rows(house)
     assert row.address == ""
 

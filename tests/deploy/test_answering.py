@@ -16,6 +16,8 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
 import core.duty.api
+from core.approval import acts, administrator
+from core.approval.acts import Acts
 from core.clock import SystemClock, to_rfc3339
 from core.database import Database
 from core.duty import duty, statement
@@ -25,7 +27,7 @@ from core.registry import role
 from core.registry.holding import Holders
 from core.signed import Statement
 from core.signing import Origin
-from deploy import leaving
+from deploy import departure, leaving
 from deploy.privatekey import PrivateKey
 from pki import holding
 from tests.deploy.holdings import HOLDERS, burden
@@ -88,6 +90,7 @@ def house(sqlite_database: Database, signer_process: softhsm.Running, tmp_path: 
     app.include_router(leaving.router)
     app.state.provided[Holders] = HOLDERS
     app.state.provided[Origin] = Origin(ORIGIN)
+    app.state.provided[Acts] = Acts(acts.load(), [administrator.ACT, departure.act(HOLDERS)])
     door = Terminated(app)
     with TestClient(door, raise_server_exceptions=False) as client:
         yield House(database, site, door, client)
@@ -95,11 +98,13 @@ def house(sqlite_database: Database, signer_process: softhsm.Running, tmp_path: 
 
 def test_a_duty_is_taken_up_by_who_holds_the_post_and_nobody_else(house: House) -> None:
     mine = house.burden("czt-operations")
-    assert house.ask("sun-yue", "GET", "/duty/mine").json() == {"items": [], "total": 0}
-    assert house.ask("sun-yue", "GET", f"/duty/mine/{mine}").status_code == 404
-    refused = house.act("sun-yue", "acknowledgement", mine)
+    # Whoever holds neither post nor office has no duties, and cannot even look.
+    assert house.ask("sun-yue", "GET", "/duty/mine").status_code == 403
+    assert house.ask("zhou-head", "GET", "/duty/mine").json() == {"items": [], "total": 0}
+    assert house.ask("zhou-head", "GET", f"/duty/mine/{mine}").status_code == 404
+    refused = house.act("zhou-head", "acknowledgement", mine)
     assert (refused.status_code, refused.json()["reason"]) == (403, "not-yours")
-    assert house.recorded("duty.act.refused") == [("sun-yue", f"duty:{mine}", "refused")]
+    assert house.recorded("duty.act.refused") == [("zhou-head", f"duty:{mine}", "refused")]
     (shown,) = house.ask("wu-ops", "GET", "/duty/mine").json()["items"]
     assert (shown["id"], shown["post"], shown["holder"], shown["state"]) == (mine, "czt-operations", "wu-ops", "open")
     done = house.act("wu-ops", "acknowledgement", mine, note="在办").json()
@@ -167,14 +172,15 @@ def test_a_duty_that_there_is_not(house: House, identifier: str) -> None:
 def test_leaving_is_for_the_security_administrator(house: House) -> None:
     body = {"person": "zhou-head", "basis": BASIS, "successor": "wu-ops"}
     assert house.ask("wu-ops", "POST", "/register/leave", json=body).status_code == 403
-    assert house.ask("zhou-head", "GET", "/identity").status_code == 200
+    assert house.ask("zhou-head", "GET", "/duty/mine").status_code == 200
     planned = house.ask(SECURITY, "POST", "/register/leave", json={**body, "dry_run": True}).json()
-    assert house.ask("zhou-head", "GET", "/identity").status_code == 200
+    assert house.ask("zhou-head", "GET", "/duty/mine").status_code == 200
     done = house.ask(SECURITY, "POST", "/register/leave", json=body).json()
     assert (done["items"], done["applied"], done["left"]) == (planned["items"], True, 0)
     assert {one["kind"] for one in done["items"]} == {"certificate", "membership", "post", "role"}
-    refused = house.ask("zhou-head", "GET", "/identity")
+    refused = house.ask("zhou-head", "GET", "/duty/mine")
     assert (refused.status_code, refused.json()["reason"]) == (401, "revoked")
+    assert house.recorded("access.act.refused") == [("zhou-head", "person:zhou-head", "refused")]
     assert house.ask(SECURITY, "GET", "/register/holding/person/zhou-head").json() == {"items": []}
     assert house.recorded("registry.person.left") == [(SECURITY, "person:zhou-head", "done")]
     assert holding.LEFT == "affiliation-changed"
@@ -186,7 +192,7 @@ def test_one_of_the_three_administrators_leaves_by_an_act_of_two(house: House) -
     assert planned["needs_two"] is True
     refused = house.ask(SECURITY, "POST", "/register/leave", json=body)
     assert (refused.status_code, "two people" in refused.json()["detail"]) == (403, True)
-    assert house.ask(SECURITY, "GET", "/identity").status_code == 200
+    assert house.ask(SECURITY, "GET", "/duty/mine").status_code == 200
 
 
 def test_whoever_left_gets_no_certificate(house: House, signer_process: softhsm.Running) -> None:

@@ -12,7 +12,7 @@ from core.database import Database
 from core.errors import Malformed, Rejected, TrustError, Unavailable
 from core.identity import PersonId
 from core.ledger.models import EvidenceRow
-from core.registry import appointment, change, leaver, loader, role
+from core.registry import appointment, change, leaver, loader, person, role
 from core.registry.credential import Credential
 from core.registry.errors import HasLeft, LastAdministrator, NoSuccessor, SeparationOfDuties, UnfitSuccessor
 from core.registry.leaver import Leaving
@@ -240,6 +240,32 @@ def test_of_two_administrators_who_leave_at_once_one_stays(province: Database, c
         assert sorted(threads.map(go, ("wei-auditor", "dou-public"))) == ["left", "stays"]
     with province.read() as session:
         assert sum(name == "auditor" for _, domain, name in role.held(session, clock.now()) if domain == "site") == 1
+
+
+def test_leaving_and_being_given_a_role_at_once_leaves_nothing(province: Database, clock: ManualClock) -> None:
+    def give(number: int) -> str:
+        try:
+            with province.write() as session:
+                # Seen before: what is seen again must not be what was.
+                person.get(session, PersonId("li-wen"))
+                role.assign(
+                    session,
+                    person=PersonId("li-wen"),
+                    domain="outer-finance",
+                    role=f"reader-{number}",
+                    giver="lu-security",
+                    at=clock.now(),
+                )
+        except HasLeft:
+            return "refused"
+        return "given"
+
+    with ThreadPoolExecutor(4) as threads:
+        giving = threads.map(give, range(6))
+        threads.submit(leave, province, leaving("li-wen"), clock.now()).result()
+        assert set(giving) <= {"given", "refused"}
+    with province.read() as session:
+        assert held(session, "li-wen", clock.now()) == []
 
 
 @given(data=st.data())

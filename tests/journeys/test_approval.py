@@ -92,10 +92,17 @@ def propose(security: Player, token: Token, *more: str) -> subprocess.CompletedP
     return by_card(security, token, *command, *more)
 
 
+def security_sees_nothing(security: Player, token: Token) -> bool:
+    return bool(json.loads(by_card(security, token, "approval", "list", "--json").stdout) == [])
+
+
 def test_an_administrator_is_replaced_by_two_people(served: Site, security: Player, token: Token) -> None:
     system, auditor = served.player(SYSTEM), served.player(AUDITOR)
     asked = propose(security, token)
     assert asked.returncode == 2, "nothing is proposed without being asked"
+    looked = propose(security, token, "--dry-run", "--json")
+    assert (looked.returncode, json.loads(looked.stdout)["needed"]) == (0, 1)
+    assert security_sees_nothing(security, token)
     proposed = propose(security, token, "--yes", "--json")
     assert proposed.returncode == 3, proposed.stderr
     told = json.loads(proposed.stdout)

@@ -22,10 +22,12 @@ from fastapi import FastAPI
 from authz import policy
 from authz.decision import PolicyDecisionPoint
 from core.access import Authenticator, DecisionPoint
+from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.identity import PersonId, SubjectKind
 from core.registry import role
+from core.signing import Origin
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, tls
 from deploy.login import Login, save
@@ -54,6 +56,8 @@ def application(database: Database, clock: Clock) -> FastAPI:
         Clock: clock,
         Authenticator: CertificateAuthenticator(database=database, clock=clock),
         DecisionPoint: PolicyDecisionPoint(database=database, clock=clock, policies=_policies()),
+        Origin: Origin("evidence.beichen.example/sample"),
+        Acts: Acts((), ()),
     }
     app.include_router(api.router)
     app.include_router(identity.router)

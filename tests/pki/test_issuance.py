@@ -16,7 +16,7 @@ from core.identity import Serial, SubjectKind
 from core.ledger.models import EvidenceRow
 from core.registry import credential
 from pki import hierarchy, revocation
-from pki.issuance import IssuanceRequest
+from pki.issuance import IssuanceRequest, IssuedCertificate
 from pki.models import Certificate, IssuanceIntent
 from tests.pki.conftest import Pki, csr
 
@@ -203,3 +203,25 @@ def test_open_intention_is_given_up_and_revoked(pki: Pki) -> None:
     listed = x509.load_der_x509_crl(pki.publisher.current("issuing"))
     assert listed.get_revoked_certificate_by_serial_number(int(serial, 16)) is not None
     assert len(records(pki, "pki.issuance.abandoned")) == 1
+
+
+def lives(issued: IssuedCertificate) -> int:
+    made = x509.load_der_x509_certificate(issued.der)
+    return round((made.not_valid_after_utc - made.not_valid_before_utc).total_seconds() / 86_400)
+
+
+def test_a_certificate_lives_as_long_as_the_level_of_its_domain_allows(pki: Pki) -> None:
+    """Level 3 a year, level 4 half of it: shorter than the profile, and than what was asked."""
+    assert lives(pki.issue("li-wen")) == 365
+    assert lives(pki.issue("han-office")) == 180
+    assert lives(pki.issue("han-office", lifetime_seconds=300 * 86_400)) == 180
+    assert lives(pki.issue("han-office", lifetime_seconds=30 * 86_400)) == 30
+
+
+def test_a_key_below_the_level_is_refused_naming_it(pki: Pki) -> None:
+    key = rsa.generate_private_key(65537, 3072)
+    assert pki.issue("li-wen", key).serial
+    with pytest.raises(TrustError, match=r"RSA of 3072 bits is below protection level 4 \(level table ") as refused:
+        pki.issue("han-office", rsa.generate_private_key(65537, 3072))
+    assert refused.value.word == "weak-key"
+    assert "4096" in refused.value.hint

@@ -29,10 +29,6 @@ def upgrade() -> None:
     for name in _ENDING:
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.add_column(sa.Column("ended_at", UtcDateTime(), nullable=True))
-    with op.batch_alter_table("security_domain", schema=None) as batch_op:
-        # What ended keeps its name space; that no two domains share one is the register's own rule.
-        batch_op.drop_constraint("uq_security_domain_name_space", type_="unique")
-        batch_op.create_index(batch_op.f("ix_security_domain_name_space"), ["name_space"], unique=False)
     with op.batch_alter_table("system", schema=None) as batch_op:
         for name in ("level", "information_level", "service_level"):
             batch_op.add_column(sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
@@ -212,9 +208,6 @@ def downgrade() -> None:
     with op.batch_alter_table("system", schema=None) as batch_op:
         for name in ("service_level", "information_level", "level"):
             batch_op.drop_column(name)
-    with op.batch_alter_table("security_domain", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_security_domain_name_space"))
-        batch_op.create_unique_constraint("uq_security_domain_name_space", ["name_space"])
     for name in reversed(_ENDING):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.drop_column("ended_at")

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from core.database import Database
 from core.duty import duty, jobs, lapse, orphan, status, survey
 from core.duty.models import Duty
-from core.registry.models import Person, PostHolding, RoleAssignment
+from core.registry.models import Agreement, Person, PostHolding, RoleAssignment
 from tests.clock import ManualClock
 from tests.people import enter_province
 
@@ -77,6 +77,32 @@ def test_a_role_that_ends_is_told_at_each_stage_and_settled(province: Database, 
         assert len(session.exec(select(Duty)).all()) == 1
 
 
+def test_an_agreement_whose_term_ends_is_told_to_the_post_in_charge(province: Database, clock: ManualClock) -> None:
+    with province.write() as session:
+        session.add(
+            Agreement(
+                id="share-1",
+                title="演练样本",
+                giver="bc-czt",
+                receiver="bc-rst",
+                method="api",
+                since=clock.now(),
+                until=clock.now() + timedelta(days=6),
+                in_charge_post="czt-head",
+                operating_post="czt-operations",
+                received_by_post="rst-head",
+            )
+        )
+        session.flush()
+        lapse.tell_agreements(session, clock.now())
+        assert [(one.kind, one.object, one.post, one.stage) for one in duty.waiting(session)] == [
+            ("agreement-expiry", "agreement:share-1", "czt-head", "7")
+        ]
+        clock.advance(days=7)
+        lapse.tell_agreements(session, clock.now())
+        assert duty.waiting(session) == []
+
+
 def test_how_things_stand(province: Database, clock: ManualClock) -> None:
     with province.write() as session:
         late = raised(session, clock, "czt-operations", "outer-finance")
@@ -85,6 +111,18 @@ def test_how_things_stand(province: Database, clock: ManualClock) -> None:
         whole = status.standing(session, clock.now())
         assert ([one.id for one in whole.red], [one.id for one in whole.next], whole.open) == ([late], [early], 2)
         assert whole.orphans == ()
+        alarm = duty.raise_duty(
+            session,
+            kind="failed-delivery",
+            object_="notice:syslog",
+            title="not delivered",
+            post="xxb-operations",
+            domain="management",
+            due=None,
+            at=clock.now(),
+            actor="test",
+        )
+        assert {one.id for one in status.standing(session, clock.now()).red} == {late, alarm}
         mine = status.standing(session, clock.now(), person="zhu-office")
         assert ([one.id for one in mine.red], [one.id for one in mine.next]) == ([], [early])
 

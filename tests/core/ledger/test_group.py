@@ -18,7 +18,8 @@ from core.ledger.errors import QueueFull
 from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow
 from tests.clock import ManualClock
-from tests.failing import FailingDatabase, Failure
+from tests.failing import FailingDatabase, Failure, failing_insert
+from tests.services.postgres import Cluster
 
 EVENT = Event("test.thing.made", "li", "thing:1")
 
@@ -221,3 +222,31 @@ def test_a_row_as_the_session_would_write_it(database: Database, clock: ManualCl
         found = [row.model_dump(exclude={"row", "identifier", "content"}) for row in rows]
     assert found[0] == found[1]
     assert [row.identifier for row in rows] == [quick, slow]
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+def test_a_full_postgresql_takes_all_or_none(postgres_database: Database, clock: ManualClock, nth: int) -> None:
+    group = GroupCommit(postgres_database)
+    kept = group.append(EVENT, at=clock.now())
+    with failing_insert(postgres_database, "evidence", nth):
+        with pytest.raises(Unavailable):
+            group.append_all([EVENT] * 3, at=clock.now())
+        assert stored(postgres_database) == {kept}
+        later = [group.append(EVENT, at=clock.now()) for _ in range(3)]
+    assert stored(postgres_database) == {kept, *later}
+
+
+def test_one_record_that_postgresql_refuses(postgres_database: Database, clock: ManualClock) -> None:
+    group = GroupCommit(postgres_database)
+    with failing_insert(postgres_database, "evidence"), pytest.raises(Unavailable):
+        group.append(EVENT, at=clock.now())
+    assert stored(postgres_database) == set()
+    assert {group.append(EVENT, at=clock.now())} == stored(postgres_database)
+
+
+@pytest.fixture
+def postgres_database(postgres_cluster: Cluster) -> Iterator[Database]:
+    database = Database(postgres_cluster.create())
+    SQLModel.metadata.create_all(database.engine)
+    yield database
+    database.close()

@@ -141,5 +141,21 @@ def test_settings_that_would_leak_are_refused(wrong: dict[str, object]) -> None:
         MailSettings.model_validate({"sender": SENDER, **wrong})
 
 
+@pytest.mark.parametrize("password", ["密码", b"\xff\xfe".decode("latin-1")])
+def test_a_password_that_cannot_be_sent_is_a_failed_delivery(identity: Identity, tmp_path: Path, password: str) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(password, encoding="latin-1" if password.isascii() or ord(password[0]) < 256 else "utf-8")
+    with relays.running(identity, starttls=True, password=b"right") as relay, pytest.raises(DeliveryFailed) as caught:
+        Mail(settings(relay.port, identity, security="starttls", user="guosuo", password_file=secret)).send(message())
+    assert password not in caught.value.detail
+    assert relay.taken == []
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + ".example", "a..b", "nowhere.invalid"])
+def test_a_host_that_is_none_is_a_failed_delivery(host: str, identity: Identity) -> None:
+    with pytest.raises(DeliveryFailed):
+        Mail(settings(25, identity, host=host, security="starttls")).send(message())
+
+
 def test_a_mail_of_many_duties_is_one_mail() -> None:
     assert mail.render(message("t", 200), SENDER).count(b"Message-ID") == 1

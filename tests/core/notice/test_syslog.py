@@ -72,3 +72,10 @@ def test_nobody_at_the_port(identity: Identity, transport: str) -> None:
     )
     with pytest.raises(DeliveryFailed, match="refused"):
         Syslog(nobody, host="here").send(message())
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp", "udp"])
+@pytest.mark.parametrize("host", ["x" * 70 + ".example", "a..b", "nowhere.invalid"])
+def test_a_host_that_is_none_is_a_failed_delivery(host: str, transport: str) -> None:
+    with pytest.raises(DeliveryFailed):
+        Syslog(SyslogSettings.model_validate({"host": host, "transport": transport}), host="here").send(message())

@@ -80,8 +80,24 @@ def test_a_key_that_cannot_sign_sends_nothing(secret: Path, content: bytes | Non
 
 @pytest.mark.parametrize(
     "url",
-    ["http://hooks.example/in", "ftp://localhost/", "https://user:word@hooks.example/", "https://", "localhost/in", ""],
+    [
+        "http://hooks.example/in",
+        "ftp://localhost/",
+        "https://user:word@hooks.example/",
+        "https://",
+        "localhost/in",
+        "",
+        "https://h:99999/",
+        "https://h:0/",
+        "https://[x/",
+    ],
 )
 def test_an_address_that_would_leak_is_refused(url: str, secret: Path) -> None:
     with pytest.raises(ValidationError):
         WebhookSettings(url=url, secret_file=secret)
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + ".example", "a..b", "nowhere.invalid"])
+def test_a_host_that_is_none_is_a_failed_delivery(host: str, secret: Path) -> None:
+    with pytest.raises(DeliveryFailed):
+        webhook(f"https://{host}/in", secret).send(message())

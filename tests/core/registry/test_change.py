@@ -209,3 +209,12 @@ def test_memberships_follow_the_file(database: Database, clock: ManualClock) -> 
     apply(database, changed("member_of: [outer-fin]", "member_of: [outer-pub]"), clock.now())
     with database.read() as session:
         assert [(row.person, row.domain) for row in session.exec(select(DomainMembership))] == [("li-wen", "outer-pub")]
+
+
+def test_two_domains_change_names_with_each_other(database: Database, clock: ManualClock) -> None:
+    apply(database, SOUND, clock.now())
+    text = SOUND.replace("fin.example", "x.example").replace("pub.example", "fin.example")
+    text = text.replace("x.example", "pub.example")
+    assert set(apply(database, text, clock.now()).changed) == {"domain:outer-fin", "domain:outer-pub"}
+    with database.read() as session:
+        assert session.get_one(SecurityDomain, "outer-fin").name_space == "pub.example"

@@ -33,7 +33,11 @@ GIVEN = {
 }
 
 #: What a command needs although no single parameter is required.
-MORE = {"evidence prove": ["1"]}
+MORE = {
+    "evidence hold add": ["--object", "person:li-wen"],
+    "evidence prove": ["1"],
+    "evidence purge": ["--reason", "x"],
+}
 
 
 def commands() -> Iterator[tuple[str, Any]]:

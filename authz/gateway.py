@@ -28,6 +28,7 @@ from core.clock import Clock
 from core.errors import TrustError, Unauthenticated
 from core.identity import Principal, RequestId
 from core.ledger import evidence
+from core.ledger.body import Body
 from core.ledger.entry import Event
 from core.registry.models import Organisation
 
@@ -156,7 +157,7 @@ class Gateway:
             session.add(_row(case, refusal))
         if refusal is None:
             return GatewayAnswer(200, "permitted", question.request_id, identity)
-        evidence.append(session, _event(case, refusal), at=case.at)
+        evidence.append(session, _event(case, refusal), at=case.at, body=_written(case.question))
         contact = self._contact(session, case, refusal)
         return GatewayAnswer(
             refusal.status, refusal.reason, question.request_id, explanation=refusal.explanation, ask=contact
@@ -242,14 +243,20 @@ def _event(case: _Case, refusal: _Refusal) -> Event:
             "request_id": question.request_id,
             "gateway": case.gateway,
             "address": _address(question.address),
-            "host": shortened(question.host, 100),
-            "method": shortened(question.method, 20),
-            # A query may carry anything, personal data too: it is left out.
-            "path": shortened(question.target.partition("?")[0]),
             "serial": case.serial,
             "authenticated": case.principal is not None,
         },
     )
+
+
+def _written(question: GatewayQuestion) -> Body:
+    """Return what a stranger wrote: it may name anybody, so it goes into the record's erasable body, not into it."""
+    return {
+        "host": shortened(question.host, 100),
+        "method": shortened(question.method, 20),
+        # A query may carry anything at all: it is left out.
+        "path": shortened(question.target.partition("?")[0]),
+    }
 
 
 def _address(text: str) -> str:

@@ -73,3 +73,4 @@ def test_the_programs_run_from_it_alone(installed: Path, tmp_path: Path) -> None
     assert where.startswith(str(installed))
     assert "rehearse" in run(installed / "bin" / "guosuo", "--help", cwd=tmp_path)
     assert "--fingerprint" in run(installed / "bin" / "guosuo-verify", "--help", cwd=tmp_path)
+    assert "--witness" in run(installed / "bin" / "guosuo-vouch", "--help", cwd=tmp_path)

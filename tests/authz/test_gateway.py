@@ -18,6 +18,7 @@ from authz.gateway import Gateway, GatewayAnswer, GatewayQuestion
 from authz.models import GatewayRequest
 from core.errors import Unavailable
 from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKind
+from core.ledger import body
 from core.registry.models import DomainMembership, Person
 from pki import revocation
 from tests.authz import failing
@@ -318,6 +319,14 @@ def test_hostile_text_is_cut_and_cleaned_in_the_record(house: House, certificate
     assert len(record.content) < 2000
     assert b"\\u001b" not in record.content
     assert "身份证".encode() not in record.content
+    # What a stranger wrote lies beside the record, erasable, and as short and clean.
+    assert b"hhh" not in record.content
+    with house.database.read() as session:
+        written = body.read(session, record.identifier)
+    assert set(written) == {"host", "method", "path"}
+    assert "ttt" in str(written["path"])
+    assert len(str(written)) < 500
+    assert "身份证" not in str(written)
     (row,) = rows(house)
     assert row.address == ""
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core.approval import acts, administrator
 from core.approval import jobs as approvals
+from core.approval.acts import Acts
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
 from core.jobs import run_due
@@ -119,8 +121,9 @@ def start(place: Place, say: Say) -> None:
 def expire(place: Place, say: Say) -> None:
     """The worker ends what waited too long."""
     parts = Parts(place)
+    known = Acts([one for one in acts.load() if one.act == administrator.NAME], [administrator.ACT])
     for _ in range(3):
-        assert run_due(parts.database, approvals.jobs(parts.database), parts.clock, "first") == []
+        assert run_due(parts.database, approvals.jobs(parts.database, known), parts.clock, "first") == []
         parts.clock.advance(minutes=2)
 
 

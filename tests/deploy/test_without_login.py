@@ -26,11 +26,18 @@ GIVEN = {
     "file": "one.yaml",
     "out": "out.pem",
     "kind": "person",
+    "level": "3",
+    "before": "2026-01-01",
+    "until": "2030-01-01",
     "directory": "folder",
 }
 
 #: What a command needs although no single parameter is required.
-MORE = {"evidence prove": ["1"]}
+MORE = {
+    "evidence hold add": ["--object", "person:li-wen"],
+    "evidence prove": ["1"],
+    "evidence purge": ["--reason", "x"],
+}
 
 
 def commands() -> Iterator[tuple[str, Any]]:

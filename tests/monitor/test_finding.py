@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from authz.models import GatewayRequest
 from core.database import Database
+from core.ledger import body
 from core.ledger.models import EvidenceRow
 from core.registry import change
 from core.registry.loader import parse_province
@@ -78,6 +79,10 @@ def test_a_leak_names_request_certificate_person_and_both_officers(store: Databa
     assert all(details[name] == str(getattr(row, name, details[name])) for name in RECORDED_ALWAYS)
     assert details["in_charge"] == {"post": "czt-head", "person": "zhou-head"}
     assert "文件" not in json.dumps(details, ensure_ascii=False)
+    with store.read() as session:
+        seen = body.read(session, record["id"])
+    assert (seen["excerpt"], seen["host"], seen["source"]) == (row.excerpt, row.host, row.source)
+    assert all(name not in details for name in seen)
 
 
 DOUBTS = {

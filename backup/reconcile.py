@@ -22,7 +22,7 @@ from core.database import Database
 from core.jobs import JobLease
 from core.ledger import evidence, purge
 from core.ledger.entry import JsonValue
-from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease
+from core.ledger.models import EvidencePurge, EvidenceRow, LedgerCheckpoint, LedgerLease
 from core.ledger.stub import Stub, leaf_of, parse_stub
 
 #: How far the numbers of revocation lists jump: more than could have been published between the mirror and the fault.
@@ -30,6 +30,10 @@ CRL_MARGIN = 1_000
 
 #: Records read at once, and most ranges of record numbers that are named for one type.
 _BATCH, _MOST_RANGES = 1_000, 50
+
+
+#: Records that the store has whole and the mirror as stubs: number and stub.
+Purged = list[tuple[int, Stub]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +109,13 @@ def _done_before(session: Session, point: str, size: int) -> Outcome | None:
     return None
 
 
-def _compare(session: Session, mirror: Mirror) -> tuple[int, list[tuple[int, Stub]]]:
+def _compare(session: Session, mirror: Mirror) -> tuple[int, Purged]:
     """Hold the numbered records of the store against the mirror's; return how many there are, and what is purged."""
     numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(col(EvidenceRow.sequence).is_not(None))
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
     mirrored = mirror.entries()
     size = 0
-    purged: list[tuple[int, Stub]] = []
+    purged: Purged = []
     with closing(rows):
         for number, content in rows:
             if number != size:
@@ -127,16 +131,28 @@ def _compare(session: Session, mirror: Mirror) -> tuple[int, list[tuple[int, Stu
     return size, purged
 
 
-def _purge_again(session: Session, purged: Iterable[tuple[int, Stub]]) -> None:
-    """A restore cannot bring back what was purged after the cut."""
-    for number, stub in purged:
-        row = session.exec(select(EvidenceRow).where(EvidenceRow.sequence == number)).one()
-        purge.replace_row(session, row, stub.by)
+def _purge_again(session: Session, purged: Purged) -> None:
+    """A restore cannot bring back what was purged after the cut; what each purge decided has been brought back before.
+
+    The store changes a record only for a purge that stands as decided (``deploy/migrations``), however far it had come.
+    """
+    for identifier in sorted({stub.by for _number, stub in purged}):
+        decided = session.get(EvidencePurge, identifier)
+        if decided is None:
+            raise Damaged(f"no record `{identifier}` of a purge came back that explains its stubs")
+        state, decided.state = decided.state, purge.State.DECIDED.value
+        session.add(decided)
+        session.flush()
+        for number, stub in purged:
+            if stub.by == identifier:
+                row = session.exec(select(EvidenceRow).where(EvidenceRow.sequence == number)).one()
+                purge.replace_row(session, row, identifier)
+        decided.state = state
+        session.add(decided)
+        session.flush()
 
 
-def _bring_records(
-    session: Session, records: Iterable[Record], work: Replay, purged: list[tuple[int, Stub]]
-) -> list[bool]:
+def _bring_records(session: Session, records: Iterable[Record], work: Replay, purged: Purged) -> list[bool]:
     """Enter each record with its number; say for each whether it was new to the store. Adds to ``purged``."""
     taken = []
     for record in records:

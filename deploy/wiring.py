@@ -30,7 +30,7 @@ from core.database import Database
 from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
-from core.ledger import checkpoint, retention
+from core.ledger import checkpoint
 from core.ledger.fast import FastMode, FastQueue
 from core.ledger.group import GroupCommit
 from core.ledger.place import LedgerPlace
@@ -43,6 +43,7 @@ from core.notice.mail import Mail
 from core.notice.outbox import Outbox
 from core.notice.syslog import Syslog
 from core.notice.webhook import Webhook
+from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
@@ -240,7 +241,7 @@ def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
 
 def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
-    asked, register, numbers = holders(settings), RegisterOfRecord(), retention.shipped()
+    asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
     return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
 
@@ -268,7 +269,7 @@ def build(settings: Settings) -> Built:
         Origin: Origin(place.origin),
         Acts: two_person_acts(settings),
         Register: RegisterOfRecord(),
-        Retention: retention.shipped(),
+        Retention: accountable.retention(),
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),

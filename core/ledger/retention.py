@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from importlib import resources
 
 import yaml
@@ -60,9 +59,11 @@ class Retention(BaseModel):
         return longest if level is None else self.days_by_level.get(level, longest)
 
 
-def parse_retention(text: str) -> Retention:
-    """Read the data file. Raises ``ValueError`` for numbers that the law does not allow."""
-    return Retention.model_validate(yaml.safe_load(text))
+def parse_retention(text: str, days_by_level: Mapping[int, int]) -> Retention:
+    """Read the data file; the days are the register's. Raises ``ValueError`` for numbers that no law allows."""
+    read = yaml.safe_load(text)
+    numbers = read if isinstance(read, dict) else {}
+    return Retention.model_validate({**numbers, "days_by_level": days_by_level})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def is_about_certification(type_: str) -> bool:
     return type_.startswith("pki.")
 
 
-@cache
-def shipped() -> Retention:
-    """Return the numbers that are shipped."""
-    return parse_retention(resources.files("core.ledger").joinpath("retention.yaml").read_text(encoding="utf-8"))
+def shipped(days_by_level: Mapping[int, int]) -> Retention:
+    """Return the numbers that are shipped, with the days by level that the register hands in."""
+    text = resources.files("core.ledger").joinpath("retention.yaml").read_text(encoding="utf-8")
+    return parse_retention(text, days_by_level)

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, select
 
 from core.ledger.register import Answerable, Known
+from core.ledger.retention import Retention, shipped
+from core.registry import history, levels, responsibility
 from core.registry.credential import Credential
-from core.registry.models import Organisation, Person, Post, PostHolding, SecurityDomain
+from core.registry.errors import NoOfficer
+from core.registry.models import Organisation, Person, SecurityDomain
+from core.registry.province import DomainEntry
 
 
 class RegisterOfRecord:
@@ -31,27 +35,26 @@ class RegisterOfRecord:
         return Known(person.id, person.name, organisation.id, organisation.name, person.domain)
 
     def answerable(self, session: Session, domain: str, at: datetime) -> Sequence[Answerable]:
-        """Return who was in charge and who operated a domain at a time."""
-        row = session.get(SecurityDomain, domain)
-        if row is None:
+        """Return who was in charge and who operated a domain at a time: the posts of then, held by whoever did then."""
+        entry = history.find(session, "domain", domain, at)
+        if not isinstance(entry, DomainEntry):
             return []
-        duties = (("主管", row.in_charge_post), ("运行", row.operating_post))
+        duties = (("主管", entry.in_charge), ("运行", entry.operating))
         found = (_holder(session, duty, post, at) for duty, post in duties)
         return [one for one in found if one is not None]
 
 
+def retention() -> Retention:
+    """Return the numbers of the retention, its days by level from the reviewed table of levels."""
+    return shipped({level: levels.value("retention_days", level) for level in levels.LEVELS})
+
+
 def _holder(session: Session, duty: str, post: str, at: datetime) -> Answerable | None:
-    statement = (
-        select(PostHolding, Person, Post, Organisation)
-        .where(PostHolding.post == post, PostHolding.since <= at)
-        .where(or_(col(PostHolding.until).is_(None), col(PostHolding.until) > at))
-        .where(Person.id == PostHolding.person, Post.id == PostHolding.post, Organisation.id == Post.organisation)
-        .order_by(col(PostHolding.since).desc())
-    )
-    found = session.exec(statement).first()
-    if found is None:
+    holding = responsibility.find_holding(session, post, at)
+    if holding is None:
         return None
-    holding, person, held, organisation = found
-    return Answerable(
-        duty, held.id, held.title, person.id, person.name, organisation.name, holding.since, holding.basis
-    )
+    try:
+        one = responsibility.holder(session, post, at)
+    except NoOfficer:
+        return None
+    return Answerable(duty, one.post, one.title, one.person, one.name, one.organisation, holding.since, one.basis)

@@ -12,7 +12,7 @@ from backup.mirror import Mirror, parse_record
 from backup.replay import Replay
 from core.clock import SystemClock
 from core.database import Database
-from core.ledger import body, evidence, hold, purge, retention, selection
+from core.ledger import body, evidence, hold, purge, selection
 from core.ledger.checkpoint import parse_verifier_key
 from core.ledger.entry import Event, encode
 from core.ledger.errors import BodyErased
@@ -22,6 +22,7 @@ from core.ledger.purge import Purger, TwoPeople
 from core.ledger.selection import Asked
 from core.ledger.stub import Stub, leaf_of
 from core.ledger.tiles import encode_bundle, parse_bundle
+from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from tests.backup.realm import Realm
 from tests.backup.test_reconcile import Return, come_back  # noqa: F401  # a fixture
@@ -47,7 +48,7 @@ def old_records(realm: Realm) -> None:
 
 def decide(realm: Realm) -> int:
     with realm.database.write() as session:
-        by = selection.rule(session, RegisterOfRecord(), retention.shipped(), NOW())
+        by = selection.rule(session, RegisterOfRecord(), accountable.retention(), NOW())
         asked = Asked(NOW() - timedelta(days=200))
         chosen = selection.select_records(session, asked, by)
         purge.decide(session, asked, chosen, by, TwoPeople("wei-auditor", "lu-security"))

@@ -11,12 +11,12 @@ from core.approval.acts import Acts
 from core.errors import TrustError, Unavailable
 from core.identity import Principal
 from core.jobs import run_due
-from core.ledger import evidence, retention, selection
+from core.ledger import evidence, selection
 from core.ledger import purge as purging
 from core.ledger.entry import Event
 from core.ledger.purge import TwoPeople
 from core.ledger.selection import Asked
-from core.registry import role
+from core.registry import accountable, role
 from core.registry.accountable import RegisterOfRecord
 from deploy import installation
 from pki import api, revocation
@@ -175,7 +175,7 @@ def purge(place: Place, say: Say) -> None:
             evidence.append(session, Event("test.thing.made", "li", "thing:1", domain), at=long_ago)
     parts.sequencer().run_once()
     with parts.database.write() as session:
-        by = selection.rule(session, RegisterOfRecord(), retention.shipped(), parts.clock.now())
+        by = selection.rule(session, RegisterOfRecord(), accountable.retention(), parts.clock.now())
         asked = Asked(parts.clock.now() - timedelta(days=200), domain="outer-finance")
         chosen = selection.select_records(session, asked, by)
         say("recorded", purging.decide(session, asked, chosen, by, TwoPeople("he-sysadmin", "lu-security")))

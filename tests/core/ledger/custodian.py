@@ -6,17 +6,18 @@ from sqlmodel import Session
 
 from core.approval.acts import Body
 from core.identity import PersonId
-from core.ledger import evidence, purge, retention, selection
+from core.ledger import evidence, purge, selection
 from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow
 from core.ledger.purge import Purger
 from core.ledger.selection import Asked, Rule, Selection
 from core.ledger.storage import Writer
+from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from core.registry.credential import Credential
 from tests.core.ledger.logs import Log
 
-REGISTER, NUMBERS = RegisterOfRecord(), retention.shipped()
+REGISTER, NUMBERS = RegisterOfRecord(), accountable.retention()
 SERIAL = "0a" * 20
 PROPOSER, APPROVER = PersonId("wei-auditor"), PersonId("lu-security")
 

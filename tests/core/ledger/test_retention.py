@@ -7,9 +7,10 @@ from pydantic import ValidationError
 
 from core.ledger import retention
 from core.ledger.retention import Dated, Keeps, Retention, keeps, released, serials
+from core.registry import accountable
 
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
-NUMBERS = retention.shipped()
+NUMBERS = accountable.retention()
 SERIAL = "0b" * 20
 
 
@@ -25,7 +26,7 @@ def dated(days: float, **more: object) -> Dated:
         (dated(180.1, level=4), Keeps.YOUNG),
         (dated(365.1, level=4), None),
         (dated(200, level=None), Keeps.YOUNG),
-        (dated(366, level=None), None),
+        (dated(731, level=None), None),
         (dated(200, level=9), Keeps.YOUNG),
         (dated(-1), Keeps.YOUNG),
         (dated(400, lapses=NOW + timedelta(days=1)), Keeps.CERTIFICATE),
@@ -71,7 +72,7 @@ def test_numbers_below_the_law_are_not_taken(change: dict[str, object]) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "version: [", "!!python/object:os.system {}"])
 def test_hostile_numbers(text: str) -> None:
     with pytest.raises(Exception, match=r"valid|expected|parsing|determine"):
-        retention.parse_retention(text)
+        retention.parse_retention(text, NUMBERS.days_by_level)
 
 
 def test_serials_are_found_wherever_they_stand() -> None:

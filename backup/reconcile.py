@@ -109,7 +109,7 @@ def _done_before(session: Session, point: str, size: int) -> Outcome | None:
     return None
 
 
-def _compare(session: Session, mirror: Mirror) -> tuple[int, list[tuple[int, Stub]]]:
+def _compare(session: Session, mirror: Mirror) -> tuple[int, Purged]:
     """Hold the numbered records of the store against the mirror's; return how many there are, and what is purged."""
     numbered = select(EvidenceRow.sequence, EvidenceRow.content).where(col(EvidenceRow.sequence).is_not(None))
     rows = session.exec(numbered.order_by(col(EvidenceRow.sequence)), execution_options={"yield_per": _BATCH})
@@ -152,9 +152,7 @@ def _purge_again(session: Session, purged: Purged) -> None:
         session.flush()
 
 
-def _bring_records(
-    session: Session, records: Iterable[Record], work: Replay, purged: list[tuple[int, Stub]]
-) -> list[bool]:
+def _bring_records(session: Session, records: Iterable[Record], work: Replay, purged: Purged) -> list[bool]:
     """Enter each record with its number; say for each whether it was new to the store. Adds to ``purged``."""
     taken = []
     for record in records:

@@ -37,15 +37,15 @@ KEPT = 250
 def log(sqlite_database: Database, clock: ManualClock, tmp_path: Path) -> Log:
     """A log whose first records were purged by two people; it tells of one body, too."""
     log = Log(sqlite_database, clock, tmp_path)
-    custodian.fill(log, KEPT)
+    custodian.fill(log, KEPT, days=800)
     with log.database.write() as session:
         event = Event("test.thing.made", "li-wen", "thing:body", details={"n": 1})
         evidence.append(session, event, at=clock.now() - timedelta(days=100), body={"name": "演练样本", "n": 7})
     custodian.fill(log, 20, days=50)
-    seen = custodian.look(log, days=370)
+    seen = custodian.look(log, days=760)
     with log.database.write() as session:
         by = custodian.rule(session, log)
-        asked = Asked(clock.now() - timedelta(days=370))
+        asked = Asked(clock.now() - timedelta(days=760))
         purge.decide(session, asked, seen, by, TwoPeople("wei-auditor", "lu-security"))
     for _ in range(2):
         log.sequencer().run_once()

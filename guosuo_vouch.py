@@ -133,7 +133,7 @@ class People(Chronicle):
             (said.get("origin") == self._origin, "it was signed for another log"),
             (said.get("digest") == about, "something else was signed"),
             (away <= SIGNED_WITHIN, "it was signed at another time"),
-            (revoked is None, f"its certificate was revoked before by record {revoked}"),
+            (revoked is None, f"its certificate was revoked before by {revoked}"),
         ):
             if not holds:
                 self._acts.fail(f"{record}: {fault}")

@@ -120,7 +120,8 @@ class PolicyDecisionPoint:
                 return None
             decision, events = self._judge(session, requests, at, asked_by)
         for event in events:
-            fast.queue.put(event, at=at)
+            # Said in the record: it may be numbered after a revocation that came between answer and store.
+            fast.queue.put(replace(event, details={**event.details, "fast": True}), at=at)
         return decision
 
     def _judge(

@@ -240,6 +240,29 @@ def test_a_list_that_finished_late_is_no_contradiction_but_one_from_the_past_is(
     assert "goes back to list number 2" in judged(told, times=minutes(0, 1, 4))["crl numbers"][0]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "details", "sound"),
+    [
+        (0.05, {"fast": True}, True),
+        # The revocation took its time before its transaction began, the answer after it.
+        (-0.05, {"fast": True}, True),
+        (1.5, {"fast": True}, False),
+        (-1.5, {"fast": True}, False),
+        (0.05, {}, False),
+        (0.05, {"fast": 1}, False),
+    ],
+)
+def test_an_answer_stored_after_the_revocation_is_sound_only_where_it_was_given_before_it(
+    seconds: float, details: dict[str, bool], sound: bool
+) -> None:
+    allowed = decision(LI, 1)
+    told = [*founding(), LI.intended(), LI.issued(), LI.revoked()]
+    told.append(dataclasses.replace(allowed, details={**allowed.details, **details}))
+    times = [story.START + timedelta(minutes=1)] * (len(told) - 1)
+    found = judged(told, times=[*times, times[0] - timedelta(seconds=seconds)])
+    assert found.keys() == (set() if sound else {"decisions"})
+
+
 def test_an_id_twice() -> None:
     report = guosuo_verify.Report()
     chronicle = guosuo_verify.Chronicle(report, datetime(2026, 11, 21, tzinfo=UTC))

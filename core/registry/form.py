@@ -1,6 +1,7 @@
 """Forms of a field: how it is read from a reviewed file, what it refers to, how people are shown it. Pure."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -30,7 +31,7 @@ Held = TypeVar("Held")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Form(ABC):
     """What every form can do."""
 
     @property
@@ -38,9 +39,9 @@ class Form:
         """Return what a field holds that nobody has filled."""
         return ""
 
+    @abstractmethod
     def read(self, entry: Entry, name: str) -> Value:
         """Return the field's value, leaving a fault where it has not this form."""
-        raise NotImplementedError
 
     def is_given(self, entry: Entry, name: str) -> bool:
         """Return whether a file says anything about the field."""

@@ -82,14 +82,16 @@ def return_(identifier: Identifier, reason: Why, as_json: AsJson = False) -> Non
 
 
 @app.command()
-def reject(identifier: Identifier, reason: Why, as_json: AsJson = False) -> None:
-    """Refuse a proposal for good."""
+def reject(identifier: Identifier, reason: Why, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Refuse a proposal for good; asks first."""
+    confirm("Refuse this proposal for good?", yes=yes)
     _said(identifier, "reject", content.REJECT, reason, as_json=as_json)
 
 
 @app.command()
-def withdraw(identifier: Identifier, reason: Why, as_json: AsJson = False) -> None:
-    """Take my own proposal back."""
+def withdraw(identifier: Identifier, reason: Why, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Take my own proposal back for good; asks first."""
+    confirm("Take this proposal back for good?", yes=yes)
     _said(identifier, "withdraw", content.WITHDRAW, reason, as_json=as_json)
 
 

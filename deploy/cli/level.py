@@ -50,13 +50,6 @@ def set_(
     """Propose a domain's level: shows what becomes stricter and for whom; the domain's officer in charge decides."""
     body: dict[str, JsonValue] = {"domain": domain, "level": level, "basis": basis}
     with connect() as client:
-        if not dry_run:
-            proposal.propose(client, act=_NAME, body=body, reason=reason or basis, yes=yes, as_json=as_json)
-        asked: dict[str, JsonValue] = {"act": _NAME, "body": body, "reason": reason or basis}
-        seen = client.post("/api/v1/approval/preview", asked)
-    if as_json:
-        print_json(dict(seen))
-        return
-    lines = seen["consequences"]
-    for line in lines if isinstance(lines, list) else ():
-        say(str(line))
+        proposal.propose(
+            client, act=_NAME, body=body, reason=reason or basis, yes=yes, as_json=as_json, dry_run=dry_run
+        )

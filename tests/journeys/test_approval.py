@@ -195,10 +195,12 @@ def test_returned_corrected_rejected_withdrawn(
     again = by_card(security, token, "approval", "resubmit", identifier, "--body", str(body), "--reason", "已更正")
     assert again.returncode == 3, again.stderr
     assert "waits for another person" in again.stdout
-    assert new_auditor.act("approval", "reject", identifier, "--reason", "不同意")["state"] == "rejected"
+    # Without a terminal nothing that is for good is done unasked.
+    assert new_auditor.run("approval", "reject", identifier, "--reason", "不同意").returncode == 2
+    assert new_auditor.act("approval", "reject", identifier, "--reason", "不同意", "--yes")["state"] == "rejected"
     proposed = by_card(security, token, *command, "--json")
     second = json.loads(proposed.stdout)["id"]
-    gone = by_card(security, token, "approval", "withdraw", second, "--reason", "误提")
+    gone = by_card(security, token, "approval", "withdraw", second, "--reason", "误提", "--yes")
     assert gone.returncode == 0, gone.stderr
     listed = new_auditor.act("approval", "list")["items"]
     assert isinstance(listed, list)

@@ -169,6 +169,7 @@ def hand_over(
 @permission("register:agreement:sign")
 def sign_agreement(identifier: str, body: SignatureRequest, session: WriteSession, peer: SigningPeer) -> StandingAnswer:
     """Sign an agreement for the side whose post the signer holds."""
+    peer.hold(session)
     digest = agreement.content_digest(session, identifier)
     proof = peer.verify(body.signed, act=agreement.SIGN, object_=f"agreement:{identifier}", digest=digest)
     made = agreement.sign(session, identifier, person=peer.principal.identifier, proof=proof.details(), at=peer.at)

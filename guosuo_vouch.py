@@ -33,15 +33,16 @@ from guosuo_verify import (
     Chronicle,
     Key,
     Life,
+    Object,
     Record,
     Report,
     Signed,
     Unreadable,
     Verification,
+    canonical,
     decode64,
     demand,
     fingerprint_of,
-    leaf_of,
     node_hash,
     open_note,
     parse_key,
@@ -58,16 +59,23 @@ WITNESS_KEY = 4
 #: How far the time that a person signed may lie from that of its record.
 SIGNED_WITHIN = timedelta(minutes=6)
 
-#: Acts that count only with a signature.
-SIGNED = frozenset(
-    {
-        "approval.proposal.made",
-        "approval.proposal.resubmitted",
-        "approval.proposal.approved",
-        "approval.proposal.returned",
-        "approval.proposal.rejected",
-    }
-)
+#: What is signed, by the type of the record that carries the signature.
+ACTS = {
+    "approval.proposal.made": "approval.propose",
+    "approval.proposal.resubmitted": "approval.resubmit",
+    "approval.proposal.approved": "approval.approve",
+    "approval.proposal.returned": "approval.return",
+    "approval.proposal.rejected": "approval.reject",
+    "approval.proposal.withdrawn": "approval.withdraw",
+    "duty.duty.acknowledged": "duty.acknowledge",
+    "duty.duty.settled": "duty.conclude",
+    "ledger.record.annotated": "evidence.annotate",
+    "registry.agreement.signed": "register.agreement.sign",
+}
+PROPOSALS = ("approval.proposal.made", "approval.proposal.resubmitted")
+
+#: Acts that count only with a signature; a proposal is also withdrawn, without one, when its proposer leaves.
+SIGNED = frozenset(one for one in ACTS if one.startswith("approval.") and not one.endswith(".withdrawn"))
 
 #: Most octets of a proof of one record.
 LARGEST_PROOF = 131_072
@@ -99,6 +107,8 @@ class People(Chronicle):
         self._origin = report.origin
         self._acts = self._checks["acts"] = report.check("acts")
         self._signed = 0
+        #: The digest of what is proposed, by the proposal's name and revision.
+        self._proposed: dict[tuple[str, object], object] = {}
 
     def see(self, record: Record) -> None:
         """Take the next record."""
@@ -126,11 +136,12 @@ class People(Chronicle):
             return
         self._signed += 1
         revoked = self._lives.get(f"{made.serial_number:040x}", Life()).revoked
-        about = record.details.get("digest", said.get("digest"))
+        act, on, about = self._meant(record, said)
         for holds, fault in (
             (right, "its signature is not that of the key in its certificate"),
             (names == [record.actor] and said.get("person") == record.actor, "somebody else signed it"),
             (said.get("origin") == self._origin, "it was signed for another log"),
+            (said.get("act") == act and said.get("object") == on, "another act was signed, or on something else"),
             (said.get("digest") == about, "something else was signed"),
             (away <= SIGNED_WITHIN, "it was signed at another time"),
             (revoked is None, f"its certificate was revoked before by {revoked}"),
@@ -138,6 +149,24 @@ class People(Chronicle):
             if not holds:
                 self._acts.fail(f"{record}: {fault}")
         self._check_issuer(record, made, "issuing", "acts")
+
+    def _meant(self, record: Record, said: Object) -> tuple[object, object, object]:
+        """Return which act on what, about which digest, the signature must be for; what nobody can tell, it says."""
+        on: object = record.details.get("object") if record.type == PROPOSALS[0] else record.object
+        about = record.details.get("digest", said.get("digest"))
+        revision = record.details.get("revision")
+        if record.type in PROPOSALS:
+            self._proposed[record.object, revision] = about
+        elif record.type.startswith("approval.") and (record.object, revision) in self._proposed:
+            decided = {
+                "comment": record.details.get("comment"),
+                "proposal": self._proposed[record.object, revision],
+                "revision": revision,
+            }
+            about = hashlib.sha256(canonical(decided)).hexdigest()
+        elif record.type.startswith("approval."):
+            self._expect("acts", False, f"{record} decides on a proposal that no record before it made")
+        return ACTS.get(record.type, said.get("act")), on if record.type in ACTS else said.get("object"), about
 
 
 class Vouching(Verification):
@@ -241,7 +270,8 @@ def verify_proof(content: bytes, fingerprint: str, key: bytes, witnesses: Sequen
             number, record, hashes_, note = _split_proof(content)
             signed = open_note(note, log, "the checkpoint")
             report.origin, report.size, report.root = log.name, signed.size, signed.root.hex()
-            root = climb(leaf_of(record), number, signed.size, hashes_)
+            # The hash of what is shown, never the one that a stub says of itself.
+            root = climb(hashlib.sha256(b"\x00" + record).digest(), number, signed.size, hashes_)
             demand(root == signed.root, f"record {number} is not in the log of {signed.size} records")
             proving.found = f"record {number} of {signed.size}: {shown(record.decode(errors='replace'), 400)}"
         for text in witnesses:

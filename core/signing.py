@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
 from core import signed
 from core.clock import Clock
@@ -21,6 +22,14 @@ class Origin:
     """The installation's name in every signed text: the origin of its evidence log."""
 
     name: str
+
+
+class GoodStanding(Protocol):
+    """Looks at a certificate once more, inside the transaction of the act that was signed with it."""
+
+    def hold(self, session: Session, principal: Principal) -> None:
+        """Let nobody revoke it before the transaction ends. Raises ``Unauthenticated`` when it is not good."""
+        ...
 
 
 class Signature(BaseModel):
@@ -40,6 +49,15 @@ class Peer:
     certificate: bytes
     origin: str
     at: datetime
+    standing: GoodStanding
+
+    def hold(self, session: Session) -> None:
+        """Keep the peer's certificate good until the caller's transaction ends: every act that carries a signature.
+
+        Between the decision on a request and its act it may be revoked; whoever checks the evidence would then find an
+        act signed with a revoked certificate. Raises ``Unauthenticated``.
+        """
+        self.standing.hold(session, self.principal)
 
     def verify(self, given: Signature, *, act: str, object_: str, digest: str) -> SignedAct:
         """Return the signed act when the peer's own key signed exactly this. Raises ``Malformed``, ``BadSignature``."""
@@ -60,8 +78,9 @@ def _peer(
     request: Request,
     clock: Annotated[Clock, Depends(provided(Clock))],
     origin: Annotated[Origin, Depends(provided(Origin))],
+    standing: Annotated[GoodStanding, Depends(provided(GoodStanding))],
 ) -> Peer:
-    return Peer(current_principal(request), peer_certificate(request), origin.name, clock.now())
+    return Peer(current_principal(request), peer_certificate(request), origin.name, clock.now(), standing)
 
 
 #: What an endpoint declares to check signed acts.

@@ -112,12 +112,13 @@ def choose(place: Repository, point: str) -> Chosen:
 def _settle(into: Path, repository: Path, url: str) -> Settings:
     """Point the settings of the restored site, and those of its token, at where they are now."""
     old = load(into, {})
-    settings = Settings(
-        state=into.resolve(),
-        site=old.site.model_copy(update={"store": url}),
-        listen=old.listen,
-        repository=old.repository.model_copy(update={"path": repository}),
-    )
+    moved = {
+        "state": into.resolve(),
+        "site": old.site.model_copy(update={"store": url}),
+        "repository": old.repository.model_copy(update={"path": repository}),
+    }
+    # Whatever else the site was told (witnesses, time stamps, notices) it still is told.
+    settings = old.model_copy(update=moved)
     (into / CONFIGURATION).write_text(render(settings), encoding="utf-8")
     for folder in ("run", "log", "ledger", "apps"):
         (into / folder).mkdir(exist_ok=True, mode=0o700)

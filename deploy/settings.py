@@ -1,5 +1,6 @@
 """A site's settings: one TOML, ``guosuo.toml`` in the state folder (or where ``GUOSUO_CONFIG`` says)."""
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -151,35 +152,38 @@ def load(state: Path, environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def render(settings: Settings) -> str:
-    """Print ``settings`` as the TOML that ``load`` reads."""
-    recipients = ", ".join(f'"{recipient}"' for recipient in settings.repository.recipients)
-    addresses = ", ".join(f'"{address}"' for address in settings.listen.addresses)
-    return f"""# A guosuo site. Secrets never stand here, only the paths of their files.
+    """Print ``settings`` as the TOML that ``load`` reads; of the optional sections those that say anything."""
+    said = settings.model_dump(mode="json", exclude={"state"}, exclude_none=True)
+    optional = settings.model_dump(mode="json", include=_OPTIONAL, exclude_defaults=True, exclude_none=True)
+    sections = {**{name: said[name] for name in _ALWAYS}, **optional}
+    tables = [line for name, values in sections.items() for line in _table(name, values)]
+    examples = [text for name, text in _EXAMPLES.items() if name not in optional]
+    head = "# A guosuo site. Secrets never stand here, only the paths of their files."
+    return "\n".join([head, *tables, *examples]) + "\n"
 
-[site]
-name = "{settings.site.name}"
-origin = "{settings.site.origin}"
-store = "{settings.site.store}"
 
-[listen]
-address = "{settings.listen.address}"
-port = {settings.listen.port}
-status_port = {settings.listen.status_port}
-host = "{settings.listen.host}"
-addresses = [{addresses}]
+_ALWAYS = ("site", "listen", "repository")
+_OPTIONAL = {"evidence", "witness", "timestamp", "notice"}
 
-[repository]
-path = "{settings.repository.path}"
-recipients = [{recipients}]
-
+_EXAMPLES = {
+    "evidence": """
 # Domains below level 3 whose applications are answered before the record is stored; 50 ms of them can be lost.
 # [evidence]
-# fast = ["some-domain"]
-
+# fast = ["some-domain"]""",
+    "notice": """
 # Where duties go when they leave the building; prove it with `guosuo notify test`.
 # [notice]
 # period_hours = 24
 # [notice.mail]
 # host = "relay.example"
-# sender = "guosuo@site.example"
-"""
+# sender = "guosuo@site.example\"""",
+}
+
+
+def _table(name: str, values: Mapping[str, object]) -> list[str]:
+    """Print a section, its own values first, the sections in it after them."""
+    inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    # A JSON string, number, truth or list of strings is one of TOML as well.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if key not in inner]
+    head = ["", f"[{name}]", *lines] if lines or not inner else []
+    return [*head, *(line for key, value in inner.items() for line in _table(f"{name}.{key}", value))]

@@ -45,9 +45,10 @@ from core.notice.syslog import Syslog
 from core.notice.webhook import Webhook
 from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
+from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
-from core.signing import Origin
+from core.signing import GoodStanding, Origin
 from deploy import departure, leveling, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
@@ -272,6 +273,7 @@ def build(settings: Settings) -> Built:
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
+        GoodStanding: CredentialStanding(),
         Acts: two_person_acts(settings),
         Register: RegisterOfRecord(),
         Retention: accountable.retention(),

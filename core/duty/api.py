@@ -182,6 +182,7 @@ def _act(database: Database, peer: Peer, identifier: str, body: Word, move: _Mov
     person, now = peer.principal.identifier, peer.at
     try:
         with database.write() as session:
+            peer.hold(session)
             proof = _proof(session, peer, identifier, body, move.act)
             done = move.make(session, identifier, person=person, proof=proof, at=now)
             item = _item(done, survey.holders(session, now), now)

@@ -121,6 +121,7 @@ def annotate(
     peer: SigningPeer,
 ) -> Annotation:
     """Note something about a record; the record itself stays as it is."""
+    peer.hold(session)
     proof = peer.verify(
         body.signed,
         act=annotation.ACT,

@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.identity import PersonId, PostId
 from core.provision import WriteSession, provided
-from core.registry import agreement, change, changeset, handover, history, levels, loader, table
+from core.registry import agreement, change, changeset, content, handover, history, levels, loader, table
 from core.registry.api import moment
 from core.registry.difference import Change
 from core.signing import Signature, SigningPeer
@@ -169,8 +169,9 @@ def hand_over(
 @permission("register:agreement:sign")
 def sign_agreement(identifier: str, body: SignatureRequest, session: WriteSession, peer: SigningPeer) -> StandingAnswer:
     """Sign an agreement for the side whose post the signer holds."""
+    peer.hold(session)
     digest = agreement.content_digest(session, identifier)
-    proof = peer.verify(body.signed, act=agreement.SIGN, object_=f"agreement:{identifier}", digest=digest)
+    proof = peer.verify(body.signed, act=content.SIGN, object_=f"agreement:{identifier}", digest=digest)
     made = agreement.sign(session, identifier, person=peer.principal.identifier, proof=proof.details(), at=peer.at)
     return StandingAnswer(agreement=identifier, state=made.state, digest=made.digest, signers=dict(made.signers))
 

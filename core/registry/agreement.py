@@ -18,9 +18,6 @@ from core.registry.models import Agreement, AgreementSignature
 from core.registry.province import AgreementEntry
 from core.signed import Json
 
-#: The act as it stands in the signed text.
-SIGN = "register.agreement.sign"
-
 SIDES = ("giver", "receiver")
 
 

@@ -15,6 +15,9 @@ from core.registry import form
 from core.registry.form import Form, Value
 from core.registry.province import KINDS, Entry, values
 
+#: The act by which an agreement is signed, as it stands in the signed text; the digest is that of its content.
+SIGN = "register.agreement.sign"
+
 
 def write(kind: str, entry: Entry) -> str:
     """Return an entry as canonical JSON, without what has a history of its own."""

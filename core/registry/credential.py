@@ -10,8 +10,8 @@ from enum import StrEnum
 from sqlmodel import Field, Session, SQLModel, select
 
 from core.database import UtcDateTime
-from core.errors import NotFound
-from core.identity import Serial
+from core.errors import NotFound, Unauthenticated
+from core.identity import Principal, Serial
 
 
 class CredentialState(StrEnum):
@@ -66,3 +66,14 @@ def held_by(session: Session, kind: str, holder: str) -> list[Credential]:
 def with_key(session: Session, spki_sha256: str) -> list[Credential]:
     """Return every credential over the key with this SubjectPublicKeyInfo hash (64 hexadecimal digits)."""
     return list(session.exec(select(Credential).where(Credential.spki_sha256 == spki_sha256)))
+
+
+class CredentialStanding:
+    """Implements ``core.signing.GoodStanding``."""
+
+    def hold(self, session: Session, principal: Principal) -> None:
+        """Hold the principal's credential; raises ``Unauthenticated`` unless it is good."""
+        found = hold(session, principal.serial)
+        if found is None or found.holder != principal.identifier or found.state != CredentialState.GOOD:
+            detail = f"the certificate `{principal.serial}` that this was signed with is not good any more"
+            raise Unauthenticated(detail, hint="nothing was done", reason="revoked")

@@ -7,7 +7,7 @@ import typer
 
 from core import durable
 from core.ledger.entry import JsonValue
-from core.registry import agreement, table
+from core.registry import content, table
 from core.registry.province import KINDS
 from deploy.cli import level
 from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_json, print_rows, print_thing, say
@@ -151,7 +151,7 @@ def sign(
         if not as_json:
             print_thing(shown, as_json=False)
         confirm("Sign this?", yes=yes)
-        proof = client.sign(act=agreement.SIGN, object_=f"agreement:{identifier}", digest=str(shown["digest"]))
+        proof = client.sign(act=content.SIGN, object_=f"agreement:{identifier}", digest=str(shown["digest"]))
         answer = client.post(f"/api/v1/register/agreement/{identifier}/signature", {"signed": proof})
     print_thing(answer, as_json=as_json)
 

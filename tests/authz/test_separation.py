@@ -20,8 +20,9 @@ from core.identity import SITE, DomainId, Principal, RequestId
 from core.ledger.fast import FastQueue
 from core.ledger.group import GroupCommit
 from core.registry import role
+from core.registry.credential import CredentialStanding
 from core.registry.models import RoleAssignment
-from core.signing import Origin
+from core.signing import GoodStanding, Origin
 from deploy.app import SERVICE, service_app
 from deploy.settings import Settings
 from deploy.wiring import Built
@@ -122,6 +123,7 @@ def client(house: House, certificate: bytes | None) -> TestClient:
         Authenticator: house.pki.authenticator,
         DecisionPoint: house.decisions,
         Origin: Origin("guosuo.example/evidence"),
+        GoodStanding: CredentialStanding(),
         Acts: Acts([one for one in acts.load() if one.act == administrator.NAME], [administrator.ACT]),
     }
     # The thread of the queue begins with its first record, and there is none.

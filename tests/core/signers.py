@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from core.clock import to_rfc3339
 from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKind
-from core.registry.credential import Credential
+from core.registry.credential import Credential, CredentialStanding
 from core.signed import Statement
 from core.signing import Peer, Signature
 
@@ -61,7 +61,7 @@ class Signer:
             issuer="issuing",
             serial=Serial(self.serial),
         )
-        return Peer(principal, self.certificate, origin, at)
+        return Peer(principal, self.certificate, origin, at, CredentialStanding())
 
     def sign(self, act: str, object_: str, digest: str, at: datetime, *, origin: str = ORIGIN) -> Signature:
         text = Statement(act, object_, digest, self.person, at, origin).text

@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
 import core.duty.api
+from core.access import Decision, DecisionPoint, DecisionRequest
 from core.approval import acts, administrator
 from core.approval.acts import Acts
 from core.clock import SystemClock, to_rfc3339
@@ -29,7 +30,7 @@ from core.signed import Statement
 from core.signing import Origin
 from deploy import departure, leaving
 from deploy.privatekey import PrivateKey
-from pki import holding
+from pki import holding, revocation
 from tests.deploy.holdings import HOLDERS, burden
 from tests.monitor import province, service
 from tests.monitor.test_api import Terminated
@@ -125,6 +126,34 @@ def test_everybodys_duties_are_for_who_holds_an_office(house: House) -> None:
     standing = house.ask(SECURITY, "GET", "/status").json()
     assert (standing["open"], standing["red"], standing["orphans"]) == (1, [], [])
     assert house.ask("wu-ops", "GET", "/status/mine").json()["open"] == 1
+
+
+@dataclass(frozen=True)
+class RevokingAfter:
+    """Decides as the real one does; then, before the act, somebody revokes the certificate."""
+
+    decides: DecisionPoint
+    database: Database
+
+    def decide(self, request: DecisionRequest) -> Decision:
+        decision = self.decides.decide(request)
+        with self.database.write() as session:
+            revocation.revoke(
+                session, request.principal.serial, reason="superseded", actor="test", at=SystemClock().now()
+            )
+        return decision
+
+
+def test_an_act_is_not_signed_with_a_certificate_that_was_revoked_before_it(house: House) -> None:
+    """Or whoever checks the evidence finds a signed act behind the revocation of its certificate."""
+    mine = house.burden("czt-operations")
+    provided = house.client.app.app.state.provided  # type: ignore[attr-defined]
+    provided[DecisionPoint] = RevokingAfter(provided[DecisionPoint], house.database)
+    refused = house.act("wu-ops", "acknowledgement", mine)
+    assert (refused.status_code, refused.json()["reason"]) == (401, "revoked")
+    assert house.recorded("duty.duty.acknowledged") == []
+    with house.database.read() as session:
+        assert duty.get(session, mine).state == "open"
 
 
 @pytest.mark.parametrize("read", [{"title": "something else"}, {"stage": "7"}, {"kind": "drill"}, {"about": "alert:2"}])

@@ -3,7 +3,18 @@ from pathlib import Path
 import pytest
 
 from core.errors import Malformed, NotFound
-from deploy.settings import ListenSection, RepositorySection, Settings, SiteSection, load, render
+from core.notice.settings import MailSettings, NoticeSettings, SyslogSettings
+from deploy.settings import (
+    EvidenceSection,
+    ListenSection,
+    RepositorySection,
+    Settings,
+    SiteSection,
+    TimestampSection,
+    WitnessSection,
+    load,
+    render,
+)
 
 
 def sample(state: Path) -> Settings:
@@ -19,6 +30,31 @@ def test_what_was_printed_is_read_again(tmp_path: Path) -> None:
     settings = sample(tmp_path)
     (tmp_path / "guosuo.toml").write_text(render(settings), encoding="utf-8")
     assert load(tmp_path, {}) == settings
+
+
+def test_every_section_is_printed_and_read_again(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    said = sample(tmp_path).model_copy(
+        update={
+            "site": SiteSection(name='北辰省 "演练" \\ 样本', origin="beichen.example/evidence", store="sqlite:///s"),
+            "evidence": EvidenceSection(fast=("outer-public",)),
+            "witness": WitnessSection(
+                name="beichen.example/w1", logs=("a+00000000+AAAA",), policy=tmp_path / "w.policy"
+            ),
+            "timestamp": TimestampSection(urls=("http://127.0.0.1:3161/",), roots=secret, every_minutes=5),
+            "notice": NoticeSettings(
+                period_hours=12,
+                mail=MailSettings(
+                    host="relay.example", sender="guosuo@site.example", user="u", password_file=tmp_path / "p"
+                ),
+                syslog=SyslogSettings(host="log.example"),
+            ),
+        }
+    )
+    # Nobody may add a section that a restore would then drop.
+    assert said.model_fields_set == set(Settings.model_fields)
+    (tmp_path / "guosuo.toml").write_text(render(said), encoding="utf-8")
+    assert load(tmp_path, {}) == said
 
 
 def test_missing_site_says_how_to_make_one(tmp_path: Path) -> None:

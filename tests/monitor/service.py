@@ -27,7 +27,8 @@ from core.clock import Clock, SystemClock
 from core.database import Database
 from core.identity import PersonId, SubjectKind
 from core.registry import role
-from core.signing import Origin
+from core.registry.credential import CredentialStanding
+from core.signing import GoodStanding, Origin
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, tls
 from deploy.login import Login, save
@@ -57,6 +58,7 @@ def application(database: Database, clock: Clock) -> FastAPI:
         Authenticator: CertificateAuthenticator(database=database, clock=clock),
         DecisionPoint: PolicyDecisionPoint(database=database, clock=clock, policies=_policies()),
         Origin: Origin("evidence.beichen.example/sample"),
+        GoodStanding: CredentialStanding(),
         Acts: Acts((), ()),
     }
     app.include_router(api.router)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -20,9 +21,10 @@ from cryptography.x509.oid import NameOID
 import guosuo_verify
 import guosuo_vouch
 from core import signed
+from core.approval import content
 from core.ledger import checkpoint, cosignature, proving
 from core.ledger.checkpoint import COSIGNER_KEY
-from core.ledger.entry import Event, encode
+from core.ledger.entry import Event, JsonValue, encode
 from core.ledger.proof import RecordProof
 from core.ledger.stub import Stub, leaf_of
 from tests.core.ledger.keys import MemoryCheckpointSigner
@@ -35,6 +37,7 @@ from tests.verify.story import ISSUING, START, Authority, founding
 from tests.verify.test_damage import id_of, records_of, repacked, with_manifest
 
 DIGEST = "ab" * 32
+AGREED = content.decision(proposal=DIGEST, revision=1, comment="同意")
 KEYS: dict[str, Callable[[], Key]] = {
     "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
@@ -63,18 +66,28 @@ def approval(
     at: datetime = START,
     origin: str = ORIGIN,
     signer: Key | None = None,
+    verb: str = "approval.propose",
+    on: str = "log:records",
+    type_: str = "approval.proposal.made",
     **changed: str,
 ) -> Event:
-    """A proposal as ``core.approval`` records it."""
-    statement = signed.Statement("approval.propose", "approval:1", digest, person, at, origin)
+    """A proposal as ``core.approval`` records it, or a decision on it."""
+    statement = signed.Statement(verb, on, digest, person, at, origin)
     said = {
         "text": statement.text,
         "signature": base64.b64encode(sign(signer or key, statement.text.encode())).decode(),
         "certificate": base64.b64encode(certificate or certified(key)).decode(),
         **changed,
     }
-    details = {"act": "evidence.purge", "digest": DIGEST, "signed": said}
-    return Event("approval.proposal.made", "lu-security", "approval:1", "site", details=details)
+    details: dict[str, JsonValue] = {"act": "evidence.purge", "object": "log:records", "revision": 1, "signed": said}
+    details |= {"digest": DIGEST} if type_.endswith(".made") else {"comment": "同意"}
+    return Event(type_, "lu-security", "approval:1", "site", details=details)
+
+
+def decided(**changed: Any) -> Event:
+    """The approval of that proposal."""
+    meant = {"verb": "approval.approve", "on": "approval:1", "digest": AGREED, "type_": "approval.proposal.approved"}
+    return approval(**{**meant, **changed})
 
 
 def judged(events: list[Event]) -> list[str]:
@@ -82,8 +95,8 @@ def judged(events: list[Event]) -> list[str]:
     report = guosuo_vouch.Report(origin=ORIGIN)
     people = guosuo_vouch.People(report, bundles.NOW)
     for number, event in enumerate(events):
-        content = encode(event, identifier=f"{number:032x}", at=START)
-        people.see(guosuo_verify.parse_record(number, content))
+        encoded = encode(event, identifier=f"{number:032x}", at=START)
+        people.see(guosuo_verify.parse_record(number, encoded))
     people.conclude()
     found = bundles.failures(report)
     assert set(found) <= {"acts"}
@@ -104,6 +117,8 @@ OTHER = KEYS["p256"]()
     [
         (lambda: approval(signer=OTHER), "not that of the key"),
         (lambda: approval(digest="cd" * 32), "something else was signed"),
+        (lambda: approval(verb="approval.resubmit"), "another act was signed"),
+        (lambda: approval(on="log:others"), "on something else"),
         (lambda: approval(person="wei-auditor"), "somebody else signed it"),
         (lambda: approval(certificate=certified(KEY, "wei-auditor")), "somebody else signed it"),
         (lambda: approval(origin="evidence.other.example"), "for another log"),
@@ -125,6 +140,24 @@ def test_an_act_that_its_person_did_not_sign_is_named(act: Callable[[], Event], 
     assert found
     assert all(fault.startswith(f"record {number} (id {number:032x}") for fault in found)
     assert any(re.search(why, fault) for fault in found), found
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (lambda: decided(verb="approval.reject"), "another act was signed"),
+        (lambda: decided(verb="duty.acknowledge"), "another act was signed"),
+        (lambda: decided(on="approval:2"), "on something else"),
+        (lambda: decided(digest=DIGEST), "something else was signed"),
+        (lambda: decided(digest=content.decision(proposal=DIGEST, revision=2, comment="同意")), "something else"),
+    ],
+)
+def test_a_decision_is_on_exactly_what_was_proposed(act: Callable[[], Event], why: str) -> None:
+    told = [*founding(), approval()]
+    assert judged([*told, decided()]) == []
+    (fault,) = judged([*told, act()])
+    assert re.search(why, fault)
+    assert "no record before it made" in judged([*founding(), decided()])[0]
 
 
 def test_an_act_signed_after_its_certificate_was_revoked_is_named() -> None:
@@ -253,13 +286,15 @@ def test_the_proof_of_a_single_record(sound: Sound, tmp_path: Path) -> None:
         (RecordProof(7, (*made.hashes, bytes(32)), made.note, made.record), "record"),
         (RecordProof(21, made.hashes, made.note, made.record), "record"),
         (RecordProof(7, made.hashes, made.note, made.record + b" "), "record"),
+        # A stub says a hash of itself; what is shown is no record of this log.
+        (RecordProof(7, made.hashes, made.note, Stub(leaf_of(made.record), "f" * 32).content()), "record"),
         (RecordProof(7, made.hashes, made.note.replace(b"\n21\n", b"\n22\n"), made.record), "record"),
         (made, "witness"),
     ):
         report = guosuo_vouch.verify_proof(wrong.encode(), sound.fingerprint, key, [str(WITNESS_KEY).encode()])
         assert check in bundles.failures(report)
-    for content in (b"", made.encode()[:60], made.encode().replace(b"index 7", b"index -7"), b"x" * 200_000):
-        assert bundles.failures(guosuo_vouch.verify_proof(content, sound.fingerprint, key))
+    for proof in (b"", made.encode()[:60], made.encode().replace(b"index 7", b"index -7"), b"x" * 200_000):
+        assert bundles.failures(guosuo_vouch.verify_proof(proof, sound.fingerprint, key))
     assert list(bundles.failures(guosuo_vouch.verify_proof(made.encode(), "0" * 64, key))) == ["fingerprint"]
 
 

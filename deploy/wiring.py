@@ -127,10 +127,11 @@ def purger(settings: Settings, database: Database) -> Purger:
     return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
-def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
+def authority(settings: Settings, database: Database, keys: SignerClient, group: GroupCommit) -> CertificateAuthority:
     """Return the issuing authority."""
     return CertificateAuthority(
         database=database,
+        group=group,
         keys=keys,
         clock=SystemClock(),
         random=secrets.token_bytes,
@@ -268,7 +269,7 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys),
+        CertificateAuthority: authority(settings, database, keys, group),
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,

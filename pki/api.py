@@ -20,12 +20,13 @@ from core.ledger.publication import await_publication
 from core.provision import ReadSession, provided
 from core.registry import credential
 from core.registry.credential import Credential
-from pki import issuer, profile, revocation
+from pki import issuer, revocation
 from pki.crl import CrlPublisher
 from pki.errors import NotEstablished
-from pki.issuance import CertificateAuthority, IssuanceRequest
+from pki.issuance import CertificateAuthority
 from pki.models import Certificate
 from pki.ocsp import OcspResponder
+from pki.request import IssuanceRequest
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["certificate"])
 status = APIRouter(route_class=EnforcedRoute, tags=["status"])
@@ -112,7 +113,7 @@ def issue(
     request = IssuanceRequest(
         csr=body.csr.encode(),
         profile=body.profile,
-        holder_kind=profile.get(body.profile).holder_kind,
+        holder_kind=None,
         holder=body.holder,
         dns_names=tuple(body.dns_names),
         lifetime_seconds=body.lifetime_seconds,

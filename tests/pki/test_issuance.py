@@ -16,8 +16,8 @@ from core.identity import Serial, SubjectKind
 from core.ledger.models import EvidenceRow
 from core.registry import credential
 from pki import hierarchy, revocation
-from pki.issuance import IssuanceRequest, IssuedCertificate
 from pki.models import Certificate, IssuanceIntent
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.pki.conftest import Pki, csr
 
 P256 = ec.generate_private_key(ec.SECP256R1())

@@ -128,6 +128,8 @@ def _intended(session: Session, record: Record) -> bool:
                 actor=record.actor,
                 at=record.at,
                 tbs=b"",
+                request=_text(record, "request") if "request" in record.details else "",
+                profiles=_text(record, "profiles") if "profiles" in record.details else "",
             )
         )
     return True

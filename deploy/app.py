@@ -1,4 +1,6 @@
-"""The ASGI applications: the service over mutual TLS, and certificate status and evidence tiles in the clear."""
+"""The ASGI applications: the service over mutual TLS, status and evidence tiles in the clear, and the ACME server."""
+
+from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
@@ -16,10 +18,15 @@ import core.registry.acts_api
 import core.registry.api
 import hsm.api
 import monitor.api
+import pki.acme.account_api
+import pki.acme.api
+import pki.acme.certificate_api
+import pki.acme.order_api
 import pki.api
-from core.web import BodyLimit, install_error_handlers
+from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
+from pki.acme import jws, server
 
 #: Every router of the service; each enforces by its route class.
 SERVICE: tuple[APIRouter, ...] = (
@@ -36,6 +43,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.acme.api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
@@ -43,6 +51,14 @@ SERVICE: tuple[APIRouter, ...] = (
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
 STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
+
+
+#: What machines without a certificate use, each request signed by itself (RFC 8555).
+ACME: tuple[APIRouter, ...] = (
+    pki.acme.account_api.router,
+    pki.acme.order_api.router,
+    pki.acme.certificate_api.router,
+)
 
 
 def service_app(built: Built) -> ASGIApp:
@@ -55,11 +71,22 @@ def status_app(built: Built) -> ASGIApp:
     return _app(built, STATUS)
 
 
-def _app(built: Built, routers: tuple[APIRouter, ...]) -> ASGIApp:
+def acme_app(built: Built) -> ASGIApp:
+    """Return the ACME server; the site has one configured."""
+    return _app(built, ACME, server.install_error_handlers, largest=jws.LARGEST)
+
+
+def _app(
+    built: Built,
+    routers: tuple[APIRouter, ...],
+    handle_errors: Callable[[FastAPI], None] = install_error_handlers,
+    *,
+    largest: int = LARGEST_BODY,
+) -> ASGIApp:
     # FastAPI's own pages about the interface would be routes without a permission.
     app = FastAPI(title="guosuo", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.provided = built.provided
     for router in routers:
         app.include_router(router)
-    install_error_handlers(app)
-    return BodyLimit(app)
+    handle_errors(app)
+    return BodyLimit(app, largest)

@@ -75,6 +75,19 @@ class TimestampSection(_Frozen):
     every_minutes: int = Field(default=60, ge=1, le=10_080)
 
 
+class AcmeSection(_Frozen):
+    """Where machines fetch certificates by themselves (RFC 8555), on a port of its own; without it nobody does.
+
+    ``resolvers`` are asked for names of machines (``ADDRESS[:PORT]``), this machine's own when there are none. Machines
+    are looked at on ``http_port`` and ``tls_port``, which the protocol fixes: others are for trials.
+    """
+
+    port: int = Field(default=8444, ge=1, le=65535)
+    resolvers: tuple[str, ...] = ()
+    http_port: int = Field(default=80, ge=1, le=65535)
+    tls_port: int = Field(default=443, ge=1, le=65535)
+
+
 class Settings(_Frozen):
     """Everything that ``deploy/wiring.py`` needs to know."""
 
@@ -86,11 +99,17 @@ class Settings(_Frozen):
     witness: WitnessSection = WitnessSection()
     timestamp: TimestampSection = TimestampSection()
     notice: NoticeSettings = NoticeSettings()
+    acme: AcmeSection | None = None
 
     @property
     def public_url(self) -> str:
         """Where certificate status is served in the clear (RFC 5280 4.2.1.13 and 4.2.2.1 use plain HTTP)."""
         return f"http://{self.listen.host}:{self.listen.status_port}"
+
+    @property
+    def acme_secret(self) -> Path:
+        """What the keys that bind ACME accounts follow from."""
+        return self.secrets / "acme.key"
 
     @property
     def ledger(self) -> Path:
@@ -163,9 +182,14 @@ def render(settings: Settings) -> str:
 
 
 _ALWAYS = ("site", "listen", "repository")
-_OPTIONAL = {"evidence", "witness", "timestamp", "notice"}
+_OPTIONAL = {"evidence", "witness", "timestamp", "notice", "acme"}
 
 _EXAMPLES = {
+    "acme": """
+# Machines of the register fetch certificates by themselves (RFC 8555): https://HOST:PORT/acme/issuing/directory
+# [acme]
+# port = 8444
+# resolvers = ["10.90.0.53"]""",
     "evidence": """
 # Domains below level 3 whose applications are answered before the record is stored; 50 ms of them can be lost.
 # [evidence]

@@ -12,6 +12,7 @@ import core.notice.models
 import core.registry.credential
 import core.registry.models
 import monitor.models
+import pki.acme.models
 import pki.models
 
 #: What a complete store holds.
@@ -29,5 +30,6 @@ DECLARING = (
     core.registry.credential,
     core.registry.models,
     monitor.models,
+    pki.acme.models,
     pki.models,
 )

@@ -10,6 +10,7 @@ import core.duty.jobs
 import core.ledger.jobs
 import core.notice.jobs
 import monitor.jobs
+import pki.acme.jobs
 import pki.jobs
 from authz import appfile, application, policy
 from authz.application import Application
@@ -49,7 +50,7 @@ from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, leveling, vouching
+from deploy import departure, enrolling, leveling, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -211,11 +212,12 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
-def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job]]:
-    """Return the background work: what is our own, and what waits for others. The second never holds the first up."""
+def jobs(settings: Settings, database: Database) -> Sequence[Sequence[Job]]:
+    """Return the background work: our own, what waits for others, and what looks at machines. None holds another up."""
     keys = signer(settings)
     sending = core.notice.jobs.outward(outbox(settings, database))
-    return inward_jobs(settings, database), [*sending, *_vouching_jobs(settings, database, keys)]
+    outward = [*sending, *_vouching_jobs(settings, database, keys)]
+    return inward_jobs(settings, database), outward, enrolling.looking(settings, database, clock=SystemClock())
 
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
@@ -223,6 +225,7 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     lists = publisher(settings, database, signer(settings))
     return [
         *pki.jobs.jobs(database, lists),
+        *pki.acme.jobs.jobs(database),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
@@ -261,6 +264,7 @@ def build(settings: Settings) -> Built:
     queue = FastQueue(database=database, group=group)
     point = decisions(settings, database, queue, group)
     place = ledger_place(settings, keys)
+    issuing, lists = authority(settings, database, keys, group), publisher(settings, database, keys)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -269,8 +273,8 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys, group),
-        CrlPublisher: publisher(settings, database, keys),
+        CertificateAuthority: issuing,
+        CrlPublisher: lists,
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
@@ -281,6 +285,7 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),
+        **enrolling.provided(settings, database, clock=clock, authority=issuing, publisher=lists),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided, queue)

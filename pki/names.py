@@ -83,11 +83,15 @@ def canonical_address(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
 
-def check_subject(holder: Holder, name: x509.Name) -> None:
-    """Raise ``ForeignName`` when a request's subject says anything that the register does not."""
+def check_subject(holder: Holder, name: x509.Name, *, hosts: Sequence[str] = ()) -> None:
+    """Raise ``ForeignName`` when a request's subject says anything that the register does not.
+
+    A common name may also be one of the ``hosts`` that were asked for, which are judged by themselves: many programs
+    still write one there (RFC 8555, 7.4). The certificate's subject is the register's in any case.
+    """
     allowed: dict[x509.ObjectIdentifier, tuple[str, ...]] = {
         NameOID.USER_ID: (holder.identifier,),
-        NameOID.COMMON_NAME: (holder.identifier, holder.name),
+        NameOID.COMMON_NAME: (holder.identifier, holder.name, *hosts),
         NameOID.ORGANIZATION_NAME: (holder.organisation,),
         NameOID.ORGANIZATIONAL_UNIT_NAME: (holder.organisation,),
         NameOID.COUNTRY_NAME: ("CN",),

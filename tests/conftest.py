@@ -22,6 +22,7 @@ MODELS = [
         "core.registry.models",
         "core.registry.credential",
         "pki.models",
+        "pki.acme.models",
         "authz.models",
         "monitor.models",
         "backup.models",

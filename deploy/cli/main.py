@@ -13,6 +13,7 @@ from core.errors import TrustError, Unavailable
 from deploy import login
 from deploy.cli import (
     account,
+    acme,
     alert,
     application,
     approval,
@@ -64,6 +65,7 @@ app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
+app.add_typer(acme.app, name="acme")
 decision.install(app)
 app.add_typer(application.app, name="app")
 app.add_typer(application.gateway, name="gateway")

@@ -62,6 +62,10 @@ class _Statement:
 
 def _insert_sqlite(driver: sqlite3.Connection, text: str, values: _Values) -> None:
     # Never in the driver's own transaction: it is told not to begin any (see core/database.py).
+    if len(values) == 1:
+        # One statement is one transaction.
+        driver.execute(text, values[0])
+        return
     driver.execute("BEGIN IMMEDIATE")
     driver.executemany(text, values)
     driver.execute("COMMIT")

@@ -164,3 +164,9 @@ def test_a_stub_is_named_among_what_cannot_be_rebuilt(sqlite_database: Database)
         work.apply(parse_record(4, stub))
         assert [(one.sequence, one.type) for one in work.left] == [(4, "purged")]
     assert json.loads(stub)["purged"] is True
+
+
+@pytest.mark.parametrize("content", [b"[" * 60_000, b"{" + b'"a":{' * 9_000, b"[]", b"7", b'{"id":"1"}', b""])
+def test_what_is_no_record_is_damage(content: bytes) -> None:
+    with pytest.raises(Damaged, match="record 3 of the evidence cannot be read"):
+        parse_record(3, content)

@@ -145,6 +145,7 @@ def test_a_mirror_with_a_record_taken_out_is_refused(
         ("ledger.records.purged", {}),
         ("ledger.records.purged", {"numbers": [[3, 1]]}),
         ("ledger.records.purged", {"numbers": "all"}),
+        ("ledger.records.purged", {"numbers": [[0, 2**53 - 1]]}),
         ("ledger.purge.completed", {}),
         ("ledger.hold.placed", {"kind": "object", "value": "x", "until": "soon"}),
         ("ledger.hold.released", {}),

@@ -39,8 +39,7 @@ class Syslog:
                     self._stream(rfc5424.frame(content), deadline)
             except (OSError, UnicodeError) as error:
                 # Also for a host name that is none.
-                place = f"{self._settings.host}:{self._settings.port}"
-                raise DeliveryFailed(f"the receiver `{place}`: {clean(deadline.why(error), 200)}") from error
+                raise DeliveryFailed(f"the receiver did not take it: {clean(deadline.why(error), 200)}") from error
         return f"{len(content)} octets handed over by {self._settings.transport}"
 
     def _stream(self, content: bytes, deadline: Deadline) -> None:

@@ -53,7 +53,9 @@ def told(kind: str = "proposal", *, overdue: bool = False, moved: timedelta = ti
     [
         (Mark(), [], False),
         (Mark(), [told()], True),
-        (Mark(NOW - DAY, NOW), [told()], True),
+        (Mark(NOW - DAY, NOW - digest.PAUSE), [told()], True),
+        (Mark(NOW - DAY, NOW - digest.PAUSE + timedelta(seconds=1)), [told()], False),
+        (Mark(None, NOW), [told()], False),
         (Mark(NOW - DAY + timedelta(seconds=1), NOW), [told()], False),
     ],
 )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.clock import to_rfc3339
-from core.notice.message import Message, clean
+from core.notice.message import Message
+from core.text import clean
 
 #: Most duties that one message lists; the others are counted.
 MOST = 50

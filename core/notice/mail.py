@@ -13,8 +13,9 @@ from email.message import EmailMessage
 from core.deadline import Deadline
 from core.notice import channel
 from core.notice.errors import DeliveryFailed
-from core.notice.message import Message, clean
+from core.notice.message import Message
 from core.notice.settings import MailSettings
+from core.text import clean
 
 #: Everything on the wire is ASCII: what is not is encoded (RFC 2047, base64), lines end in CR LF.
 _WIRE = policy.SMTP.clone(cte_type="7bit")

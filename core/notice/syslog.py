@@ -8,8 +8,9 @@ from contextlib import closing, suppress
 from core.deadline import Deadline
 from core.notice import channel, rfc5424
 from core.notice.errors import DeliveryFailed
-from core.notice.message import Message, clean
+from core.notice.message import Message
 from core.notice.settings import SyslogSettings
+from core.text import clean
 
 #: Seconds that a receiver is waited for once it has everything.
 FAREWELL = 5.0

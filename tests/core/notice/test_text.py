@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from core.notice import channel, digest, jobs, outbox, rfc5424, schedule
 from core.notice.digest import Mark, Told
-from core.notice.message import clean, clip
+from core.notice.message import clip
+from core.text import clean
 from tests.core.notice.messages import HOSTILE, NOW, TO, message
 
 TEXTS = st.one_of(st.text(), st.sampled_from(HOSTILE))

@@ -14,7 +14,10 @@ from core.ledger.stub import parse_ranges
 
 def _purged(session: Session, record: Record) -> bool:
     """A purge that was decided is carried out, however far it had come."""
-    purge.enter(session, record.identifier, parse_ranges(record.details["numbers"]), at=record.at)
+    ranges = parse_ranges(record.details["numbers"])
+    if ranges and ranges[-1][1] >= record.sequence:
+        raise ValueError("it names records that come after it")
+    purge.enter(session, record.identifier, ranges, at=record.at)
     return True
 
 

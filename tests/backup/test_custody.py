@@ -145,6 +145,7 @@ def test_a_mirror_with_a_record_taken_out_is_refused(
         ("ledger.records.purged", {}),
         ("ledger.records.purged", {"numbers": [[3, 1]]}),
         ("ledger.records.purged", {"numbers": "all"}),
+        ("ledger.records.purged", {"numbers": [[0, 2**53 - 1]]}),
         ("ledger.purge.completed", {}),
         ("ledger.hold.placed", {"kind": "object", "value": "x", "until": "soon"}),
         ("ledger.hold.released", {}),
@@ -164,3 +165,9 @@ def test_a_stub_is_named_among_what_cannot_be_rebuilt(sqlite_database: Database)
         work.apply(parse_record(4, stub))
         assert [(one.sequence, one.type) for one in work.left] == [(4, "purged")]
     assert json.loads(stub)["purged"] is True
+
+
+@pytest.mark.parametrize("content", [b"[" * 60_000, b"{" + b'"a":{' * 9_000, b"[]", b"7", b'{"id":"1"}', b""])
+def test_what_is_no_record_is_damage(content: bytes) -> None:
+    with pytest.raises(Damaged, match="record 3 of the evidence cannot be read"):
+        parse_record(3, content)

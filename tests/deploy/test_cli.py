@@ -104,3 +104,10 @@ def test_request_never_overwrites_a_key(tmp_path: Path) -> None:
     assert again.returncode == 1
     assert "exists already" in again.stderr
     assert key.read_bytes() == before
+
+
+def test_the_help_of_a_proof_names_what_checks_one(tmp_path: Path) -> None:
+    """`guosuo-verify` reads bundles only."""
+    done = guosuo(tmp_path, "evidence", "prove", "--help")
+    assert "guosuo-vouch" in done.stdout
+    assert "guosuo-verify" not in done.stdout

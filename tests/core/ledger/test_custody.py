@@ -16,13 +16,15 @@ from sqlmodel import select
 from core.access import Authenticator, Decision, DecisionPoint, DecisionRequest
 from core.clock import Clock
 from core.database import Database
-from core.ledger import api, custody, evidence, handing, proof
+from core.ledger import api, custody, evidence, handing, proof, purge
 from core.ledger.checkpoint import parse_verifier_key
 from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
+from core.ledger.purge import TwoPeople
 from core.ledger.register import Register
 from core.ledger.retention import Retention
+from core.ledger.selection import Asked
 from core.web import install_error_handlers
 from tests.clock import ManualClock
 from tests.core.ledger import custodian
@@ -238,6 +240,26 @@ def test_a_purged_record_is_shown_as_such_and_has_no_proof(client: TestClient, l
     assert (shown["sequence"], shown["at"], shown["actor"]) == (number, "", "")
     assert shown["details"]["purged_by"] == "ab" * 16
     assert client.get(f"{BASE}/trace", params={"what": str(number)}).status_code == 404
+
+
+def test_proving_a_purged_record_says_that_it_was_purged(client: TestClient, log: Log) -> None:
+    custodian.fill(log)
+    seen = custodian.look(log)
+    with log.database.write() as session:
+        asked, people = Asked(log.clock.now() - timedelta(days=200)), TwoPeople("wei-auditor", "lu-security")
+        by = purge.decide(session, asked, seen, custodian.rule(session, log), people)
+    for _ in range(2):
+        log.sequencer().run_once()
+        custodian.purger(log).work_off()
+    number = seen.ranges[0][0]
+    answer = client.get(f"{BASE}/{number}/proof")
+    told = answer.json()
+    said = f"record {number} was purged"
+    assert (answer.status_code, told["reason"], told["detail"]) == (404, "unknown-record", said)
+    assert told["hint"] == f"record `{by}` says by whom and why"
+    # Whoever asks by the id that the record had learns no more than that nothing is called so.
+    assert client.get(f"{BASE}/{'0' * 32}/proof").json()["reason"] == "unknown-record"
+    assert client.get(f"{BASE}/{by}/proof").status_code == 200
 
 
 def test_trace(client: TestClient, log: Log) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from core.approval.acts import Body
 from core.identity import PersonId
 from core.ledger import evidence, purge, selection
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.ledger.models import EvidenceRow
 from core.ledger.purge import Purger
 from core.ledger.selection import Asked, Rule, Selection
@@ -23,12 +23,19 @@ PROPOSER, APPROVER = PersonId("wei-auditor"), PersonId("lu-security")
 
 
 def fill(
-    log: Log, count: int = 300, *, days: int = 400, kind: str = "test.thing.made", domain: str = "outer-finance"
+    log: Log,
+    count: int = 300,
+    *,
+    days: int = 400,
+    kind: str = "test.thing.made",
+    domain: str = "outer-finance",
+    **named: JsonValue,
 ) -> None:
     """Append records of so many days ago, and publish them."""
     with log.database.write() as session:
         for number in range(count):
-            event = Event(kind, "li-wen", f"thing:{number}", domain, details={"n": number, "secret": f"only-{number}"})
+            details: dict[str, JsonValue] = {"n": number, "secret": f"only-{number}", **named}
+            event = Event(kind, "li-wen", f"thing:{number}", domain, details=details)
             evidence.append(session, event, at=log.clock.now() - timedelta(days=days))
     log.sequencer().run_once()
 

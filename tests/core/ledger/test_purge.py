@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from core.approval import purge as act
 from core.errors import Malformed
 from core.ledger import evidence, hold, reference
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog, Kept, StorageFailed
 from core.ledger.hold import Kind
 from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
@@ -191,6 +191,43 @@ def test_a_hold_keeps_what_it_names_until_it_ends(log: Log, clock: ManualClock, 
     held = custodian.look(log).stays["hold"]
     assert held == (1 if value == "thing:7" else 300)
     clock.advance(days=11)
+    assert custodian.look(log).stays["hold"] == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "value"),
+    [
+        ({"person": "zhou-min"}, "person:zhou-min"),
+        ({"person": "zhou-min"}, "zhou-min"),
+        ({"holder": "zhou-min"}, "person:zhou-min"),
+        ({"approver": "zhou-min"}, "person:zhou-min"),
+        ({"proposer": "zhou-min"}, "person:zhou-min"),
+        ({"items": [{"successor": "zhou-min"}]}, "person:zhou-min"),
+        ({"candidates": ["5e" * 16, "5f" * 16]}, f"request:{'5f' * 16}"),
+        ({"request_id": "5e" * 16}, f"request:{'5e' * 16}"),
+        ({"request_id": "5e" * 16}, "5e" * 16),
+        ({"proposal": "6a" * 16}, f"approval:{'6a' * 16}"),
+    ],
+)
+def test_a_hold_keeps_what_a_record_names_in_its_details(
+    log: Log, clock: ManualClock, named: dict[str, JsonValue], value: str
+) -> None:
+    custodian.fill(log, 150)
+    custodian.fill(log, 150, **named)
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(
+            session, kind=Kind.OBJECT, value=value, reason="演练样本", until=until, actor="lu-security", at=clock.now()
+        )
+    assert custodian.look(log).stays["hold"] == 150
+
+
+@pytest.mark.parametrize("value", ["person:zhou", "person:min", "min", "request:zhou-min", "zhou-min "])
+def test_a_hold_keeps_nothing_of_another_name(log: Log, clock: ManualClock, value: str) -> None:
+    custodian.fill(log, person="zhou-min")
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=Kind.OBJECT, value=value, reason="x", until=until, actor="lu-security", at=clock.now())
     assert custodian.look(log).stays["hold"] == 0
 
 

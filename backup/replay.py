@@ -36,7 +36,9 @@ RECORDS_ONLY = frozenset(
         "gateway.request.refused",
         "installation.service.started",
         "installation.store.upgraded",
+        "ledger.body.disclosed",
         "ledger.bundle.exported",
+        "ledger.extract.exported",
         "ledger.record.annotated",
         # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
         "notice.channel.tested",

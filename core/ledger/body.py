@@ -22,6 +22,9 @@ from core.ledger.models import EvidenceBody
 
 SALT_OCTETS = 32
 
+#: Somebody read the body of a record; which one is the event's object.
+BODY_DISCLOSED = "ledger.body.disclosed"
+
 #: The member of a record's details that holds the commitment.
 MEMBER = "body"
 

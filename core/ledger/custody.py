@@ -10,11 +10,13 @@ from sqlmodel import col, select
 from core.clock import Clock, to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.ledger import body as bodies
-from core.ledger import hold, selection
+from core.ledger import evidence, hold, selection
 from core.ledger import trace as tracing
-from core.ledger.errors import BodyErased, NoBody, UnknownRecord
+from core.ledger.body import BODY_DISCLOSED
+from core.ledger.entry import Event
+from core.ledger.errors import UnknownRecord
 from core.ledger.hold import Kind
-from core.ledger.models import EvidenceHold
+from core.ledger.models import EvidenceHold, EvidenceRow
 from core.ledger.register import Register
 from core.ledger.retention import Retention
 from core.ledger.selection import Asked
@@ -200,9 +202,12 @@ def release_hold(identifier: Identifier, principal: Acting, session: WriteSessio
 
 @router.get("/body/{identifier}")
 @permission("evidence:body:read")
-def read_body(identifier: Identifier, session: ReadSession) -> BodyShown:
-    """Disclose what is personal or classified about a record, with the salt that proves it."""
+def read_body(identifier: Identifier, principal: Acting, session: WriteSession, clock: Time) -> BodyShown:
+    """Disclose what is personal or classified about a record, with the salt that proves it; on record before it is."""
     shown = bodies.disclose(session, identifier)
+    domain = session.exec(select(EvidenceRow.domain).where(EvidenceRow.identifier == identifier)).one()
+    event = Event(BODY_DISCLOSED, principal.identifier, f"record:{identifier}", domain, details={"record": identifier})
+    evidence.append(session, event, at=clock.now())
     return BodyShown(record=identifier, salt=shown.salt.hex(), body=bodies.read(session, identifier))
 
 

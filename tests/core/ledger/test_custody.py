@@ -17,6 +17,7 @@ from core.access import Authenticator, Decision, DecisionPoint, DecisionRequest
 from core.clock import Clock
 from core.database import Database
 from core.ledger import api, custody, evidence, handing, proof
+from core.ledger import body as bodies
 from core.ledger.checkpoint import parse_verifier_key
 from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow
@@ -177,8 +178,22 @@ def test_a_body_and_its_proof(client: TestClient, log: Log) -> None:
     committed = hashlib.sha256(bytes.fromhex(shown["salt"]) + rfc8785.dumps(shown["body"])).hexdigest()
     (row,) = client.get(BASE, params={"object": "thing:1"}).json()["items"]
     assert row["details"]["body"]["sha256"] == committed
+    (told,) = client.get(BASE, params={"type": "ledger.body.disclosed"}).json()["items"]
+    assert (told["object"], told["actor"], told["domain"]) == (f"record:{record}", "auditor", "outer-finance")
+    assert "演练样本" not in json.dumps(told, ensure_ascii=False)
     assert client.get(f"{BASE}/body/{'0' * 32}").status_code == 404
     assert client.get(f"{BASE}/body/nonsense").status_code == 400
+
+
+def test_nothing_is_disclosed_that_is_not_recorded(client: TestClient, log: Log) -> None:
+    """What was refused disclosed nothing, and a disclosure that cannot be recorded is none."""
+    record = with_body(log)
+    client.get(f"{BASE}/body/{'0' * 32}")
+    assert client.get(f"{BASE}/body/{record}", headers=OTHER).status_code == 403
+    with log.database.write() as session:
+        bodies.wipe(session, bodies.get(session, record), by="lu-security", at=log.clock.now())
+    assert client.get(f"{BASE}/body/{record}").status_code == 410
+    assert client.get(BASE, params={"type": "ledger.body.disclosed"}).json()["items"] == []
 
 
 def test_a_bundle_with_disclosed_bodies(client: TestClient, log: Log) -> None:

@@ -1,8 +1,10 @@
 """Background work: jobs with a lease; two workers never run the same one at once, a crashed one is taken over."""
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import PurePath
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, select
@@ -37,7 +39,10 @@ class Job:
 
 
 def run_due(database: Database, jobs: Sequence[Job], clock: Clock, owner: str) -> list[str]:
-    """Run each job that is due and free; return one line for each that failed (also recorded with its lease)."""
+    """Run each job that is due and free; return what to tell of each that failed (also recorded with its lease).
+
+    That is one line; for an error that no job should raise also its trace.
+    """
     failures = []
     for job in jobs:
         fence = _take(database, job, clock.now(), owner)
@@ -50,8 +55,18 @@ def run_due(database: Database, jobs: Sequence[Job], clock: Clock, owner: str) -
         except TrustError as failed:
             error = failed.detail
             failures.append(f"{job.name}: {error}")
+        except Exception as failed:  # noqa: BLE001  # a defect of one job must not stop the others; it is told as one
+            error = _defect(failed)
+            failures.append(f"{job.name}: {error}\n{''.join(traceback.format_exception(failed))}")
         _release(database, job, clock.now(), fence, error)
     return failures
+
+
+def _defect(failed: Exception) -> str:
+    """Name an unexpected error by its kind and place only: its text may quote what is personal."""
+    innermost = traceback.extract_tb(failed.__traceback__)[-1]
+    place = f"{PurePath(innermost.filename).name}:{innermost.lineno}"
+    return f"an unexpected error, {type(failed).__name__} at {place}: see the worker's log"
 
 
 def _take(database: Database, job: Job, now: datetime, owner: str) -> int | None:

@@ -210,10 +210,16 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
-def jobs(settings: Settings, database: Database) -> Sequence[Job]:
-    """Return the background work of every package."""
+def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job]]:
+    """Return the background work: what is our own, and what waits for others. The second never holds the first up."""
     keys = signer(settings)
-    lists = publisher(settings, database, keys)
+    sending = core.notice.jobs.outward(outbox(settings, database))
+    return inward_jobs(settings, database), [*sending, *_vouching_jobs(settings, database, keys)]
+
+
+def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
+    """Return the background work of every package that waits for nobody outside."""
+    lists = publisher(settings, database, signer(settings))
     return [
         *pki.jobs.jobs(database, lists),
         *monitor.jobs.jobs(database),
@@ -221,7 +227,6 @@ def jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
         *core.notice.jobs.jobs(outbox(settings, database)),
-        *_vouching_jobs(settings, database, keys),
         *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
 

@@ -21,7 +21,10 @@ from core.ledger.merkle import HASH_OCTETS
 LOG_KEY, COSIGNER_KEY = b"\x01", b"\x04"
 
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
+
+#: No log is as large: what JSON and every store hold exactly ends here (RFC 7493, 2.2).
+SIZES = 2**53
 
 #: Most octets of a note that is read at all.
 LARGEST_NOTE = 16_384
@@ -156,7 +159,7 @@ def _parse_text(text: bytes) -> Checkpoint:
     if len(lines) != 4 or lines[3]:
         raise BadCheckpoint("a checkpoint has three lines: origin, size and root")
     origin, size, root = lines[:3]
-    if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size):
+    if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or int(size) >= SIZES:
         raise BadCheckpoint("a checkpoint's origin or size cannot be read")
     checkpoint = Checkpoint(origin, int(size), parse_base64(root))
     if len(checkpoint.root) != HASH_OCTETS:

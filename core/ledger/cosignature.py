@@ -71,6 +71,11 @@ def find_cosignatures(note: bytes, keys: Iterable[VerifierKey]) -> list[Cosignat
     return found
 
 
+def line_length(key: VerifierKey) -> int:
+    """Return the octets of a line in which ``key`` cosigns: they are always as many."""
+    return len(checkpoint.signature_line(key, bytes(_TIME_OCTETS + _SIGNATURE_OCTETS)))
+
+
 def _verified(text: bytes, key: VerifierKey, signature: bytes) -> Cosignature:
     if len(signature) != _TIME_OCTETS + _SIGNATURE_OCTETS:
         raise BadCosignature(f"the cosignature of `{key.name}` does not have a time and a signature")

@@ -17,6 +17,9 @@ NONE = b"none"
 #: Most octets of a policy, and most logs, witnesses and groups each; the standard asks for 32 at least.
 LARGEST_POLICY, MOST_NAMES = 262_144, 256
 
+#: Octets of a note that cosignatures may take: the rest is for the checkpoint of the longest name, and its signature.
+ROOM = checkpoint.LARGEST_NOTE - 2048
+
 _OCTETS = re.compile(rb"[\t\n\x20-\x7e\x80-\xff]*")
 _NUMBER = re.compile(rb"[1-9][0-9]{0,2}")
 
@@ -135,6 +138,15 @@ class _Reading:
         if known.key.public_key in [one.key.public_key for one in self.witnesses.values()]:
             raise BadPolicy("two witnesses have the same key: one could vote twice")
         self.witnesses[name] = known
+        self._check_asked()
+
+    def _check_asked(self) -> None:
+        """Whoever has an address is asked for a line: kept under its key's name, and one note holds them all."""
+        asked = [one.key for one in self.witnesses.values() if one.url]
+        if len({key.name for key in asked}) < len(asked):
+            raise BadPolicy(f"two witnesses with addresses have keys named `{asked[-1].name}`: which one answered?")
+        if sum(cosignature.line_length(key) for key in asked) > ROOM:
+            raise BadPolicy(f"the lines of all witnesses with addresses are longer than the {ROOM} octets of a note")
 
     def _group(self, name: bytes, threshold: bytes, members: list[bytes]) -> None:
         self._check_new(name)

@@ -114,7 +114,10 @@ class Witnessing:
             answer = self._submit(witness, theirs, size)
         if answer.status != 200:
             raise WitnessFailed(f"it answered {answer.status}: {_printable(answer.body)}")
-        made = cosignature.verify_cosignature(published.signed(self._place.directory, size) + answer.body, witness.key)
+        note = published.signed(self._place.directory, size)
+        made = cosignature.verify_cosignature(note + answer.body, witness.key)
+        # An empty line in the answer makes all before it the text that is cosigned: what is kept must be over ours.
+        made = cosignature.verify_cosignature(note + made.line, witness.key)
         if abs(made.at - self._clock.now()) > SKEW:
             raise BadCosignature(f"its cosignature is of {made.at}: one of the two clocks is wrong")
         return made
@@ -146,10 +149,12 @@ class Witnessing:
         with self._beside.held():
             with self._database.read() as session:
                 note, names = _assembled(session, size)
+            # Before anything is written: a note that cannot be read is nowhere shown.
+            enough = self._policy.is_quorum(self._policy.cosigned(note))
             for folder in self._beside.folders:
                 self._beside.write(folder, f"{published.WITNESSED}/{size}", note)
                 # A crash here leaves one copy without it: the next run writes both.
-                if self._policy.is_quorum(self._policy.cosigned(note)) and size >= self._shown(folder):
+                if enough and size >= self._shown(folder):
                     self._beside.write(folder, published.COSIGNED, note)
             # A crash here leaves everything shown, but not said so: the next run finds the same files and says it.
             with self._database.write() as session:

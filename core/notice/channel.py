@@ -4,11 +4,12 @@ import ssl
 from pathlib import Path
 from typing import Protocol
 
+from core.deadline import Deadline
 from core.notice.errors import DeliveryFailed
 from core.notice.message import Message
 
-#: Seconds that a relay may take for each step.
-PATIENCE = 15.0
+#: Seconds that a relay may take for each step, and for one message in all.
+PATIENCE, WHOLE = 15.0, 40.0
 
 
 class Channel(Protocol):
@@ -27,6 +28,11 @@ class Channel(Protocol):
     def send(self, message: Message) -> str:
         """Deliver, and return what the other side answered. Raises ``DeliveryFailed``."""
         ...
+
+
+def deadline(whole: float) -> Deadline:
+    """Return the time that one message has."""
+    return Deadline(whole, silence=PATIENCE)
 
 
 def secret(path: Path) -> bytes:

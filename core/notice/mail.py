@@ -1,6 +1,7 @@
 """By mail: through a relay, over STARTTLS (RFC 3207) or TLS; one recipient a message."""
 
 import smtplib
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import policy
@@ -8,6 +9,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 
+from core.deadline import Deadline
 from core.notice import channel
 from core.notice.errors import DeliveryFailed
 from core.notice.message import Message, clean
@@ -17,41 +19,59 @@ from core.notice.settings import MailSettings
 _WIRE = policy.SMTP.clone(cte_type="7bit")
 
 
+class _Relay(smtplib.SMTP):
+    """A relay whose socket is guarded from its first octet; with ``context`` it speaks TLS at once."""
+
+    def __init__(self, host: str, port: int, *, deadline: Deadline, context: ssl.SSLContext | None) -> None:
+        self._deadline = deadline
+        self._context = context
+        super().__init__(host, port)
+
+    def connect(
+        self,
+        host: str = "",
+        port: int = 0,
+        source_address: object = None,  # noqa: ARG002  # the library calls it so
+    ) -> tuple[int, bytes]:
+        made = self._deadline.connect(host, port)
+        made.settimeout(channel.PATIENCE)
+        self.sock = made if self._context is None else self._context.wrap_socket(made, server_hostname=host)
+        return self.getreply()
+
+
 class Mail:
     """Implements ``core.notice.channel.Channel``."""
 
     name = "mail"
     personal = True
 
-    def __init__(self, settings: MailSettings) -> None:
-        """Send through the relay of ``settings``."""
+    def __init__(self, settings: MailSettings, *, whole: float = channel.WHOLE) -> None:
+        """Send through the relay of ``settings``; a message takes ``whole`` seconds at most."""
         self._settings = settings
+        self._whole = whole
 
     def send(self, message: Message) -> str:
         """Hand the message to the relay and return its answer. A refusal with 5xx is for good (RFC 5321, 4.2.1)."""
         content, recipient = render(message, self._settings.sender), address(message.address)
-        try:
-            with self._relay() as relay:
-                _expect(relay.mail(self._settings.sender))
-                _expect(relay.rcpt(recipient))
-                return _expect(relay.data(content))
-        except smtplib.SMTPResponseException as error:
-            raise DeliveryFailed(_said(error.smtp_code, error.smtp_error), for_good=error.smtp_code >= 500) from error
-        except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            # Also for a name or a password that is not ASCII.
-            detail = f"the relay `{self._settings.host}:{self._settings.port}`: {clean(str(error), 200)}"
-            raise DeliveryFailed(detail) from error
+        with channel.deadline(self._whole) as deadline:
+            try:
+                with self._relay(deadline) as relay:
+                    _expect(relay.mail(self._settings.sender))
+                    _expect(relay.rcpt(recipient))
+                    return _expect(relay.data(content))
+            except smtplib.SMTPResponseException as error:
+                said = _said(error.smtp_code, error.smtp_error)
+                raise DeliveryFailed(said, for_good=error.smtp_code >= 500) from error
+            except (OSError, smtplib.SMTPException, UnicodeError) as error:
+                # Also for a name or a password that is not ASCII.
+                detail = f"the relay `{self._settings.host}:{self._settings.port}`: {clean(deadline.why(error), 200)}"
+                raise DeliveryFailed(detail) from error
 
     @contextmanager
-    def _relay(self) -> Iterator[smtplib.SMTP]:
-        one, host, port = self._settings, self._settings.host, self._settings.port
-        if one.security == "tls":
-            made: smtplib.SMTP = smtplib.SMTP_SSL(
-                host, port, timeout=channel.PATIENCE, context=channel.context(one.trusted_file)
-            )
-        else:
-            made = smtplib.SMTP(host, port, timeout=channel.PATIENCE)
-        with made as relay:
+    def _relay(self, deadline: Deadline) -> Iterator[smtplib.SMTP]:
+        one = self._settings
+        context = channel.context(one.trusted_file) if one.security == "tls" else None
+        with _Relay(one.host, one.port, deadline=deadline, context=context) as relay:
             relay.ehlo()
             if one.security == "starttls":
                 # Raises when the relay does not offer it: nothing goes on in the clear.

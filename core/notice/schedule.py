@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-#: A sender holds a message for so long before another may try it: longer than any relay is waited for.
+#: A sender holds a message for so long before another may try it: longer than a message may take (``channel.WHOLE``).
 HOLD = timedelta(minutes=2)
 
 #: By when a way out that failed must be mended.

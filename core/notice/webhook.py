@@ -13,6 +13,7 @@ import httpx2
 import rfc8785
 
 from core.clock import to_rfc3339
+from core.deadline import client
 from core.notice import channel
 from core.notice.errors import DeliveryFailed
 from core.notice.message import Message, clean
@@ -27,9 +28,10 @@ class Webhook:
     name = "webhook"
     personal = False
 
-    def __init__(self, settings: WebhookSettings, *, now: Callable[[], int]) -> None:
-        """Post to the address of ``settings``."""
+    def __init__(self, settings: WebhookSettings, *, now: Callable[[], int], whole: float = channel.WHOLE) -> None:
+        """Post to the address of ``settings``; a message takes ``whole`` seconds at most."""
         self._settings = settings
+        self._whole = whole
         self._now = now
 
     def send(self, message: Message) -> str:
@@ -40,18 +42,23 @@ class Webhook:
             raise DeliveryFailed(f"`{self._settings.secret_file}` holds less than {_SHORTEST_SECRET} octets")
         headers = {
             "content-type": "application/json",
+            "connection": "close",
             "webhook-id": message.id,
             "webhook-timestamp": str(moment),
             "webhook-signature": f"v1,{sign(key, message.id, moment, body)}",
         }
         verify = channel.context(self._settings.trusted_file)
-        try:
-            with httpx2.Client(verify=verify, timeout=channel.PATIENCE, trust_env=False) as client:
-                answer = client.post(self._settings.url, content=body, headers=headers)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
-            detail = f"the webhook does not answer: {clean(str(error) or type(error).__name__, 200)}"
-            raise DeliveryFailed(detail) from error
-        return _judge(answer)
+        with channel.deadline(self._whole) as deadline:
+            try:
+                with (
+                    client(deadline, verify) as posting,
+                    posting.stream("POST", self._settings.url, content=body, headers=headers) as answer,
+                ):
+                    # Its body says nothing to us, and is as long as the receiver likes: it is left unread.
+                    return _judge(answer)
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
+                detail = f"the webhook does not answer: {clean(deadline.why(error), 200)}"
+                raise DeliveryFailed(detail) from error
 
 
 def render(message: Message) -> bytes:

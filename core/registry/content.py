@@ -15,7 +15,7 @@ from core.registry import form
 from core.registry.form import Form, Value
 from core.registry.province import KINDS, Entry, values
 
-#: The act by which an agreement is signed, as it stands in the signed text; its digest is that of the agreement's content.
+#: The act by which an agreement is signed, as it stands in the signed text; the digest is that of its content.
 SIGN = "register.agreement.sign"
 
 

@@ -56,6 +56,24 @@ def test_a_failure_is_told_recorded_and_tried_again_when_due(database: Database,
     assert lease_of(database).last_error == ""
 
 
+def test_a_defect_of_one_job_stops_no_other_and_is_told_as_one(database: Database, clock: ManualClock) -> None:
+    def defect(_now: datetime) -> None:
+        raise KeyError("chen@fin.beichen.example")
+
+    ran: list[datetime] = []
+    (told,) = run_due(database, [job(defect), job(ran.append, "other")], clock, "one")
+    assert len(ran) == 1
+    lease = lease_of(database)
+    assert lease.last_error.startswith("an unexpected error, KeyError at test_jobs.py:")
+    assert "chen@" not in lease.last_error, "the text of an unexpected error may be personal"
+    assert told.startswith(f"sweep: {lease.last_error}\nTraceback (most recent call last):")
+    assert "in defect" in told
+    assert (lease.expires, lease.last_finished) == (None, clock.now())
+    clock.advance(minutes=1)
+    assert run_due(database, [job(ran.append)], clock, "one") == []
+    assert lease_of(database).last_error == ""
+
+
 def test_a_crashed_worker_is_taken_over_when_its_lease_ends(database: Database, clock: ManualClock) -> None:
     def crash(_now: datetime) -> None:
         raise PowerCut

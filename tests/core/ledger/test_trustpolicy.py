@@ -145,3 +145,38 @@ def test_large_policies_are_read_and_endless_ones_refused() -> None:
     assert not policy.is_quorum(list(policy.witnesses)[1:])
     with pytest.raises(BadPolicy, match="at most"):
         trustpolicy.parse_policy(of(300))
+
+
+def asked(count: int, name: str = "w{}.example", url: str = " https://w.example") -> bytes:
+    keys = [
+        checkpoint.VerifierKey(name.format(number), number.to_bytes(32, "big"), COSIGNER_KEY) for number in range(count)
+    ]
+    return "\n".join([*(f"witness w{number} {key}{url}" for number, key in enumerate(keys)), "quorum none"]).encode()
+
+
+def test_witnesses_that_are_asked_have_names_of_their_own() -> None:
+    with pytest.raises(BadPolicy, match=r"line 2: two witnesses with addresses have keys named `one.example`"):
+        trustpolicy.parse_policy(asked(2, "one.example"))
+    # Whoever is only believed, and not asked, may be called like another.
+    assert len(trustpolicy.parse_policy(asked(2, "one.example", url="")).witnesses) == 2
+
+
+def test_no_more_are_asked_than_a_note_has_room_for() -> None:
+    longest = "证" * 196 + "{:04}"
+    for name in ("w{}.example", longest):
+        most = next(count for count in range(1, 200) if refused(asked(count + 1, name)))
+        parsed = trustpolicy.parse_policy(asked(most, name))
+        lines = [checkpoint.signature_line(one.key, bytes(72)) for one in parsed.witnesses.values()]
+        log = MemoryCheckpointSigner()
+        note = checkpoint.sign_checkpoint(Checkpoint("\U00020000" * 200, 2**53 - 1, bytes(32)), log)
+        checkpoint.split_note(note + b"".join(lines))
+        assert most >= (20 if name == longest else 64)
+    assert len(trustpolicy.parse_policy(asked(200, longest, url="")).witnesses) == 200
+
+
+def refused(text: bytes) -> bool:
+    try:
+        trustpolicy.parse_policy(text)
+    except BadPolicy as error:
+        return "longer than" in error.detail
+    return False

@@ -12,7 +12,7 @@ from sqlmodel import SQLModel, select
 from core.database import Database
 from core.errors import Malformed, Unavailable
 from core.ledger import checkpoint, cosignature, merkle, proving, published, witness
-from core.ledger.errors import ForeignSignature, ForkedLog, MalformedProof, StaleSize, UnknownLog
+from core.ledger.errors import BadCheckpoint, ForeignSignature, ForkedLog, MalformedProof, StaleSize, UnknownLog
 from core.ledger.models import EvidenceRow, RefusedCheckpoint, WitnessedLog
 from core.ledger.place import LedgerPlace
 from core.ledger.proof import Submission
@@ -49,6 +49,12 @@ def body(place: LedgerPlace, since: int, size: int) -> bytes:
 def fork(size: int, root: bytes = bytes(32)) -> bytes:
     """A checkpoint that the log's own key signed over another history."""
     return checkpoint.sign_checkpoint(checkpoint.Checkpoint(ORIGIN, size, root), MemoryCheckpointSigner())
+
+
+def fork_unchecked(size: int) -> bytes:
+    """The same of a size that we would not sign."""
+    text = checkpoint.Checkpoint(ORIGIN, size, bytes(32)).text()
+    return text + b"\n" + checkpoint.signature_line(LOG_KEY, MemoryCheckpointSigner().sign(text))
 
 
 def events(log: Log, kind: str) -> list[EvidenceRow]:
@@ -127,6 +133,24 @@ def test_a_fork_is_refused_and_on_record_once(log: Log, other: Log, clock: Manua
         kept = {row.reason: row.note for row in witness.refused(session)}
     assert kept == {witness.FORKED: fork(7), witness.UNPROVEN: wrong.note}
     assert state(log) == before
+
+
+def test_a_size_that_no_record_could_hold_is_no_checkpoint(log: Log, other: Log) -> None:
+    place = grown(other, 3)
+    ours = witness_of(log)
+    ours.add_checkpoint(body(place, 0, 3))
+    text = fork(9).replace(b"\n9\n", b"\n%d\n" % (2**53 - 1))
+    assert checkpoint.parse_checkpoint(text).size == 2**53 - 1
+    for size in (2**53, 2**63, 9_999_999_999_999_999_999):
+        note = fork_unchecked(size)
+        with pytest.raises((MalformedProof, BadCheckpoint), match="size cannot be read"):
+            ours.add_checkpoint(Submission(3, (bytes(32),), note).encode())
+    # The largest that can be put on record is.
+    with pytest.raises(ForkedLog):
+        ours.add_checkpoint(Submission(3, (bytes(32),), fork(2**53 - 1)).encode())
+    (recorded,) = events(log, "ledger.witness.refused")
+    assert str(2**53 - 1).encode() in recorded.content
+    assert state(log)[0] == 3
 
 
 def test_wrong_proofs_by_strangers_do_not_fill_the_evidence(log: Log, other: Log, clock: ManualClock) -> None:

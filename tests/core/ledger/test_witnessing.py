@@ -192,6 +192,10 @@ class Hostile:
         await self.reply(await Request(scope, receive).body())(scope, receive, send)
 
 
+#: A line of a signature, of no key that there is: `cosign` splits at the last empty line, as whoever reads a note does.
+NOBODY = checkpoint.signature_line(checkpoint.VerifierKey("nobody.example", bytes(32)), bytes(64))
+
+
 def size_answer(text: str) -> Response:
     return Response(text, 409, headers={"Content-Type": "text/x.tlog.size"})
 
@@ -211,6 +215,7 @@ def line_of(note: bytes, at_seconds: float, log: Log, signer: MemoryCheckpointSi
         ("large", "larger than"),
         ("other key", "no cosignature"),
         ("other checkpoint", "does not fit"),
+        ("another text around ours", "does not fit"),
         ("future", "clocks"),
         ("past", "clocks"),
         ("ours", "no cosignature"),
@@ -236,6 +241,7 @@ def test_whatever_a_witness_answers(sqlite_log: Log, case: str, why: str) -> Non
         "large": lambda _: Response(b"x" * 100_000),
         "other key": lambda _: Response(line_of(note, 0, log, MemoryCheckpointSigner(b"another"))),
         "other checkpoint": lambda _: Response(line_of(earlier, 0, log)),
+        "another text around ours": lambda _: Response(b"\n" + line_of(note + b"\n" + NOBODY, 0, log)),
         "future": lambda _: Response(line_of(note, 3600, log)),
         "past": lambda _: Response(line_of(note, -3600, log)),
         "ours": lambda _: Response(note.split(b"\n\n")[1]),

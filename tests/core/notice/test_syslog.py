@@ -1,15 +1,19 @@
 """Syslog as a foreign parser understands it: a real rsyslog, over TLS, TCP and UDP."""
 
+import socket
+import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from core.notice import syslog as syslog_way
 from core.notice.errors import DeliveryFailed
 from core.notice.settings import SyslogSettings
 from core.notice.syslog import Syslog
 from tests.core.notice.messages import HOSTILE, message
-from tests.services import rsyslog
+from tests.services import dumb, rsyslog
 from tests.services.certificate import Identity
 from tests.services.rsyslog import Receiver
 from tests.services.site import free_port
@@ -79,3 +83,53 @@ def test_nobody_at_the_port(identity: Identity, transport: str) -> None:
 def test_a_host_that_is_none_is_a_failed_delivery(host: str, transport: str) -> None:
     with pytest.raises(DeliveryFailed):
         Syslog(SyslogSettings.model_validate({"host": host, "transport": transport}), host="here").send(message())
+
+
+def read_all(one: socket.socket) -> None:
+    """Read one message, which is sent at once."""
+    one.recv(65536)
+
+
+def leave_open(one: socket.socket) -> None:
+    read_all(one)
+    time.sleep(syslog_way.FAREWELL + 1)
+
+
+def keep_talking(one: socket.socket) -> None:
+    read_all(one)
+    while True:
+        one.sendall(b"and another thing\n")
+        time.sleep(0.01)
+
+
+def close_without_a_word(one: socket.socket) -> None:
+    read_all(one)
+    one.shutdown(socket.SHUT_RDWR)
+
+
+def refuse(one: socket.socket) -> None:
+    """Close with everything unread: the other side is told so (RST)."""
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    one.close()
+
+
+def dumb_syslog(port: int, transport: str, identity: Identity) -> Syslog:
+    values = {"host": "localhost", "port": port, "transport": transport, "trusted_file": identity.certificate}
+    return Syslog(SyslogSettings.model_validate(values), host="here")
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+@pytest.mark.parametrize("behave", [leave_open, keep_talking, close_without_a_word], ids=lambda one: one.__name__)
+def test_what_was_handed_over_is_delivered_however_it_ends(
+    identity: Identity, transport: str, behave: dumb.Behaviour
+) -> None:
+    with dumb.running(behave, identity if transport == "tls" else None) as port:
+        began = time.monotonic()
+        assert dumb_syslog(port, transport, identity).send(message()).endswith(f"by {transport}")
+        assert time.monotonic() - began < syslog_way.FAREWELL + 3
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+def test_who_resets_the_connection_has_taken_nothing(identity: Identity, transport: str) -> None:
+    with dumb.running(refuse, identity if transport == "tls" else None) as port, pytest.raises(DeliveryFailed):
+        dumb_syslog(port, transport, identity).send(message())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.notice import digest, rfc5424, schedule
+from core.notice import channel, digest, jobs, outbox, rfc5424, schedule
 from core.notice.digest import Mark, Told
 from core.notice.message import clean, clip
 from tests.core.notice.messages import HOSTILE, NOW, TO, message
@@ -108,6 +108,12 @@ def test_pauses_grow_and_end() -> None:
     assert pauses[0] >= schedule.HOLD
     assert [schedule.is_over(number, 3, for_good=False) for number in (1, 2, 3)] == [False, False, True]
     assert schedule.is_over(1, 3, for_good=True)
+
+
+def test_a_message_has_ended_before_another_may_send_it_and_a_run_before_its_lease() -> None:
+    assert timedelta(seconds=channel.WHOLE) * 2 < schedule.HOLD
+    # At the worst, every message of a run takes all its time.
+    assert timedelta(seconds=channel.WHOLE) * outbox.BATCH < jobs.SENDING
 
 
 def test_the_trial_tells_nothing() -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from core.notice.errors import DeliveryFailed
 from core.notice.settings import WebhookSettings
 from core.notice.webhook import Webhook
 from tests.core.notice.messages import HOSTILE, message
+from tests.services import dumb
 from tests.services import hook as hooks
 from tests.services.certificate import Identity
 
@@ -101,3 +103,23 @@ def test_an_address_that_would_leak_is_refused(url: str, secret: Path) -> None:
 def test_a_host_that_is_none_is_a_failed_delivery(host: str, secret: Path) -> None:
     with pytest.raises(DeliveryFailed):
         webhook(f"https://{host}/in", secret).send(message())
+
+
+def endless(one: socket.socket) -> None:
+    one.recv(65536)
+    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+    while True:
+        one.sendall(b"x" * 65536)
+
+
+def test_an_answer_without_an_end_is_a_delivery_and_not_read(secret: Path) -> None:
+    with dumb.running(endless) as port:
+        assert webhook(f"http://127.0.0.1:{port}/in", secret).send(message()) == "200 OK"
+
+
+def test_a_receiver_that_drips_its_headers_is_not_waited_for(secret: Path) -> None:
+    with dumb.running(dumb.dripping(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")) as port:
+        settings = WebhookSettings(url=f"http://127.0.0.1:{port}/in", secret_file=secret)
+        with pytest.raises(DeliveryFailed, match="did not end within 1 s") as caught:
+            Webhook(settings, now=lambda: 0, whole=1).send(message())
+    assert not caught.value.for_good

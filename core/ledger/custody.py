@@ -1,5 +1,6 @@
 """Custody of the evidence over HTTP: where something came from, bodies, legal holds, and what a purge would take."""
 
+import json
 from datetime import datetime
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from core.ledger import evidence, hold, selection
 from core.ledger import trace as tracing
 from core.ledger.body import BODY_DISCLOSED
 from core.ledger.entry import Event
-from core.ledger.errors import UnknownRecord
+from core.ledger.errors import BodyErased, NoBody, UnknownRecord
 from core.ledger.hold import Kind
 from core.ledger.models import EvidenceHold, EvidenceRow
 from core.ledger.register import Register
@@ -208,7 +209,7 @@ def read_body(identifier: Identifier, principal: Acting, session: WriteSession, 
     domain = session.exec(select(EvidenceRow.domain).where(EvidenceRow.identifier == identifier)).one()
     event = Event(BODY_DISCLOSED, principal.identifier, f"record:{identifier}", domain, details={"record": identifier})
     evidence.append(session, event, at=clock.now())
-    return BodyShown(record=identifier, salt=shown.salt.hex(), body=bodies.read(session, identifier))
+    return BodyShown(record=identifier, salt=shown.salt.hex(), body=json.loads(shown.content))
 
 
 def _reason(session: ReadSession, record: str) -> str:

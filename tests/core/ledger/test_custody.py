@@ -31,6 +31,7 @@ from tests.core.ledger.custodian import SERIAL
 from tests.core.ledger.logs import Log
 from tests.core.ledger.test_api import AUDITOR, OTHER, Tls, TwoCertificates
 from tests.core.ledger.test_bundle import sequencing
+from tests.failing import FailingDatabase, Failure
 from tests.people import enter_province
 from tests.verify.bundles import place_of
 
@@ -186,14 +187,29 @@ def test_a_body_and_its_proof(client: TestClient, log: Log) -> None:
 
 
 def test_nothing_is_disclosed_that_is_not_recorded(client: TestClient, log: Log) -> None:
-    """What was refused disclosed nothing, and a disclosure that cannot be recorded is none."""
+    """What was refused disclosed nothing."""
     record = with_body(log)
     client.get(f"{BASE}/body/{'0' * 32}")
     assert client.get(f"{BASE}/body/{record}", headers=OTHER).status_code == 403
     with log.database.write() as session:
         bodies.wipe(session, bodies.get(session, record), by="lu-security", at=log.clock.now())
-    assert client.get(f"{BASE}/body/{record}").status_code == 410
+    assert client.get(f"{BASE}/body/{record}").json()["reason"] == "body-erased"
     assert client.get(BASE, params={"type": "ledger.body.disclosed"}).json()["items"] == []
+
+
+@pytest.mark.parametrize("how", list(Failure))
+def test_a_disclosure_that_cannot_be_recorded_is_none(client: TestClient, log: Log, how: Failure) -> None:
+    record = with_body(log)
+    broken = FailingDatabase(log.database.url)
+    broken.arm(1, how)
+    tls = client.app
+    assert isinstance(tls, Tls)
+    assert isinstance(tls.app, FastAPI)
+    tls.app.state.provided[Database] = broken
+    answer = client.get(f"{BASE}/body/{record}")
+    broken.close()
+    assert answer.status_code == 503
+    assert "演练样本" not in answer.text
 
 
 def test_a_bundle_with_disclosed_bodies(client: TestClient, log: Log) -> None:

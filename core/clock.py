@@ -26,6 +26,11 @@ def to_rfc3339(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
+def as_recorded(moment: datetime) -> datetime:
+    """Return ``moment`` as it is read back once it was printed: in UTC, whole milliseconds."""
+    return from_rfc3339(to_rfc3339(moment))
+
+
 def from_rfc3339(text: str) -> datetime:
     """Read what ``to_rfc3339`` printed. Raises ``ValueError`` when ``text`` carries no offset."""
     moment = datetime.fromisoformat(text)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from sqlmodel import col, select
 
-from core.clock import Clock, to_rfc3339
+from core.clock import Clock, as_recorded, to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.ledger import body as bodies
 from core.ledger import evidence, hold, selection
@@ -146,10 +146,13 @@ def preview_purge(
     asked: Annotated[PurgeQuery, Query()], session: ReadSession, register: Known, retention: Numbers, clock: Time
 ) -> PurgePreview:
     """Show what a purge would take. Nothing is changed; the purge itself is an act of two people."""
-    by = selection.rule(session, register, retention, clock.now())
-    found = selection.select_records(session, Asked(asked.before, asked.domain, asked.object), by)
+    # As the proposal prints them, so that a record within the same millisecond is not on another side then.
+    before, as_of = as_recorded(asked.before), as_recorded(clock.now())
+    by = selection.rule(session, register, retention, as_of)
+    found = selection.select_records(session, Asked(before, asked.domain, asked.object), by)
     proposal: dict[str, JsonValue] = {
-        "before": to_rfc3339(asked.before),
+        "before": to_rfc3339(before),
+        "as_of": to_rfc3339(as_of),
         "domain": asked.domain,
         "object": asked.object,
         "through": found.through,

@@ -56,16 +56,17 @@ class TwoPeople:
     approver: str
 
 
-def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: TwoPeople) -> str:
-    """Record that ``chosen`` is purged and enter it to be carried out; return the record's id.
+def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: TwoPeople, *, at: datetime) -> str:
+    """Record at ``at`` that ``chosen`` is purged and enter it to be carried out; return the record's id.
 
-    ``chosen`` was made in the same transaction and is not empty.
+    ``chosen`` is not empty, and is what the rule ``by`` lets go in this transaction.
     """
     details: dict[str, JsonValue] = {
         "numbers": [list(pair) for pair in chosen.ranges],
         "count": chosen.count,
         "types": dict(sorted(chosen.types.items())),
         "before": to_rfc3339(asked.before),
+        "as_of": to_rfc3339(by.now),
         "of_domain": asked.domain,
         "of_object": asked.object,
         "rule": by.retention.version,
@@ -73,8 +74,8 @@ def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: 
         "proposer": people.proposer,
         "approver": people.approver,
     }
-    record = evidence.append(session, Event(RECORDS_PURGED, people.approver, "log:records", details=details), at=by.now)
-    enter(session, record, chosen.ranges, at=by.now)
+    record = evidence.append(session, Event(RECORDS_PURGED, people.approver, "log:records", details=details), at=at)
+    enter(session, record, chosen.ranges, at=at)
     return record
 
 

@@ -75,6 +75,10 @@ class Rule:
     #: Records below this number are under a published checkpoint and in a full bundle in log and mirror.
     settled: int
 
+    def decides_like(self, other: "Rule") -> bool:
+        """Say whether both decide the same of every record that was settled for both."""
+        return self._known() == other._known()
+
     def keeps(self, row: EvidenceRow) -> Keeps | None:
         """Return why a record stays, or nothing."""
         return keeps(self._dated(row), self.retention, self.now)
@@ -82,6 +86,10 @@ class Rule:
     def keeps_body(self, row: EvidenceRow) -> Keeps | None:
         """Return why the body of a record stays; that the log needs the record itself is no reason."""
         return keeps(replace(self._dated(row), type="", published=True), self.retention, self.now)
+
+    def _known(self) -> tuple[object, ...]:
+        held = [(one.id, one.kind, one.value) for one in self.holds]
+        return self.retention, self.now, dict(self.levels), dict(self.expiries), held
 
     def _dated(self, row: EvidenceRow) -> Dated:
         named = _serials(row)

@@ -54,7 +54,7 @@ def look(log: Log, *, days: int = 200, **more: str) -> Selection:
 def proposal(log: Log, seen: Selection, *, days: int = 200, **more: str) -> Body:
     """Return the body of the act as the preview gives it."""
     before = (log.clock.now() - timedelta(days=days)).isoformat()
-    texts = {"before": before, "domain": "", "object": "", **more}
+    texts = {"before": before, "as_of": log.clock.now().isoformat(), "domain": "", "object": "", **more}
     return {**texts, "through": seen.through, "count": seen.count, "ranges": seen.digest}
 
 

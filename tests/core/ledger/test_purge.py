@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, col, select
 
 from core.approval import purge as act
-from core.errors import Malformed
+from core.errors import Malformed, Unavailable
 from core.ledger import evidence, hold, reference
 from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog, Kept, StorageFailed
@@ -247,6 +247,53 @@ def test_a_hold_between_proposal_and_approval_stops_the_purge(log: Log, clock: M
         assert session.exec(select(EvidenceRow).where(col(EvidenceRow.leaf).is_not(None))).all() == []
 
 
+def test_time_alone_changes_nothing_that_was_previewed(log: Log, clock: ManualClock) -> None:
+    """Records whose retention ends between preview and approval stay: the rule is that as of the preview."""
+    longest = max(custodian.NUMBERS.days_by_level.values())
+    custodian.fill(log, 128, days=longest + 1, domain="")
+    custodian.fill(log, 172, days=longest - 1, domain="")
+    seen = custodian.look(log)
+    body = custodian.proposal(log, seen)
+    record_at = clock.now() + timedelta(days=2)
+    clock.advance(days=2)
+    assert custodian.look(log, days=202).count > seen.count == 128
+    with log.database.write() as session:
+        told = ACT.carry_out(session, body, PROPOSER, APPROVER, clock.now())
+    assert told["count"] == 128
+    with log.database.read() as session:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == told["record"])).one()
+    assert row.at == record_at, "when it was approved, not when it was looked at"
+    assert json.loads(row.content)["details"]["as_of"] == "2026-11-20T08:00:00.000Z"
+
+
+def test_a_hold_stops_a_purge_also_when_time_has_passed(log: Log, clock: ManualClock) -> None:
+    custodian.fill(log)
+    body = custodian.proposal(log, custodian.look(log))
+    clock.advance(days=1)
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=Kind.OBJECT, value="thing:7", reason="x", until=until, actor="lu", at=clock.now())
+    clock.advance(days=1)
+    with pytest.raises(Kept, match="no longer what the preview showed"), log.database.write() as session:
+        ACT.carry_out(session, body, PROPOSER, APPROVER, clock.now())
+
+
+def test_what_was_looked_at_counts_only_while_the_rule_is_the_same(log: Log, clock: ManualClock) -> None:
+    custodian.fill(log)
+    body = custodian.proposal(log, custodian.look(log))
+    assert ACT.look is not None
+    with log.database.read() as session:
+        looked = ACT.look(session, body, clock.now())
+        for change in ({"domain": "management"}, {"through": 7}, {"as_of": "2026-11-20T07:59:59Z"}):
+            with pytest.raises(Unavailable, match="at this very moment"):
+                looked.consequences(session, {**body, **change}, clock.now())
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=Kind.OBJECT, value="thing:7", reason="x", until=until, actor="lu", at=clock.now())
+    with pytest.raises(Unavailable, match="at this very moment"), log.database.write() as session:
+        looked.carry_out(session, body, PROPOSER, APPROVER, clock.now())
+
+
 def test_more_records_since_the_preview_change_nothing(log: Log, clock: ManualClock) -> None:
     custodian.fill(log)
     seen = custodian.look(log)
@@ -279,6 +326,9 @@ def test_what_closes_a_checkpoint_or_proves_a_purge_stays(log: Log, clock: Manua
     [
         {"before": "yesterday"},
         {"before": "2020-01-01T00:00:00"},
+        {"as_of": "just now"},
+        {"as_of": "2026-11-20T08:00:00.001Z"},
+        {"as_of": None},
         {"count": -1},
         {"count": True},
         {"count": "3"},

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, col, select
 
 from core.approval import purge as act
-from core.errors import Malformed, Unavailable
+from core.errors import Malformed, TrustError, Unavailable
 from core.ledger import evidence, hold, reference
 from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog, Kept, StorageFailed
@@ -326,6 +326,8 @@ def test_what_closes_a_checkpoint_or_proves_a_purge_stays(log: Log, clock: Manua
     [
         {"before": "yesterday"},
         {"before": "2020-01-01T00:00:00"},
+        {"before": "0001-01-01T00:00:00+14:00"},
+        {"before": "9999-12-31T23:59:59-12:00"},
         {"as_of": "just now"},
         {"as_of": "2026-11-20T08:00:00.001Z"},
         {"as_of": None},
@@ -376,6 +378,26 @@ def test_a_changed_row_is_not_written_into_the_log(log: Log) -> None:
     with pytest.raises(InconsistentLog, match="records 0-255"):
         custodian.purger(log).work_off()
     assert b"only-200" in everything(log.directory / "tile/entries")
+
+
+@pytest.mark.parametrize("left", [None, 0, 8_000, 8_191, 8_224, 8_193])
+def test_a_hash_tile_that_cannot_be_read_is_named_and_nothing_is_written(log: Log, left: int | None) -> None:
+    """Gone, cut, or grown: the purge waits until the tile is there again."""
+    custodian.fill(log)
+    approve(log)
+    log.sequencer().run_once()
+    path = log.mirror / "tile/0/000"
+    whole = path.read_bytes()
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes((whole * 2)[:left])
+    with pytest.raises(TrustError, match="tile"):
+        custodian.purger(log).work_off()
+    assert b'"only-0"' in everything(log.mirror / "tile")
+    path.write_bytes(whole)
+    finish(log)
+    log.check()
 
 
 @pytest.mark.parametrize("how", list(Failure))

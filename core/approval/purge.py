@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core.approval.acts import Act, Body, Concern
-from core.clock import from_rfc3339
+from core.clock import parse_given
 from core.errors import Malformed, TrustError, Unavailable
 from core.identity import SITE, PersonId
 from core.ledger import purge, selection
@@ -134,6 +134,6 @@ def _parse(body: Body, at: datetime) -> tuple[Asked, datetime]:
 
 def _moment(name: str, text: str) -> datetime:
     try:
-        return from_rfc3339(text)
+        return parse_given(text)
     except ValueError as error:
-        raise Malformed(f"`{name}` is not a time with an offset from UTC") from error
+        raise Malformed(f"`{name}` is not a time with an offset from UTC: {error}") from error

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlmodel import col, select
 
-from core.clock import Clock, as_recorded, to_rfc3339
+from core.clock import Clock, Given, as_recorded, to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.ledger import body as bodies
 from core.ledger import evidence, hold, selection
@@ -82,7 +82,7 @@ class HoldRequest(BaseModel):
     kind: Kind
     value: str = Field(max_length=200)
     reason: str = Field(max_length=2_000)
-    until: AwareDatetime
+    until: Given
 
 
 class HoldShown(BaseModel):
@@ -111,7 +111,7 @@ class PurgeQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    before: AwareDatetime
+    before: Given
     domain: str = Field(default="", max_length=80, pattern=_TEXT)
     object: str = Field(default="", max_length=200, pattern=_TEXT)
 
@@ -134,7 +134,7 @@ def trace(
     session: ReadSession,
     register: Known,
     clock: Time,
-    as_of: Annotated[AwareDatetime | None, Query()] = None,
+    as_of: Annotated[Given | None, Query()] = None,
 ) -> TraceShown:
     """Go from a thing back to everything that led there and who answered for it, as known ``as_of`` a time."""
     return _trace(tracing.trace(session, register, what, at=as_of or clock.now()))

@@ -115,6 +115,17 @@ def test_a_purge_that_the_law_forbids_is_refused_and_on_record(
     assert [row.object for row in rows] == ["log:records", f"certificate:{SERIAL}"]
 
 
+EDGES = ["0001-01-01T00:00:00%2B14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z"]
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("path", ["?since=", "?until=", "/trace?what=person:li-wen&as_of=", "/purge?before="])
+def test_times_at_the_edge_of_the_calendar(client: TestClient, path: str, edge: str) -> None:
+    answer = client.get(BASE + path + edge)
+    assert answer.status_code == 400, answer.text
+    assert "between the years 1970 and 9900" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "query",
     [{}, {"before": "soon"}, {"before": "2020-01-01T00:00:00"}, {"before": "2020-01-01T00:00:00Z", "force": "1"}],
@@ -157,6 +168,8 @@ def test_holds(client: TestClient, log: Log, clock: ManualClock) -> None:
         {"reason": "z" * 3_000},
         {"until": "2020-01-01T00:00:00Z"},
         {"until": "2030-01-01"},
+        {"until": "9999-12-31T23:59:59-12:00"},
+        {"until": "9999-12-31T23:59:59Z"},
         {"extra": 1},
     ],
 )

@@ -170,7 +170,7 @@ def preview_purge(
 
 
 @router.get("/hold")
-@permission("evidence:record:read")
+@permission("evidence:hold:read")
 def list_holds(session: ReadSession, clock: Time) -> HoldList:
     """List legal holds, those that are over too."""
     now = clock.now()

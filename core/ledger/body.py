@@ -56,6 +56,12 @@ def attach(session: Session, event: Event, body: Body, *, record: str, salt: byt
     return replace(event, details=details)
 
 
+def is_committed(details: Mapping[str, JsonValue]) -> bool:
+    """Say whether a record's details commit to a body."""
+    said = details.get(MEMBER)
+    return isinstance(said, Mapping) and set(said) == {"sha256"}
+
+
 def disclose(session: Session, record: str) -> Disclosed:
     """Return the body of a record. Raises ``NoBody`` when it never had one, ``BodyErased`` when it is gone."""
     row = get(session, record)

@@ -46,7 +46,9 @@ def find(session: Session, wanted: Wanted) -> list[EvidenceRow]:
     if wanted.before is not None:
         numbered = numbered.where(col(EvidenceRow.sequence) < wanted.before)
     rest = session.exec(numbered.order_by(col(EvidenceRow.sequence).desc()).limit(wanted.limit - len(waiting)))
-    return [*waiting, *rest]
+    # On PostgreSQL one that waited may be numbered by now: the same record is not shown twice.
+    met = {row.identifier for row in waiting}
+    return [*waiting, *(row for row in rest if row.identifier not in met)]
 
 
 def about(session: Session, object_: str, *, type_: str) -> list[EvidenceRow]:

@@ -11,6 +11,7 @@ import pytest
 import rfc8785
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection, event
 from sqlmodel import select
 
 from core.access import Authenticator, Decision, DecisionPoint, DecisionRequest
@@ -264,6 +265,22 @@ def test_a_few_records_with_their_proofs(client: TestClient, log: Log) -> None:
     with log.database.read() as session:
         row = session.exec(select(EvidenceRow).where(EvidenceRow.type == "ledger.extract.exported")).one()
     assert json.loads(row.content)["details"]["numbers"] == [0, number]
+
+
+def test_the_writer_does_not_wait_for_proofs(client: TestClient, log: Log) -> None:
+    log.append(5)
+    log.sequencer().run_once()
+    waited: list[str] = []
+
+    def before(connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+        if "guosuo_write" in connection.get_execution_options():
+            waited.append(statement.split(maxsplit=1)[0])
+
+    event.listen(log.database.engine, "before_cursor_execute", before)
+    answer = client.post(f"{BASE}/extract", json={"records": ["1", "3"]})
+    event.remove(log.database.engine, "before_cursor_execute", before)
+    assert answer.status_code == 200, answer.text
+    assert [one for one in waited if one != "BEGIN"] == ["INSERT"]
 
 
 @pytest.mark.parametrize("records", [[], ["x"], ["999999"], ["0" * 32], ["1"] * 201, "1", [1], [""]])

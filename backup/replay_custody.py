@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from backup.mirror import Record
 from core.clock import from_rfc3339
 from core.ledger import body, purge
-from core.ledger.models import EvidenceBody, EvidenceHold, EvidencePurge
+from core.ledger.models import EvidenceBody, EvidenceHold, EvidencePurge, EvidenceRow
 from core.ledger.stub import parse_ranges
 
 
@@ -56,7 +56,11 @@ def _hold_released(session: Session, record: Record) -> bool:
 
 
 def _body_erased(session: Session, record: Record) -> bool:
-    row = session.get(EvidenceBody, str(record.details["record"]))
+    erased = str(record.details["record"])
+    row = session.get(EvidenceBody, erased)
+    if row is None and session.exec(select(EvidenceRow.row).where(EvidenceRow.identifier == erased)).first():
+        # Made and erased after the cut: that it was erased, and is not lost, stays known.
+        row = EvidenceBody(record=erased, salt=b"", content=b"")
     if row is not None and row.erased_at is None:
         body.wipe(session, row, by=record.actor, at=record.at)
     return True

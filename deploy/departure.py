@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core.approval.acts import Act, Body, Concern
-from core.clock import from_rfc3339
+from core.clock import parse_given
 from core.errors import Malformed, Rejected
 from core.identity import SITE, PersonId
 from core.registry import leaver, role
@@ -86,6 +86,6 @@ def _text(body: Mapping[str, Json], name: str, most: int) -> str:
 
 def _moment(text: str) -> datetime:
     try:
-        return from_rfc3339(text)
+        return parse_given(text)
     except ValueError as error:
         raise Malformed(f"`since`: `{text}` is not a time with an offset (RFC 3339)") from error

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.clock import Clock, from_rfc3339
+from core.clock import Clock, parse_given
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.errors import Forbidden, Malformed
 from core.provision import ReadSession, WriteSession, provided
@@ -108,6 +108,6 @@ def _answer(body: LeaveRequest, items: list[Item], *, needs_two: bool) -> LeaveA
 
 def _moment(text: str, name: str) -> datetime:
     try:
-        return from_rfc3339(text)
+        return parse_given(text)
     except ValueError as error:
         raise Malformed(f"`{name}`: `{text[:40]}` is not a time with an offset (RFC 3339)") from error

@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar, cast
 
-from core.clock import from_rfc3339, to_rfc3339
+from core.clock import bounded, parse_given, to_rfc3339
 from core.ledger.entry import JsonValue
 from core.registry.document import Entry
 from core.registry.level import Classification
@@ -187,9 +187,9 @@ class Moment(Form):
             return ""
         try:
             if _DATE.fullmatch(text):
-                return to_rfc3339(datetime.fromisoformat(text).replace(tzinfo=_BEIJING))
-            return to_rfc3339(from_rfc3339(text))
-        except (ValueError, OverflowError):
+                return to_rfc3339(bounded(datetime.fromisoformat(text).replace(tzinfo=_BEIJING)))
+            return to_rfc3339(parse_given(text))
+        except ValueError:
             hint = "write a date (2026-01-31) or a time with an offset (2026-01-31T09:00:00+08:00)"
             entry.fault_in(name, f"`{text[:40]}` is not a time", hint=hint)
             return ""

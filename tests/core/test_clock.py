@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock import SystemClock, from_rfc3339, to_rfc3339
+from core.clock import SystemClock, bounded, from_rfc3339, parse_given, to_rfc3339
 
 
 def test_the_machines_clock_is_aware_and_in_utc() -> None:
@@ -30,6 +30,30 @@ def test_what_was_printed_is_read_back_to_the_millisecond(moment: datetime) -> N
 def test_a_time_without_an_offset_is_none(text: str) -> None:
     with pytest.raises(ValueError):
         from_rfc3339(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "1969-12-31T23:59:59Z",
+        "1970-01-01T00:00:00+00:01",
+        "9900-01-01T00:00:00Z",
+    ],
+)
+def test_a_time_at_the_edge_of_the_calendar_is_not_taken(text: str) -> None:
+    with pytest.raises(ValueError, match=r"beyond the calendar|between the years 1970 and 9900"):
+        parse_given(text)
+    with pytest.raises(ValueError, match="between the years 1970 and 9900"):
+        bounded(datetime.fromisoformat(text))
+
+
+def test_times_within_the_bounds_are_taken_in_utc() -> None:
+    assert parse_given("1970-01-01T08:00:00+08:00").isoformat() == "1970-01-01T00:00:00+00:00"
+    assert parse_given("9899-12-31T23:59:59Z").utcoffset() == timedelta(0)
 
 
 def test_other_offsets_are_read() -> None:

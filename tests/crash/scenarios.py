@@ -178,7 +178,8 @@ def purge(place: Place, say: Say) -> None:
         by = selection.rule(session, RegisterOfRecord(), accountable.retention(), parts.clock.now())
         asked = Asked(parts.clock.now() - timedelta(days=200), domain="outer-finance")
         chosen = selection.select_records(session, asked, by)
-        say("recorded", purging.decide(session, asked, chosen, by, TwoPeople("he-sysadmin", "lu-security")))
+        people = TwoPeople("he-sysadmin", "lu-security")
+        say("recorded", purging.decide(session, asked, chosen, by, people, at=parts.clock.now()))
     for _ in range(2):
         parts.sequencer().run_once()
         parts.purger().work_off()

@@ -82,6 +82,8 @@ def test_nobody_takes_part_in_their_own_leaving(desk: Desk) -> None:
         ({**BODY, "items": ["x"]}, Malformed),
         ({**BODY, "items": {"role:site/auditor": 1}}, Malformed),
         ({**BODY, "since": "yesterday"}, Malformed),
+        ({**BODY, "since": "0001-01-01T00:00:00+14:00"}, Malformed),
+        ({**BODY, "since": "9999-12-31T23:59:59-12:00"}, Malformed),
         ({**BODY, "person": "x" * 81}, Malformed),
         ({**BODY, "person": "nobody-here"}, TrustError),
     ],

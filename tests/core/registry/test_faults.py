@@ -189,6 +189,8 @@ REPLACED: dict[str, tuple[str, str, str, str]] = {
     "agreement about nothing": (r"^    elements: .*", "    elements: []", "elements", "`elements` is empty"),
     "term that ends before it begins": (r"^    until: .*", "    until: 2025-01-01", "until", "ends before it begins"),
     "term that is no time": (r"^    until: .*", "    until: 明年", "until", "is not a time"),
+    "term before the calendar": (r"^    until: .*", "    until: '0001-01-01'", "until", "is not a time"),
+    "term after the calendar": (r"^    until: .*", "    until: '9999-12-31T23:59:59-12:00'", "until", "is not a time"),
     "post of a stranger": (r"^    received_by: .*", "    received_by: xxb-director", "received_by", "is not one of"),
 }
 

@@ -16,7 +16,7 @@ from core.clock import Clock, to_rfc3339
 from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.errors import NotFound
-from core.ledger import annotation, bundle, proving, published, search
+from core.ledger import annotating, annotation, bundle, proving, published, search
 from core.ledger.annotation import Note
 from core.ledger.bundle import Exported
 from core.ledger.models import EvidenceRow
@@ -134,7 +134,7 @@ def annotate(
         object_=annotation.object_of(record),
         digest=annotation.digest_of(note),
     )
-    made = annotation.annotate(session, record, note, proof, serial=peer.principal.serial, at=peer.at)
+    made = annotating.annotate(session, record, note, proof, serial=peer.principal.serial, at=peer.at)
     return Annotation(id=made, record=record)
 
 

@@ -111,3 +111,10 @@ def test_the_help_of_a_proof_names_what_checks_one(tmp_path: Path) -> None:
     done = guosuo(tmp_path, "evidence", "prove", "--help")
     assert "guosuo-vouch" in done.stdout
     assert "guosuo-verify" not in done.stdout
+
+
+def test_the_command_line_does_not_load_the_store() -> None:
+    """It takes half of the time until a command does anything; only what runs a site needs it."""
+    loaded = "import sys, deploy.cli.main; print([one for one in ('sqlalchemy', 'fastapi') if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from core import signed
 from core.approval import erasure
-from core.ledger import annotation, body, evidence, search
+from core.ledger import annotating, annotation, body, evidence, search
 from core.ledger.annotation import Note
 from core.ledger.entry import Event
 from core.ledger.errors import BodyErased, UnknownRecord
@@ -51,7 +51,7 @@ def word(auditor: Signer, log: Log, record: str, note: Note = NOTE) -> SignedAct
 
 def annotate(auditor: Signer, log: Log, record: str, proof: SignedAct) -> str:
     with log.database.write() as session:
-        return annotation.annotate(session, record, NOTE, proof, serial=auditor.serial, at=log.clock.now())
+        return annotating.annotate(session, record, NOTE, proof, serial=auditor.serial, at=log.clock.now())
 
 
 def test_the_same_signed_note_is_noted_once_numbered_or_not(log: Log, auditor: Signer) -> None:

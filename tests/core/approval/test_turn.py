@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 from sqlmodel import Session
 
-from core.approval import acts, administrator
+from core.approval import acts, administrator, holding
 from core.approval.acts import Acts, Body
 from core.database import Database
 from core.errors import TrustError
@@ -81,3 +81,27 @@ def test_of_two_acts_at_once_neither_rests_on_an_office_that_the_other_ends(desk
     desk.clock.advance(seconds=1)
     both = [Aside(lambda who=who, row=row: desk.approve(who, row).state) for who, row in rows.items()]  # type: ignore[misc]
     assert sorted(str(one.end()) for one in both) == ["done", "not-yours"]
+
+
+def test_what_was_done_while_its_proposer_left_stays_done(desk: Desk) -> None:
+    """Leaving looked at the proposal while it waited, and waits for it until it is done."""
+    row = desk.propose()
+    leaving: list[Aside] = []
+
+    def leave() -> object:
+        with desk.database.write() as session:
+            return holding.Proposals().relinquish(
+                session, PersonId(SECURITY), successor=None, actor=AUDITOR, at=desk.clock.now()
+            )
+
+    def meanwhile(_session: Session, _body: Body, _at: datetime) -> list[str]:
+        leaving.append(Aside(leave))
+        time.sleep(0.3)
+        return []
+
+    desk.world.consequences = meanwhile  # type: ignore[method-assign]  # what carrying out looks at
+    desk.clock.advance(seconds=1)
+    assert desk.approve(SYSTEM, row).state == "done"
+    assert leaving[0].end() == []
+    assert desk.state(row) == "done"
+    assert [kind for kind, _, _ in desk.records()][-1] == "approval.act.carried-out"

@@ -141,6 +141,7 @@ def withdraw(session: Session, identifier: str, *, comment: str, peer: Peer, sig
     if (known := steps.find(session, said.proof)) is not None:
         return known
     _check_own(row, peer)
+    peer.hold(session)
     steps.check_open(row, peer.at)
     steps.note(session, row, said, "withdrawn")
     events.decided(session, events.WITHDRAWN, row, said)

@@ -6,7 +6,7 @@ import pytest
 
 from core.approval.errors import NobodyCanApprove, NotWaiting, NotYours, UnknownAct, UnknownApproval
 from core.database import Database
-from core.errors import Malformed, NotFound, Rejected, TrustError, Unavailable
+from core.errors import Malformed, NotFound, Rejected, TrustError, Unauthenticated, Unavailable
 from core.identity import PersonId, Serial
 from core.registry import credential, role
 from core.registry.models import Person, RoleAssignment
@@ -234,6 +234,14 @@ def test_rejected_and_withdrawn_are_the_end(sqlite_desk: Desk) -> None:
     with pytest.raises(NotWaiting):
         sqlite_desk.withdraw(SECURITY, first)
     assert sqlite_desk.world.done == []
+
+
+def test_nothing_is_withdrawn_with_a_revoked_certificate(sqlite_desk: Desk) -> None:
+    row = sqlite_desk.propose()
+    revoke(sqlite_desk, SECURITY)
+    with pytest.raises(Unauthenticated, match="not good any more"):
+        sqlite_desk.withdraw(SECURITY, row)
+    assert (sqlite_desk.state(row), len(sqlite_desk.records())) == ("waiting", 1)
 
 
 def test_expired_even_before_anybody_notes_it(desk: Desk) -> None:

@@ -105,3 +105,16 @@ def test_what_was_done_while_its_proposer_left_stays_done(desk: Desk) -> None:
     assert leaving[0].end() == []
     assert desk.state(row) == "done"
     assert [kind for kind, _, _ in desk.records()][-1] == "approval.act.carried-out"
+
+
+def test_the_same_proposal_twice_at_once_is_one(desk: Desk) -> None:
+    """A client that heard nothing asks again while the first request is still under way."""
+    ready = threading.Barrier(2)
+
+    def ask() -> str:
+        ready.wait()
+        return desk.propose().id
+
+    first, second = Aside(ask), Aside(ask)
+    assert first.end() == second.end() is not None
+    assert [kind for kind, _, _ in desk.records()] == ["approval.proposal.made"]

@@ -32,5 +32,11 @@ def test_a_time_without_an_offset_is_none(text: str) -> None:
         from_rfc3339(text)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00.000+14:00", "9999-12-31T23:59:59.999-01:00"])
+def test_a_time_that_is_none_in_utc_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        from_rfc3339(text)
+
+
 def test_other_offsets_are_read() -> None:
     assert from_rfc3339("2026-11-20T16:00:00+08:00") == datetime(2026, 11, 20, 8, tzinfo=UTC)

@@ -45,8 +45,12 @@ def prepare(folder: Path) -> None:
     """Begin the program again when the login of ``folder`` needs a token: OpenSSL must know it from the beginning."""
     try:
         kept = load(folder)
-        if is_uri(kept.key):
-            Card(kept.key, folder).reenter()
+        if not is_uri(kept.key):
+            return
+        card = Card(kept.key, folder)
+        # `login` with another token began the program again already: both of them would, for ever.
+        if not card.is_entered():
+            card.reenter()
     except TrustError:
         # Said by the command that needs the login; `logout` and `login` mend it, and need none.
         return

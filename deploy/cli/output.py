@@ -85,6 +85,13 @@ def print_thing(thing: Mapping[str, JsonValue], *, as_json: bool) -> None:
     people.print(table)
 
 
+def whole_id(given: str) -> str:
+    """Return the id of a proposal or duty as it was given; anything else is wrong usage (exit 2)."""
+    if not re.fullmatch("[0-9a-f]{32}", given):
+        raise typer.BadParameter("an id is 32 hexadecimal digits")
+    return given
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before what cannot be undone. Without a terminal and without ``--yes`` nothing is done (exit 2)."""
     if yes:

@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import Session
 
-from core.approval import acts, administrator, holding
+from core.approval import acts, administrator, holding, routing
 from core.approval.acts import Acts, Body
 from core.database import Database
+from core.duty import duty
 from core.errors import TrustError
 from core.identity import PersonId
 from core.registry import role
@@ -118,3 +119,15 @@ def test_the_same_proposal_twice_at_once_is_one(desk: Desk) -> None:
     first, second = Aside(ask), Aside(ask)
     assert first.end() == second.end() is not None
     assert [kind for kind, _, _ in desk.records()] == ["approval.proposal.made"]
+
+
+def test_a_corrected_proposal_has_half_of_its_own_time(desk: Desk) -> None:
+    row = desk.propose()
+    desk.clock.advance(hours=20)
+    desk.return_(AUDITOR, row)
+    desk.clock.advance(hours=2)
+    desk.resubmit(SECURITY, row, {"thing": "1", "better": True})
+    with desk.database.write() as session:
+        routing.tell(session, desk.acts, desk.clock.now())
+        (waiting,) = duty.waiting(session)
+    assert waiting.due == desk.clock.now() + timedelta(hours=12)

@@ -86,14 +86,13 @@ class CertificateAuthority:
         self._random = random
         self._settings = settings
 
+    def check(self, request: IssuanceRequest, *, actor: str) -> None:
+        """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
+        self._admitted(request, actor)
+
     def issue(self, request: IssuanceRequest, *, actor: str) -> IssuedCertificate:
         """Issue a certificate. Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer."""
-        try:
-            admitted = self._admit(request)
-        except TrustError as refusal:
-            self._record_refusal(request, refusal, actor)
-            # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
-            raise
+        admitted = self._admitted(request, actor)
         with self._database.read() as session:
             authority = issuer.load(session, ISSUING, self._keys)
         prepared = tbs.prepare(self._template(admitted, authority))
@@ -106,6 +105,14 @@ class CertificateAuthority:
         chain = [x509.load_der_x509_certificate(der), authority.certificate]
         pem = "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in chain)
         return IssuedCertificate(prepared.serial, der, pem)
+
+    def _admitted(self, request: IssuanceRequest, actor: str) -> _Admitted:
+        try:
+            return self._admit(request)
+        except TrustError as refusal:
+            self._record_refusal(request, refusal, actor)
+            # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
+            raise
 
     def _admit(self, request: IssuanceRequest) -> _Admitted:
         wanted = profile.get(request.profile)

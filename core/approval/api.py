@@ -145,7 +145,7 @@ def list_(
     """List proposals that concern the caller; with ``mine`` only what waits for them."""
     at, who = clock.now(), PersonId(principal.identifier)
     if mine:
-        rows = inbox.waiting_for(session, acts, who, at)
+        rows = [row for row in inbox.waiting_for(session, acts, who, at) if not state or row.state == state][:limit]
     else:
         rows = inbox.find(session, acts, who, at, state=state, limit=limit)
     return ItemList(items=[answer.item(session, acts, row, at) for row in rows])

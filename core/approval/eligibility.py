@@ -8,13 +8,14 @@ from sqlmodel import Session
 
 from core.approval.acts import Concern, Ruling
 from core.approval.errors import NotYours
-from core.errors import Conflict, NotFound
-from core.identity import SITE, DomainId, PersonId, Serial
-from core.registry import credential, person, responsibility, role
+from core.identity import SITE, PersonId, Serial
+from core.registry import credential, history, person, responsibility, role
 from core.registry.credential import CredentialState
+from core.registry.province import DomainEntry
 from core.rule import APPROVER, DISJOINT, OUTGOING, OWN_ACT, PROPOSER, Rule
 
 _ROLE = "role:"
+_IN_CHARGE = "officer:in-charge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,12 @@ def _holders(session: Session, who: str, domain: str, at: datetime) -> list[str]
     if who.startswith(_ROLE):
         name = who.removeprefix(_ROLE)
         return [one for one, where, held in role.held(session, at) if (where, held) == (SITE, name)]
-    if domain == SITE:
+    entry = history.find(session, "domain", domain, at) if domain != SITE else None
+    if not isinstance(entry, DomainEntry):
         return []
-    try:
-        officers = responsibility.officers(session, domain=DomainId(domain), at=at)
-    except (NotFound, Conflict):
-        # A vacant post names nobody; whoever else is named can still act.
-        return []
-    return [(officers.in_charge if who == "officer:in-charge" else officers.operating).person]
+    held = responsibility.find_holding(session, entry.in_charge if who == _IN_CHARGE else entry.operating, at)
+    # A vacant post names nobody; whoever else is named can still act.
+    return [] if held is None else [held.person]
 
 
 def _check_certificate(session: Session, case: Case, who: str, serial: str, rule: Rule) -> None:

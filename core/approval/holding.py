@@ -39,11 +39,14 @@ class Proposals:
         actor: str,
         at: datetime,
     ) -> Sequence[Holding]:
-        """Withdraw what ``person`` proposed: nobody answers for it any more."""
-        held = self.holdings(session, "person", person, at)
-        for one in held:
+        """Withdraw what ``person`` proposed: nobody answers for it any more. What was concluded meanwhile stays so."""
+        ended = []
+        for one in self.holdings(session, "person", person, at):
             row = steps.locked(session, one.identifier)
+            if row.state not in _OPEN:
+                continue
             why = "its proposer left"
             events.concluded(session, events.WITHDRAWN, row, actor=actor, outcome={"why": why}, at=at)
             steps.conclude(session, row, State.WITHDRAWN, why, at)
-        return held
+            ended.append(one)
+        return ended

@@ -12,11 +12,22 @@ from core.approval.models import Approval, ApprovalRevision, ApprovalStep, State
 from core.approval.word import Word
 from core.errors import TrustError, Unavailable
 from core.identity import PersonId
+from core.registry import role
 from core.signed import Json, SignedAct
 from core.signing import Peer, Signature
 
 #: Who acts when nobody does: time has passed.
 CLOCK = "installation"
+
+
+def turn(session: Session, identifier: str, peer: Peer) -> tuple[Approval, Peer]:
+    """Wait for the peer's turn: return the proposal and the peer as they are when nobody else changes either any more.
+
+    The offices are held as well: of two acts at once neither can rest on an office that the other ends. Offices first,
+    then the proposal, as whoever leaves takes them. Raises ``UnknownApproval``.
+    """
+    role.hold_offices(session)
+    return locked(session, identifier), peer.again()
 
 
 def locked(session: Session, identifier: str) -> Approval:

@@ -18,7 +18,7 @@ from core.ledger.entry import Event
 from core.registry import appointment, person, role
 from core.registry.errors import HasLeft, LastAdministrator, NoSuccessor, StillHeld, UnfitSuccessor
 from core.registry.holding import Holders, Holding
-from core.registry.models import Person, Post, RoleAssignment
+from core.registry.models import Person, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,7 @@ def _lock(session: Session, leaving: Leaving) -> None:
     rows = select(Person).where(col(Person.id).in_(people)).order_by(Person.id).with_for_update()
     session.exec(rows.execution_options(populate_existing=True)).all()
     # Of two administrators who leave at once the second must see that the first has gone.
-    offices = select(RoleAssignment.number).where(
-        RoleAssignment.domain == SITE, col(RoleAssignment.role).in_(role.ADMINISTRATORS)
-    )
-    session.exec(offices.order_by(col(RoleAssignment.number)).with_for_update()).all()
+    role.hold_offices(session)
 
 
 def _check_fit(session: Session, leaving: Leaving, successor: PersonId) -> None:

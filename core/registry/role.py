@@ -42,6 +42,17 @@ def assignments(session: Session, at: datetime) -> Sequence[RoleAssignment]:
     return sorted(_current(session, at), key=lambda row: (row.person, row.domain, row.role))
 
 
+def hold_offices(session: Session) -> None:
+    """Let nobody else take one of the three administrators out of office before the caller's transaction ends.
+
+    Whoever waited here sees, at a time taken afterwards, what the others did.
+    """
+    offices = select(RoleAssignment.number).where(
+        RoleAssignment.domain == SITE, col(RoleAssignment.role).in_(ADMINISTRATORS)
+    )
+    session.exec(offices.order_by(col(RoleAssignment.number)).with_for_update()).all()
+
+
 def appoint(session: Session, *, person: PersonId, role: str, giver: str, at: datetime) -> bool:
     """Appoint one of the three administrators; say whether that was news. Raises ``SeparationOfDuties``."""
     if role not in ADMINISTRATORS:

@@ -56,5 +56,11 @@ def test_times_within_the_bounds_are_taken_in_utc() -> None:
     assert parse_given("9899-12-31T23:59:59Z").utcoffset() == timedelta(0)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00.000+14:00", "9999-12-31T23:59:59.999-01:00"])
+def test_a_time_that_is_none_in_utc_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="beyond"):
+        from_rfc3339(text)
+
+
 def test_other_offsets_are_read() -> None:
     assert from_rfc3339("2026-11-20T16:00:00+08:00") == datetime(2026, 11, 20, 8, tzinfo=UTC)

@@ -35,6 +35,20 @@ def test_unknown_command_is_wrong_usage(tmp_path: Path) -> None:
     assert guosuo(tmp_path, "conjure").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("approval", "show", "../role"),
+        ("approval", "approve", "", "--yes"),
+        ("duty", "ack", "mine"),
+        ("approval", "list", "--state", "lost"),
+    ],
+)
+def test_what_is_no_id_or_state_is_wrong_usage(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = guosuo(tmp_path, *command)
+    assert (done.returncode, "Usage" in done.stderr) == (2, True), done.stderr
+
+
 def test_nobody_logged_in_is_refused_with_a_hint(tmp_path: Path) -> None:
     done = guosuo(tmp_path, "cert", "list")
     assert done.returncode == 1

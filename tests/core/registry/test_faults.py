@@ -148,7 +148,7 @@ REPLACED: dict[str, tuple[str, str, str, str]] = {
     "no name": (r"name: [^,}]+", "name: ''", "name", "`name` is not a text"),
     "unprintable name": (r"name: [^,}]+", r'name: "\\u202Ea"', "name", "cannot be printed"),
     "unknown field": (r"\{id: ", "{shoe_size: 42, id: ", "shoe_size", "is not known here"),
-    "field twice": (r"\{id: ", "{name: 一, id: ", "name", "stands twice"),
+    "field twice": (r"\{id: (?=.*\bname: )", "{name: 一, id: ", "name", "stands twice"),
     "level of words": (r"^    level: \d", "    level: three", "level", "not a number from 1 to 5"),
     "level six": (r"^    level: \d", "    level: 6", "level", "not a number from 1 to 5"),
     "unknown network": (r"network: \w+", "network: middle", "network", "`network` is `middle`"),

@@ -146,6 +146,10 @@ HOSTILE: dict[str, str] = {
     "two documents": f"{SOUND}---\n{SOUND}",
     "control character": "province: a\x00b",
     "lone surrogate": "province: \ud800",
+    "escape beyond Unicode": 'province: "\\UFFFFFFFF"',
+    "escape above Unicode": 'province: "\\U00110000"',
+    "half a character": 'province: "\\ud800"',
+    "field of half a character": 'province: a\n"\\ud800": b',
     "alias": "a: &x [1]\nb: *x",
     "bomb": "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c]",
     "tag": "province: !!python/object/apply:os.system ['true']",
@@ -162,7 +166,8 @@ HOSTILE: dict[str, str] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_quickly(name: str) -> None:
     began = time.monotonic()
-    assert all(len(told) < 600 for _line, told in faults(HOSTILE[name]))
+    # What is told can be written in an answer.
+    assert all(len(told.encode("utf-8")) < 600 for _line, told in faults(HOSTILE[name]))
     assert time.monotonic() - began < 5
 
 

@@ -6,7 +6,7 @@ Each rule gets the whole and says what is wrong with it; ``Places`` says in whic
 from collections.abc import Callable, Iterator, Mapping
 
 from core.clock import from_rfc3339
-from core.registry import grading, spaces
+from core.registry import ancestry, grading, spaces
 from core.registry.errors import Fault
 from core.registry.level import Classification
 from core.registry.places import Places
@@ -51,19 +51,12 @@ def _cycles(whole: Province, places: Places) -> Iterator[Fault]:
         ("organisation", {entry.id: entry.parent for entry in whole.organisations}),
         ("domain", {entry.id: entry.parent for entry in whole.domains}),
     ):
+        circular = ancestry.circular(parents)
         for start in parents:
-            if _is_own_ancestor(start, parents):
+            if start in circular:
                 line = places.line(kind, start)
                 hint = "one of them must have another `parent`, or none"
                 yield Fault(line, f"{kind} `{start}` is its own ancestor", "parent", hint)
-
-
-def _is_own_ancestor(start: str, parents: Mapping[str, str | None]) -> bool:
-    seen, current = {start}, parents[start]
-    while current is not None and current in parents and current not in seen:
-        seen.add(current)
-        current = parents[current]
-    return current == start
 
 
 def _spaces(whole: Province, places: Places) -> Iterator[Fault]:
@@ -128,18 +121,15 @@ def _elements(whole: Province, places: Places) -> Iterator[Fault]:
             yield Fault(line, complaint, "classification", "put it into a system of a domain that may hold it")
 
 
-def _within(organisation: str, whole: Province) -> frozenset[str]:
-    """Return an organisation and everything below it."""
-    found = {organisation}
-    while more := {entry.id for entry in whole.organisations if entry.parent in found} - found:
-        found |= more
-    return frozenset(found)
+def _is_within(organisation: str, party: str, parents: Mapping[str, str | None]) -> bool:
+    """Return whether an organisation is ``party``, or below it."""
+    return organisation == party or party in ancestry.ancestors(organisation, parents)
 
 
 def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
     sources = {entry.id: entry.source for entry in whole.elements}
     offices = {entry.id: entry.organisation for entry in whole.posts}
-    below = {entry.id: _within(entry.id, whole) for entry in whole.organisations}
+    parents = {entry.id: entry.parent for entry in whole.organisations}
     for one in whole.agreements:
         if one.from_ == one.to:
             line = places.line("agreement", one.id, "to")
@@ -148,7 +138,8 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
             line = places.first(("agreement", one.id, "until"), ("agreement", one.id, "since"))
             yield Fault(line, f"the term of `{one.id}` ends before it begins", "until", "give a later `until`")
         for field, post, party in (("in_charge", one.in_charge, one.from_), ("received_by", one.received_by, one.to)):
-            if offices.get(post, party) not in below.get(party, frozenset({offices.get(post, party)})):
+            # A party or a post that there is not is a fault of its own.
+            if party in parents and not _is_within(offices.get(post, party), party, parents):
                 line = places.line("agreement", one.id, field)
                 complaint = f"the post `{post}` is not one of `{party}` and cannot answer for it"
                 yield Fault(line, complaint, field, f"name a post of `{party}`")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.registry import loader
+from core.registry import difference, loader
 from core.registry.errors import RegisterRejected
 from core.registry.province import Province
 from tests.core.registry.files import SOUND, changed, line_of
@@ -169,6 +169,17 @@ def test_hostile_text_is_refused_quickly(name: str) -> None:
     # What is told can be written in an answer.
     assert all(len(told.encode("utf-8")) < 600 for _line, told in faults(HOSTILE[name]))
     assert time.monotonic() - began < 5
+
+
+def test_a_long_chain_of_parents_is_read_and_ordered_quickly() -> None:
+    """Children before parents, one below the other: the time grows with their number and no faster."""
+    chain = [f"  - {{id: o{number}, name: a, tier: county, parent: o{number + 1}}}" for number in range(1500)]
+    text = "\n".join(["province: p", "organisations:", *chain, "  - {id: o1500, name: a, tier: province}"])
+    began = time.monotonic()
+    whole = loader.parse_province(text)
+    ordered = difference.parents_first("organisation", whole.organisations)
+    assert time.monotonic() - began < 5
+    assert [entry.id for entry in ordered] == [f"o{number}" for number in range(1500, -1, -1)]
 
 
 @pytest.mark.parametrize(

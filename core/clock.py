@@ -27,8 +27,11 @@ def to_rfc3339(moment: datetime) -> str:
 
 
 def from_rfc3339(text: str) -> datetime:
-    """Read what ``to_rfc3339`` printed. Raises ``ValueError`` when ``text`` carries no offset."""
+    """Read what ``to_rfc3339`` printed. Raises ``ValueError`` without an offset, or outside of the years 1 to 9999."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"`{text}` has no offset from UTC")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"`{text}` is no time in UTC") from error

@@ -149,5 +149,5 @@ def moment(at: str, clock: Clock) -> datetime:
     """Return a time that was asked for, or now. Raises ``Malformed``."""
     try:
         return from_rfc3339(at) if at else clock.now()
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise Malformed(f"`{at[:40]}` is not a time with an offset (RFC 3339)") from error

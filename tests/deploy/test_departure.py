@@ -94,6 +94,7 @@ def test_nobody_decides_on_the_posts_that_come_to_them(desk: Desk) -> None:
         ({**BODY, "items": ["x"]}, Malformed),
         ({**BODY, "items": {"role:site/auditor": 1}}, Malformed),
         ({**BODY, "since": "yesterday"}, Malformed),
+        ({**BODY, "since": "0001-01-01T00:00:00+08:00"}, Malformed),
         ({**BODY, "person": "x" * 81}, Malformed),
         ({**BODY, "person": "nobody-here"}, TrustError),
     ],

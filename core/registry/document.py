@@ -142,15 +142,18 @@ class Entry:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts; absent is empty."""
-        found = []
+        found: dict[str, None] = {}
         for item in self._list(name, most=_LISTED):
             if not isinstance(item, yaml.ScalarNode) or not item.value.strip() or not item.value.isprintable():
                 complaint = f"`{name}` holds something that is not a text"
                 self.fault(complaint, item, field=name, hint=f"write `{name}: [one, two]`")
             elif len(item.value) > _ITEM:
                 self.fault(f"`{name}` holds a text longer than {_ITEM}", item, field=name, hint="say it shorter")
+            elif item.value in found:
+                complaint = f"`{item.value[:80]}` stands twice in `{name}`"
+                self.fault(complaint, item, field=name, hint="keep one of the two")
             else:
-                found.append(str(item.value))
+                found[str(item.value)] = None
         return tuple(found)
 
     def entries(self, name: str) -> "list[Entry]":

@@ -135,6 +135,8 @@ REPLACED: dict[str, tuple[str, str, str, str]] = {
         "no domain `no-such`",
     ),
     "unknown membership": (r"member_of: \[", "member_of: [no-such, ", "member_of", "no domain `no-such`"),
+    "membership twice": (r"member_of: \[([\w-]+)", r"member_of: [\1, \1", "member_of", "stands twice in `member_of`"),
+    "nobody's name space": (r"name_space: .*", "name_space: a.invalid", "name_space", "is a name that nobody can have"),
     "unknown clearance": (r"clearance: \w+", "clearance: 超密", "clearance", "`clearance` is `超密`"),
     "role without a domain": (r'roles: \["', 'roles: ["reader", "', "roles", "not written `domain:role`"),
     "role in an unknown domain": (r'roles: \["', 'roles: ["no-such:reader", "', "roles", "no domain `no-such`"),

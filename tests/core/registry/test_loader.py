@@ -64,7 +64,7 @@ SPOILED: list[tuple[str, str, str]] = [
     ("[10.20.0.0/16,", "[10.20.0.0/016,", "is written `10.20.0.0/16`"),
     ("[10.20.0.0/16,", "[10.20.0.0/255.255.0.0,", "is written `10.20.0.0/16`"),
     ("[10.20.0.0/16,", "[10.20.0.0/16, 10.20.3.0/24,", "overlaps `10.20.0.0/16` of `outer-fin`"),
-    ("[10.20.0.0/16,", "[10.20.0.0/16, 10.20.0.0/16,", "overlaps"),
+    ("[10.20.0.0/16,", "[10.20.0.0/16, 10.20.0.0/16,", "stands twice in `addresses`"),
     ("addresses: [10.20.0.0/16,", "addresses: [[10.20.0.0/16],", "holds something that is not a text"),
     ('roles: ["outer-fin:reader"]', 'roles: ["reader"]', "is not written `domain:role`"),
     ('roles: ["outer-fin:reader"]', 'roles: ["outer-fin:"]', "is not written `domain:role`"),

@@ -22,7 +22,7 @@ from tests.deploy.holdings import HOLDERS, certify
 from tests.people import enter_province
 
 ASKED = Asked(HOLDERS, strength.weak)
-BODY = {"domain": "outer-finance", "level": 4, "basis": "定级报告〔2026〕3号 演练样本"}
+BODY = {"domain": "outer-finance", "from": 3, "level": 4, "basis": "定级报告〔2026〕3号 演练样本"}
 
 
 @pytest.fixture
@@ -108,6 +108,19 @@ def test_it_takes_the_officer_in_charge(desk: Desk) -> None:
     level_of(desk, 4)
 
 
+def test_what_was_proposed_from_another_level_is_not_carried_out(desk: Desk) -> None:
+    """Proposed as stricter, 3 → 4; meanwhile the level is 5, and it would be looser."""
+    row = desk.propose(body=BODY, act=act.NAME, object_="domain:outer-finance")
+    with desk.database.write() as session:
+        leveling.set_level(session, DomainId("outer-finance"), 5, actor="x", basis="y", at=desk.clock.now())
+    desk.clock.advance(minutes=1)
+    done = desk.approve("zhou-head", row)
+    assert (done.state, "has level 5 now, and not 3" in done.result) == ("failed", True)
+    level_of(desk, 5)
+    with pytest.raises(Conflict, match="has level 5 now"):
+        desk.propose(body=BODY, act=act.NAME, object_="domain:outer-finance", reason="again")
+
+
 def level_of(desk: Desk, level: int) -> None:
     with desk.database.read() as session:
         entry = history.get(session, "domain", "outer-finance", desk.clock.now())
@@ -120,6 +133,7 @@ def level_of(desk: Desk, level: int) -> None:
     [
         {**BODY, "level": "4"}, {**BODY, "level": True}, {**BODY, "level": 0}, {**BODY, "basis": " "},
         {**BODY, "more": 1}, {"domain": "outer-finance", "level": 4}, {**BODY, "domain": "x" * 81},
+        {**BODY, "from": "3"}, {**BODY, "from": 0},
     ],
 )  # fmt: skip
 def test_a_body_that_makes_no_sense_is_refused(desk: Desk, body: dict[str, object]) -> None:

@@ -3,6 +3,7 @@
 Each rule gets the whole and says what is wrong with it; ``Places`` says in which line of the file that stands.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
 from core.clock import from_rfc3339
@@ -103,7 +104,9 @@ def _elements(whole: Province, places: Places) -> Iterator[Fault]:
     homes = {entry.id: entry.domain for entry in whole.systems}
     first: dict[str, ElementEntry] = {}
     for element in whole.elements:
-        other = first.setdefault(element.name, element)
+        # Full width or half, capital or small, with or without spaces: people read one name (Unicode TR 15).
+        alike = "".join(unicodedata.normalize("NFKC", element.name).casefold().split())
+        other = first.setdefault(alike, element)
         if other is not element:
             line = places.first(("element", element.id, "name"), ("element", other.id, "name"))
             sources = f"`{other.source}` (`{other.id}`) and `{element.source}` (`{element.id}`)"
@@ -155,6 +158,7 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
 def _applications(whole: Province, places: Places) -> Iterator[Fault]:
     systems, devices = ({entry.id: entry for entry in found} for found in (whole.systems, whole.devices))
     names = {entry.id: entry.name_space for entry in whole.domains}
+    yield from _hosts(whole, places)
     for one in whole.applications:
         device = devices.get(one.device or "")
         if device is not None and (getattr(device, "system", ""), getattr(device, "kind", "")) != (
@@ -171,6 +175,15 @@ def _applications(whole: Province, places: Places) -> Iterator[Fault]:
             yield Fault(
                 line, f"the host `{one.host}` is not in the name space `{space}`", "host", f"end it with `.{space}`"
             )
+
+
+def _hosts(whole: Province, places: Places) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for one in whole.applications:
+        if one.host and (other := first.setdefault(one.host, one.id)) != one.id:
+            line = places.first(("application", one.id, "host"), ("application", other, "host"))
+            complaint = f"the host `{one.host}` belongs to `{other}` already"
+            yield Fault(line, complaint, "host", "give each application a host of its own")
 
 
 #: Every rule, in the order in which their faults are of interest.

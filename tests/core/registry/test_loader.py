@@ -135,6 +135,31 @@ def test_a_subdomain_may_lie_in_the_name_space_of_its_parent() -> None:
     assert loader.parse_province(text).domains[1].parent == "outer-fin"
 
 
+APPLICATIONS = """\
+applications:
+  - {id: one, name: 一, system: budget, host: desk.fin.example}
+  - {id: two, name: 二, system: budget, host: desk.fin.example}
+"""
+
+ELEMENTS = """\
+elements:
+  - {id: one, name: 统一 ID 号, source: fin, system: budget, sharing: conditional}
+  - {id: two, name: 统一ｉｄ号, source: prov, system: budget, sharing: conditional}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (APPLICATIONS, "the host `desk.fin.example` belongs to `one` already"),
+        (ELEMENTS, "`统一ｉｄ号` has two sources: `fin` (`one`) and `prov` (`two`)"),
+    ],
+)
+def test_what_is_one_is_not_given_twice(more: str, told: str) -> None:
+    last = SOUND.count("\n") + 3
+    assert [(line, told in message) for line, message in faults(SOUND + more)] == [(last, True)]
+
+
 HOSTILE: dict[str, str] = {
     "empty": "",
     "only a comment": "# nothing",

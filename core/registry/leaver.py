@@ -206,7 +206,8 @@ def _item(leaving: Leaving, one: Holding) -> Item:
 def _record(session: Session, leaving: Leaving, count: int, *, actor: str, at: datetime) -> None:
     details = {
         "basis": leaving.basis,
-        "since": to_rfc3339(leaving.since or at),
+        # To the microsecond, as the posts that are handed over at the same moment: a restore makes the same of it.
+        "since": (leaving.since or at).isoformat(),
         "successor": leaving.successor or "",
         "items": {name: str(who) for name, who in leaving.items.items()},
         "given_up": count,

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from core.database import Database
 from core.errors import Malformed
 from core.identity import DomainId, PersonId, PostId, SystemId
+from core.ledger.models import EvidenceRow
 from core.registry import change, changeset, handover, history, leaver, loader, responsibility, summary, view
 from core.registry.errors import BadHandover, HasLeft, NoOfficer, NotInRegister, RegisterRejected
 from core.registry.handover import Order
@@ -92,7 +93,7 @@ def test_who_was_responsible_before_during_and_after_a_handover_and_after_leavin
 def test_leaving_by_an_earlier_act_names_the_successor_from_then_on(sound: Database, clock: ManualClock) -> None:
     """Nobody who had left is named for the time since; and nobody leaves before they came."""
     began, now = clock.now() - timedelta(days=1), clock.now()
-    left = now - timedelta(hours=5)
+    left = now - timedelta(hours=5, microseconds=7)
     for since, words in ((began - MOMENT, "was not in the register"), (began, "holds the post `fin-head` since")):
         asked = Leaving(PersonId("li-wen"), "调离", successor=PersonId("sun-jing"), since=since)
         with sound.write() as session, pytest.raises(Malformed, match=words):
@@ -101,6 +102,8 @@ def test_leaving_by_an_earlier_act_names_the_successor_from_then_on(sound: Datab
         asked = Leaving(PersonId("li-wen"), "调离", successor=PersonId("sun-jing"), since=left)
         leaver.leave(session, Holders((Tenure(),)), asked, actor="lu-an", at=now)
     with sound.read() as session:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.type == "registry.person.left")).one()
+        assert left.isoformat() in row.content.decode()
         assert [in_charge(session, at) for at in (began, left - MOMENT, left, now)] == [
             "li-wen", "li-wen", "sun-jing", "sun-jing",
         ]  # fmt: skip

@@ -24,11 +24,15 @@ _WHO = r"^(role:[a-z][a-z0-9-]*|officer:(in-charge|operating))$"
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """What a body is about: object and domain (of the register, or ``site``), and who must not approve it."""
+    """What a body is about: object and domain (of the register, or ``site``), and who must not approve it.
+
+    ``barred`` must not propose it either.
+    """
 
     object: str
     domain: str = SITE
     excluded: frozenset[str] = field(default_factory=frozenset)
+    barred: frozenset[str] = field(default_factory=frozenset)
 
 
 class Look(Protocol):

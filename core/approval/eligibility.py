@@ -40,18 +40,21 @@ class Case:
 
 def proposers(session: Session, case: Case) -> list[Eligible]:
     """Return who may propose the act now."""
-    return _named(session, case, case.ruling.propose)
+    return [one for one in _named(session, case, case.ruling.propose) if one.person not in case.concern.barred]
 
 
 def approvers(session: Session, case: Case) -> list[Eligible]:
     """Return who may decide on the act now."""
-    barred = {case.proposer, *case.concern.excluded}
+    barred = {case.proposer, *case.concern.excluded, *case.concern.barred}
     return [one for one in _named(session, case, case.ruling.approve) if one.person not in barred]
 
 
 def check_proposer(session: Session, case: Case, serial: str) -> None:
     """Raise ``NotYours`` unless the proposer may propose the act now, with a certificate that was not revoked."""
     who = case.proposer
+    if who in case.concern.barred:
+        detail = f"`{who}` is concerned by this act and takes no part in it"
+        raise NotYours(detail, hint="let two others propose and decide", rule=str(OUTGOING), about=case.about)
     _check_certificate(session, case, who, serial, PROPOSER)
     if who not in {one.person for one in proposers(session, case)}:
         _refuse_conflict(session, case, who)
@@ -66,7 +69,7 @@ def check_approver(session: Session, case: Case, who: str, serial: str) -> None:
     """Raise ``NotYours`` unless ``who`` may decide on the act now: another person, named for it, still certified."""
     if who == case.proposer:
         raise NotYours("nobody decides on their own act", rule=str(OWN_ACT), about=case.about)
-    if who in case.concern.excluded:
+    if who in case.concern.excluded | case.concern.barred:
         detail = f"`{who}` is concerned by this act and does not decide on it"
         raise NotYours(detail, rule=str(OUTGOING), about=case.about)
     _check_certificate(session, case, who, serial, APPROVER)

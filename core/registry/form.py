@@ -154,6 +154,9 @@ class DnsName(Form):
         value = entry.text(name)
         if value and (len(value) > 253 or not _DNS.fullmatch(value)):
             entry.fault_in(name, f"`{value[:80]}` is not a DNS name", hint="write it like `fin.beichen.example`")
+        elif value.endswith(".invalid"):
+            # RFC 2606, section 2: nobody's. What ends, or is about to get another name, is called so meanwhile.
+            entry.fault_in(name, f"`{value[:80]}` is a name that nobody can have", hint="choose one of your own")
         return value
 
 

@@ -81,6 +81,9 @@ def check_vacant(session: Session, role: str, person: PersonId, at: datetime) ->
 
 def assign(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime) -> bool:
     """Give a role in a domain, or an office on the site; say whether that was news. Raises ``SeparationOfDuties``."""
+    if domain == SITE and role in ADMINISTRATORS:
+        # Whoever reaches for a second of the three is told the rule, and it is on record; a first takes two people.
+        check_separation(on_site(session, person, at), role, person)
     check_office(role, domain)
     if domain != SITE and session.get(SecurityDomain, domain) is None:
         domains.get(session, DomainId(domain))

@@ -26,7 +26,19 @@ def test_what_was_printed_is_read_back_to_the_millisecond(moment: datetime) -> N
     assert from_rfc3339(text) == moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-@pytest.mark.parametrize("text", ["", "2026-11-20", "2026-11-20T08:00:00", "yesterday", "2026-13-01T00:00:00Z", "٢٠٢٦"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-11-20",
+        "2026-11-20T08:00:00",
+        "yesterday",
+        "2026-13-01T00:00:00Z",
+        "٢٠٢٦",
+        "0001-01-01T00:00:00+08:00",
+        "9999-12-31T23:59:59-08:00",
+    ],
+)
 def test_a_time_without_an_offset_is_none(text: str) -> None:
     with pytest.raises(ValueError):
         from_rfc3339(text)

@@ -12,7 +12,8 @@ from core.approval import content, eligibility, events, steps
 from core.approval.acts import Acts
 from core.approval.eligibility import Case
 from core.approval.errors import NotYours
-from core.approval.models import Approval, ApprovalStep, State
+from core.approval.models import Approval, ApprovalStep
+from core.approval.state import State
 from core.rule import APPROVER
 from core.signing import Peer, Signature
 

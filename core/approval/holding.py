@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.approval import events, steps
-from core.approval.models import Approval, State
+from core.approval.models import Approval
+from core.approval.state import State
 from core.identity import PersonId
 from core.registry.holding import Holding
 

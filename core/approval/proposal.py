@@ -15,7 +15,8 @@ from core.approval import content, eligibility, events, steps
 from core.approval.acts import Act, Acts, Body, Concern, Ruling
 from core.approval.eligibility import Case, Eligible
 from core.approval.errors import NobodyCanApprove, NotWaiting, NotYours
-from core.approval.models import Approval, ApprovalRevision, State
+from core.approval.models import Approval, ApprovalRevision
+from core.approval.state import State
 from core.approval.word import Word
 from core.errors import Malformed, Rejected
 from core.identity import SITE, DomainId, Principal

@@ -6,7 +6,8 @@ from sqlmodel import Session, select
 
 from core.approval import content, inbox, steps
 from core.approval.acts import Acts
-from core.approval.models import Approval, State
+from core.approval.models import Approval
+from core.approval.state import State
 from core.duty import duty, survey
 
 KIND = "proposal"

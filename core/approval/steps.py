@@ -8,7 +8,8 @@ from sqlmodel import Session, select
 from core.approval import content, events
 from core.approval.acts import Acts, Body
 from core.approval.errors import NotWaiting, UnknownApproval
-from core.approval.models import Approval, ApprovalRevision, ApprovalStep, State
+from core.approval.models import Approval, ApprovalRevision, ApprovalStep
+from core.approval.state import State
 from core.approval.word import Word
 from core.errors import TrustError, Unavailable
 from core.identity import PersonId

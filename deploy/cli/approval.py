@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.approval import content
-from core.approval.models import State
+from core.approval.state import State
 from core.errors import Malformed
 from core.ledger.entry import JsonValue
 from deploy.cli import proposal

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AuthorityInformationAccessOID
 from sqlmodel import Session
 
 from core.clock import Clock
@@ -24,7 +23,7 @@ from core.ledger import evidence
 from core.registry import credential, levels, person
 from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
-from pki import csr, events, holder, issuer, names, profile, strength, tbs
+from pki import csr, events, holder, issuer, names, pointers, profile, strength, tbs
 from pki.csr import CertificationRequest
 from pki.errors import AuthorityExpired, Lapsed, ReusedKey, RevokedKey, WrongProfile
 from pki.issuer import ISSUING, Issuer
@@ -134,14 +133,15 @@ class CertificateAuthority:
 
     def _template(self, admitted: _Admitted, authority: Issuer) -> Template:
         start = self._clock.now().replace(microsecond=0)
+        serial = issuer.new_serial(self._random)
         return Template(
-            serial=issuer.new_serial(self._random),
+            serial=serial,
             issuer=authority.certificate.subject,
             subject=names.subject(admitted.holder),
             not_before=start,
             not_after=_end(admitted, start, authority),
             spki=admitted.content.spki,
-            extensions=_extensions(admitted, authority, self._settings.public_url),
+            extensions=_extensions(admitted, authority, self._settings.public_url, serial),
         )
 
     def _intend(self, admitted: _Admitted, prepared: Prepared, actor: str) -> None:
@@ -222,7 +222,9 @@ def _check_key(session: Session, content: CertificationRequest, request: Issuanc
             raise ReusedKey("the key belongs to somebody else's certificate", hint="make a key of your own")
 
 
-def _extensions(admitted: _Admitted, authority: Issuer, public_url: str) -> list[tuple[x509.ExtensionType, bool]]:
+def _extensions(
+    admitted: _Admitted, authority: Issuer, public_url: str, serial: Serial
+) -> list[tuple[x509.ExtensionType, bool]]:
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
@@ -234,13 +236,6 @@ def _extensions(admitted: _Admitted, authority: Issuer, public_url: str) -> list
         encipher_only=False,
         decipher_only=False,
     )
-    distribution = x509.DistributionPoint(
-        [x509.UniformResourceIdentifier(f"{public_url}/crl/{ISSUING}/0.crl")], None, None, None
-    )
-    access = [
-        (AuthorityInformationAccessOID.OCSP, f"{public_url}/ocsp/{ISSUING}"),
-        (AuthorityInformationAccessOID.CA_ISSUERS, f"{public_url}/ca/{ISSUING}.cer"),
-    ]
     request = admitted.request
     return [
         (x509.BasicConstraints(ca=False, path_length=None), True),
@@ -249,11 +244,6 @@ def _extensions(admitted: _Admitted, authority: Issuer, public_url: str) -> list
         (names.alternative_names(admitted.holder, request.dns_names, request.ip_addresses), False),
         (x509.SubjectKeyIdentifier.from_public_key(admitted.content.key), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key), False),
-        (x509.CRLDistributionPoints([distribution]), False),
-        (
-            x509.AuthorityInformationAccess(
-                [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for kind, url in access]
-            ),
-            False,
-        ),
+        (pointers.distribution(public_url, ISSUING, pointers.shard(serial)), False),
+        (pointers.access(public_url, ISSUING), False),
     ]

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import core.approval.jobs
@@ -216,6 +217,12 @@ def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequenc
     keys = signer(settings)
     sending = core.notice.jobs.outward(outbox(settings, database))
     return inward_jobs(settings, database), [*sending, *_vouching_jobs(settings, database, keys)]
+
+
+def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
+    """Return how often each job of ``jobs`` runs, by name; this needs no signer."""
+    ours = [*inward_jobs(settings, database), *core.notice.jobs.outward(outbox(settings, database))]
+    return {job.name: job.every for job in ours} | vouching.periods(settings)
 
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:

@@ -23,7 +23,7 @@ class IssueRequest(BaseModel):
     profile: str = Field(max_length=40)
     holder: str = Field(max_length=80)
     dns_names: list[str] = Field(default_factory=list, max_length=20)
-    lifetime_seconds: int | None = Field(default=None, ge=1)
+    lifetime_seconds: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
 
 class Issued(BaseModel):

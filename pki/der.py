@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-SEQUENCE, INTEGER, BIT_STRING, ENUMERATED, OCTET_STRING = 0x30, 0x02, 0x03, 0x0A, 0x04
+SEQUENCE, SET, INTEGER, BIT_STRING, ENUMERATED, OCTET_STRING = 0x30, 0x31, 0x02, 0x03, 0x0A, 0x04
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 
 #: ecdsa-with-SHA256 as an AlgorithmIdentifier without parameters (RFC 5758, 3.2).

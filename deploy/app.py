@@ -17,6 +17,7 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.issuance_api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
@@ -36,6 +37,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.issuance_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import core.approval.jobs
@@ -127,10 +128,11 @@ def purger(settings: Settings, database: Database) -> Purger:
     return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
-def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
+def authority(settings: Settings, database: Database, keys: SignerClient, group: GroupCommit) -> CertificateAuthority:
     """Return the issuing authority."""
     return CertificateAuthority(
         database=database,
+        group=group,
         keys=keys,
         clock=SystemClock(),
         random=secrets.token_bytes,
@@ -217,6 +219,12 @@ def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequenc
     return inward_jobs(settings, database), [*sending, *_vouching_jobs(settings, database, keys)]
 
 
+def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
+    """Return how often each job of ``jobs`` runs, by name; this needs no signer."""
+    ours = [*inward_jobs(settings, database), *core.notice.jobs.outward(outbox(settings, database))]
+    return {job.name: job.every for job in ours} | vouching.periods(settings)
+
+
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
     lists = publisher(settings, database, signer(settings))
@@ -268,7 +276,7 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys),
+        CertificateAuthority: authority(settings, database, keys, group),
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,

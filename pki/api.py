@@ -1,4 +1,4 @@
-"""Certificates over HTTP: issue, list, show, revoke; and status for everybody, in the clear (RFC 5280, 6960)."""
+"""Certificates over HTTP: list, show, revoke; and status for everybody, in the clear (RFC 5280, 6960)."""
 
 import base64
 import binascii
@@ -20,36 +20,14 @@ from core.ledger.publication import await_publication
 from core.provision import ReadSession, provided
 from core.registry import credential
 from core.registry.credential import Credential
-from pki import issuer, profile, revocation
+from pki import issuer, revocation
 from pki.crl import CrlPublisher
 from pki.errors import NotEstablished
-from pki.issuance import CertificateAuthority, IssuanceRequest
 from pki.models import Certificate
 from pki.ocsp import OcspResponder
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["certificate"])
 status = APIRouter(route_class=EnforcedRoute, tags=["status"])
-
-
-class IssueRequest(BaseModel):
-    """A request (PEM) for a holder in the register."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    csr: str
-    profile: str = Field(max_length=40)
-    holder: str = Field(max_length=80)
-    dns_names: list[str] = Field(default_factory=list, max_length=20)
-    lifetime_seconds: int | None = Field(default=None, ge=1)
-
-
-class Issued(BaseModel):
-    """A certificate with its chain (PEM)."""
-
-    serial: str
-    holder: str
-    profile: str
-    chain: str
 
 
 class CertificateItem(BaseModel):
@@ -99,26 +77,6 @@ class Revoked(BaseModel):
     record: str
     published: bool
     crl_numbers: list[int]
-
-
-@router.post("/certificate")
-@permission("pki:certificate:issue")
-def issue(
-    body: IssueRequest,
-    principal: Acting,
-    authority: Annotated[CertificateAuthority, Depends(provided(CertificateAuthority))],
-) -> Issued:
-    """Issue a certificate."""
-    request = IssuanceRequest(
-        csr=body.csr.encode(),
-        profile=body.profile,
-        holder_kind=profile.get(body.profile).holder_kind,
-        holder=body.holder,
-        dns_names=tuple(body.dns_names),
-        lifetime_seconds=body.lifetime_seconds,
-    )
-    issued = authority.issue(request, actor=principal.identifier)
-    return Issued(serial=issued.serial, holder=body.holder, profile=body.profile, chain=issued.chain_pem)
 
 
 Limit = Annotated[int, Query(ge=1, le=10_000)]

@@ -13,13 +13,14 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import replay_approval, replay_custody, replay_duty, replay_register
+from backup import replay_approval, replay_custody, replay_duty, replay_profile, replay_register
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
 from backup.models import PointState, RecoveryPoint
 from core.clock import from_rfc3339
 from core.identity import Serial
+from core.ledger import body
 from core.ledger.models import WitnessedLog
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
@@ -36,7 +37,9 @@ RECORDS_ONLY = frozenset(
         "gateway.request.refused",
         "installation.service.started",
         "installation.store.upgraded",
+        "ledger.body.disclosed",
         "ledger.bundle.exported",
+        "ledger.extract.exported",
         "ledger.record.annotated",
         # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
         "notice.channel.tested",
@@ -50,13 +53,17 @@ RECORDS_ONLY = frozenset(
 
 
 class Replay:
-    """Does records again in one session; ``done`` counts them by type, ``left`` holds what could not be rebuilt."""
+    """Does records again in one session; ``done`` counts them by type, ``left`` holds what could not be rebuilt.
+
+    ``bodies`` holds the records that have, or had, a body: it does not come with them.
+    """
 
     def __init__(self, session: Session) -> None:
         """Begin with nothing done."""
         self.session = session
         self.done: Counter[str] = Counter()
         self.left: list[Record] = []
+        self.bodies: list[Record] = []
 
     def apply(self, record: Record) -> None:
         """Do ``record`` again. Raises ``Damaged`` when it says something that no record of its type can say."""
@@ -69,6 +76,8 @@ class Replay:
             self.left.append(record)
         elif handler is not None:
             self.done[record.type] += 1
+        if body.is_committed(record.details):
+            self.bodies.append(record)
         self.session.flush()
 
 
@@ -280,6 +289,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
+    **replay_profile.HANDLERS,
     **replay_register.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,

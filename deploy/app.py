@@ -23,6 +23,8 @@ import pki.acme.api
 import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
+import pki.issuance_api
+import pki.profile_api
 from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
@@ -44,6 +46,8 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.acme.api.router,
+    pki.issuance_api.router,
+    pki.profile_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,

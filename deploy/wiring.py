@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import core.approval.jobs
@@ -58,7 +59,7 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import hierarchy
+from pki import activation, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.holding import Certificates
@@ -220,6 +221,12 @@ def jobs(settings: Settings, database: Database) -> Sequence[Sequence[Job]]:
     return inward_jobs(settings, database), outward, enrolling.looking(settings, database, clock=SystemClock())
 
 
+def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
+    """Return how often each job of ``jobs`` runs, by name; this needs no signer."""
+    ours = [*inward_jobs(settings, database), *core.notice.jobs.outward(outbox(settings, database))]
+    return {job.name: job.every for job in ours} | vouching.periods(settings)
+
+
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
     lists = publisher(settings, database, signer(settings))
@@ -253,7 +260,7 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
+    return Acts(acts.load(), [administrator.ACT, activation.ACT, departure.act(asked), leveling.act(asked), *kept])
 
 
 def build(settings: Settings) -> Built:

@@ -21,7 +21,7 @@ from core.ledger import evidence
 from core.ledger.entry import Event
 from core.ledger.group import GroupCommit
 from hsm.client import SignerClient
-from pki import admission, events, issuer, outcome, profile, template
+from pki import admission, events, issuer, outcome, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
 from pki.errors import AuthorityExpired
@@ -64,6 +64,14 @@ class CertificateAuthority:
         self._authority: Issuer | None = None
         self._templates: dict[tuple[str, str], Template] = {}
 
+    def check(self, request: IssuanceRequest, *, actor: str) -> None:
+        """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
+        (judged,), _profiles, _authority = self._judge([request])
+        if isinstance(judged, TrustError):
+            self._group.append(_refusal(request, judged, actor), at=self._clock.now())
+            # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
+            raise judged
+
     def issue(self, request: IssuanceRequest, *, actor: str) -> IssuedCertificate:
         """Issue a certificate. Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer."""
         (made,) = self._issue([request], actor)
@@ -94,7 +102,11 @@ class CertificateAuthority:
         planned = [self._plan(*pair, profiles, authority, actor) for pair in zip(requests, judged, strict=True)]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
-        refusals = self._refusals(requests, planned, actor)
+        refusals = [
+            _refusal(request, one, actor)
+            for request, one in zip(requests, planned, strict=True)
+            if isinstance(one, TrustError)
+        ]
         self._group.run(lambda session: self._record(session, refusals, going))
         # A crash here leaves recorded refusals that nobody was told (who asks again is refused again) and serial
         # numbers that are known and were never signed: ``resume`` gives them up and revokes them.
@@ -112,8 +124,8 @@ class CertificateAuthority:
         return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
 
     def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
-        profiles = profile.shipped()
         with self._database.read() as session:
+            profiles = profileset.active(session)
             judged = admission.judge(session, profiles, requests)
             if self._authority is None:
                 # Read once: an authority's certificate does not change.
@@ -146,15 +158,6 @@ class CertificateAuthority:
             return made
         return self._templates[key]
 
-    def _refusals(
-        self, requests: Sequence[IssuanceRequest], planned: Sequence[Planned | TrustError], actor: str
-    ) -> list[Event]:
-        return [
-            events.refused(request.holder[:80], request.profile[:40], one.word, actor=actor)
-            for request, one in zip(requests, planned, strict=True)
-            if isinstance(one, TrustError)
-        ]
-
     def _record(self, session: Session, refusals: Sequence[Event], going: Sequence[Planned]) -> None:
         at = self._clock.now()
         if refusals:
@@ -166,6 +169,10 @@ class CertificateAuthority:
         with self._database.read() as session:
             above = issuer.get(session, ISSUING).der
         return issued(earlier.serial, earlier.der, above, repeated=True)
+
+
+def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:
+    return events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
 
 
 def _end(admitted: Admitted, start: datetime, authority: Issuer) -> datetime:

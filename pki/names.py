@@ -37,9 +37,14 @@ COUNTRY = NameOID.COUNTRY_NAME
 ATTRIBUTES = (COUNTRY, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME, NameOID.USER_ID)
 
 
-def subject_attributes(holder: Holder) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
-    """Return the subject: country, department, name and id, all from the register."""
-    values = ("CN", holder.organisation, _shortened(holder.name), holder.identifier)
+def subject_attributes(holder: Holder, hosts: Sequence[str] = ()) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    """Return the subject: country, department, name and id, all from the register.
+
+    With host names the first that fits is the common name: many programs take what stands there for one, and would ask
+    for a certificate over the register's title the next time.
+    """
+    common = next((host for host in hosts if len(host) <= LONGEST_COMMON_NAME), _shortened(holder.name))
+    values = ("CN", holder.organisation, common, holder.identifier)
     return tuple(zip(ATTRIBUTES, values, strict=True))
 
 

@@ -24,11 +24,12 @@ from deploy.cli import (
     evidence,
     leave,
     notify,
+    profile,
     register,
     role,
     site,
 )
-from deploy.cli.output import complaints, say
+from deploy.cli.output import complaints, say, visible
 
 app = typer.Typer(
     name="guosuo",
@@ -66,6 +67,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
 app.add_typer(acme.app, name="acme")
+app.add_typer(profile.app, name="profile")
 decision.install(app)
 app.add_typer(application.app, name="app")
 app.add_typer(application.gateway, name="gateway")
@@ -84,11 +86,11 @@ def main() -> None:
     except TrustError as error:
         # What a person wrote may look like markup, so only our own word is styled.
         complaints.print("[red]refused[/red]: ", end="")
-        complaints.print(error.detail, highlight=False, soft_wrap=True, markup=False)
+        complaints.print(visible(error.detail), highlight=False, soft_wrap=True, markup=False)
         if error.rule:
-            complaints.print(f"  rule: {error.rule}", highlight=False, soft_wrap=True, markup=False)
+            complaints.print(visible(f"  rule: {error.rule}"), highlight=False, soft_wrap=True, markup=False)
         if error.hint:
-            complaints.print(f"  hint: {error.hint}", highlight=False, soft_wrap=True, markup=False)
+            complaints.print(visible(f"  hint: {error.hint}"), highlight=False, soft_wrap=True, markup=False)
         sys.exit(4 if isinstance(error, Unavailable) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

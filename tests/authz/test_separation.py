@@ -72,6 +72,18 @@ def test_system_administrator_reads_no_business_data() -> None:
     assert rights("system-administrator") & BUSINESS == set()
 
 
+def test_who_places_holds_sees_them_and_so_does_the_auditor() -> None:
+    assert {one for one in rights("security-administrator") if one.startswith("evidence:")} == {
+        "evidence:hold:place",
+        "evidence:hold:read",
+        "evidence:hold:release",
+    }
+    assert {who for who in SUBJECTS if allowed(POLICIES, who, "evidence:hold:read")} == {
+        "auditor",
+        "security-administrator",
+    }
+
+
 def test_auditor_changes_nothing() -> None:
     changing = {action for action in rights("auditor") if CHANGING.search(action)}
     assert changing - AUDITORS_OWN == set()

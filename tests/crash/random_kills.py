@@ -23,7 +23,8 @@ from tests.crash.invariant import check
 from tests.crash.ledger_scenarios import together
 from tests.crash.nursery import Child, Say
 from tests.crash.parts import Parts, Place
-from tests.crash.site import MEMORY, Site, Token, postgres_stores, running_token, sqlite_stores
+from tests.crash.site import Site, Token, postgres_stores, running_token, sqlite_stores
+from tests.memory import MEMORY
 from tests.services import postgres
 
 #: Seconds of work before a kill, at most; how often it may come before the worker is ready; and how long a signer

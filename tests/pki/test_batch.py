@@ -12,7 +12,7 @@ from core.errors import TrustError
 from core.identity import SubjectKind
 from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow
-from pki import api, issuance, issuer, profile, revocation, tbs
+from pki import issuance, issuance_api, issuer, profile, revocation, tbs
 from pki.errors import NotPrepared
 from pki.issuance import CertificateAuthority
 from pki.models import IssuanceIntent
@@ -164,13 +164,13 @@ def test_what_was_prepared_is_signed_once_for_its_request_and_by_its_press(sqlit
 
 def test_the_endpoint_tells_of_each(sqlite_pki: Pki) -> None:
     asked = [
-        api.IssueRequest(
+        issuance_api.IssueRequest(
             csr=csr(ec.generate_private_key(ec.SECP256R1()), holder).decode(), profile="person", holder=holder
         )
         for holder in ("li-wen", "nobody-here")
     ]
     principal = sqlite_pki.authenticator.authenticate(sqlite_pki.issue("zhao-ra").der)
-    answer = api.issue_batch(api.BatchRequest(requests=asked), principal, sqlite_pki.authority)
+    answer = issuance_api.issue_batch(issuance_api.BatchRequest(requests=asked), principal, sqlite_pki.authority)
     good, bad = answer.items
     assert (good.holder, good.reason, good.chain.count("BEGIN CERTIFICATE"), good.repeated) == ("li-wen", "", 2, False)
     assert (bad.holder, bad.serial, bad.chain, bad.reason) == ("nobody-here", "", "", "not-in-register")

@@ -42,6 +42,8 @@ PACKAGES=(
     "rsyslog             /usr/sbin/rsyslogd"
     "rsyslog-openssl     /usr/lib/*/rsyslog/lmnsd_ossl.so"
     "chromium            /usr/bin/chromium"
+    "certbot             /usr/bin/certbot"
+    "dehydrated          /usr/bin/dehydrated"
     "golang-go           /usr/bin/go"
     "golang-golang-x-mod-dev /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go"
     "fonts-noto-cjk      /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"

@@ -1,6 +1,6 @@
 """What clients send inside of their signed requests (RFC 8555, 7; RFC 9773, 5), read whole or refused. Pure."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,7 +19,7 @@ class NewAccount(_Payload):
 
     contact: list[str] = Field(default_factory=list, max_length=20)
     onlyReturnExisting: bool = False  # noqa: N815  # the protocol's names
-    externalAccountBinding: dict[str, Any] | None = None  # noqa: N815
+    externalAccountBinding: dict[str, object] | None = None  # noqa: N815
 
 
 class AccountUpdate(_Payload):
@@ -68,7 +68,7 @@ class KeyChange(_Payload):
     """The account and its key up to now."""
 
     account: str = Field(max_length=500)
-    oldKey: dict[str, Any]  # noqa: N815
+    oldKey: dict[str, object]  # noqa: N815
 
 
 Kind = TypeVar("Kind", bound=_Payload)

@@ -9,6 +9,7 @@ from authz.models import GatewayRequest
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import CredentialState
+from pki.acme.models import AcmeAccount, AcmeOrder
 from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
 from tests.crash import vouching
@@ -23,6 +24,7 @@ def check(site: Site) -> None:
         _check_signed(session, site)
         check_records(session)
         _check_lists(session, site)
+        _check_orders(session)
     _check_acknowledged(site, _check_evidence(site))
     if vouching.is_asked(site.folder):
         vouching.check(site.folder, site.parts.database, site.parts.vkey())
@@ -35,6 +37,15 @@ def _check_signed(session: Session, site: Site) -> None:
     for serial, digest in site.witness.serials.items():
         assert serial in intents, f"{serial} was signed, and nobody knows it any more"
         assert hashlib.sha256(intents[serial].tbs).digest() == digest
+
+
+def _check_orders(session: Session) -> None:
+    """No order is left to itself, and a finished one names a certificate that is its holder's."""
+    for row in session.exec(select(AcmeOrder)):
+        assert row.status != "processing", f"the order {row.id} waits for nobody"
+        if row.status == "valid":
+            held = credential.get(session, Serial(row.serial))
+            assert held.holder == session.get_one(AcmeAccount, row.account).holder
 
 
 def check_records(session: Session) -> None:

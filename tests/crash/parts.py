@@ -31,6 +31,7 @@ from core.ledger.storage import Writer
 from hsm.client import SignerClient
 from hsm.signer import TokenCheckpointSigner
 from pki import hierarchy, jobs
+from pki.acme import jobs as acme_jobs
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority
@@ -138,7 +139,8 @@ class Parts:
 
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
-        due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.database, self.purger())]
+        due = [*jobs.jobs(self.database, self.publisher), *acme_jobs.jobs(self.database)]
+        due += [*ledger_jobs.jobs(self.database, self.purger())]
         if vouching.is_asked(self.place.folder):
             due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())
         return run_due(self.database, due, self.clock, owner)

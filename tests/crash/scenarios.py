@@ -22,6 +22,7 @@ from deploy import installation
 from pki import api, revocation
 from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
+from tests.crash import acme_scenarios as acme
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
 from tests.crash import vouching
@@ -233,6 +234,14 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.witnessing.Witnessing._show_one#1": Scenario(be_witnessed, 6),
     f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
     "core.refusal.record#1": Scenario(access.attempt, 3),
+    "pki.acme.certificate_api.revoke#1": Scenario(acme.revoke),
+    **{f"pki.acme.finalize.Finalizer.finalize#{n}": Scenario(acme.finalize, 3) for n in (1, 2, 3)},
+    "pki.acme.finalize.Finalizer._release#1": Scenario(acme.be_refused, 3),
+    "pki.acme.jobs.jobs.resume#1": Scenario(acme.work_off, 3),
+    "pki.acme.jobs.jobs.remove#1": Scenario(acme.work_off),
+    "pki.acme.nonce.Nonces.use#1": Scenario(acme.use_nonces, 3),
+    "pki.acme.server._recorded#1": Scenario(acme.refuse, 3),
+    "pki.acme.validation.Validation._enter#1": Scenario(acme.look, 3),
     "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),

@@ -182,4 +182,4 @@ class NoTls(Rejected):
 class OutsideDomain(Rejected):
     """The machine lies outside the addresses of the application's domain."""
 
-    reason = "rejectedIdentifier"
+    reason = "unauthorized"

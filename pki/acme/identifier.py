@@ -87,6 +87,8 @@ def _address_fault(holder: Holder, text: str) -> str:
         written = str(ipaddress.ip_address(text))
     except ValueError:
         return f"`{text[:80]!a}` is no address"
+    if "%" in text:
+        return f"`{text[:80]!a}` names a link of one machine, not an address"
     if written != text:
         return f"`{text[:80]}` is written `{written}` (RFC 8738, 3)"
     return "" if is_inside(text, holder.ranges) else f"`{text}` lies outside the addresses of `{holder.domain}`"

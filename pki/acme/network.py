@@ -56,13 +56,14 @@ class _Place:
 class Network:
     """Looks at machines. Safe for many threads."""
 
-    def __init__(self, settings: AcmeSettings) -> None:
-        """Ask the resolvers that are configured, or those of this machine."""
+    def __init__(self, settings: AcmeSettings, *, patience: float = PATIENCE, resolving: float = RESOLVING) -> None:
+        """Ask the resolvers that are configured, or those of this machine; see the constants for the seconds."""
         self._settings = settings
+        self._patience = patience
         self._resolver = dns.resolver.Resolver(configure=not settings.resolvers)
         if settings.resolvers:
             self._resolver.nameservers = [_nameserver(text) for text in settings.resolvers]
-        self._resolver.lifetime = RESOLVING
+        self._resolver.lifetime = resolving
 
     def texts(self, name: str) -> list[str]:
         """Return the TXT records of a name. Raises ``NotResolved``."""
@@ -72,7 +73,7 @@ class Network:
     def fetch(self, identifier: Identifier, path: str, ranges: Sequence[str]) -> bytes:
         """Return the file at ``path`` of a machine (http-01). Raises ``NotReached``, ``NotShown``, …"""
         place = _Place(secure=False, host=identifier.value, path=path)
-        with Deadline(PATIENCE, silence=SILENCE) as deadline:
+        with Deadline(self._patience, silence=SILENCE) as deadline:
             for _ in range(MOST_STEPS + 1):
                 status, location, body = self._get(deadline, place, ranges)
                 if status not in _REDIRECTIONS:
@@ -86,7 +87,7 @@ class Network:
 
     def certificate(self, identifier: Identifier, ranges: Sequence[str]) -> tuple[bytes, str | None]:
         """Return the certificate (DER) that a machine shows (tls-alpn-01), and the protocol that was agreed on."""
-        with Deadline(PATIENCE, silence=SILENCE) as deadline:
+        with Deadline(self._patience, silence=SILENCE) as deadline:
             address = self._address(identifier, ranges)
             context = _context()
             context.set_alpn_protocols([PROTOCOL])
@@ -111,8 +112,8 @@ class Network:
             connection.sock = _secured(deadline.connect(address, port), place)
             headers = {"Host": place.authority, "User-Agent": "guosuo", "Accept": "*/*", "Connection": "close"}
             connection.request("GET", place.path, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read(LARGEST + 1)
+            with connection.getresponse() as answer:
+                body = answer.read(LARGEST + 1)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise NotReached(f"`{place.host}` at {address} does not answer: {deadline.why(error)}") from error
         finally:

@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import replay_approval, replay_custody, replay_duty, replay_profile, replay_register
+from backup import replay_acme, replay_approval, replay_custody, replay_duty, replay_profile, replay_register
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -30,7 +30,7 @@ from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = frozenset(
+RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
     {
         "authz.decision.explained",
         "authz.decision.made",
@@ -277,6 +277,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,

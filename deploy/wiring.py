@@ -60,6 +60,7 @@ from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
 from pki import activation, hierarchy
+from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.holding import Certificates
@@ -185,7 +186,7 @@ def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
     keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
+    return Holders((Certificates(), Enrolments(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def outbox(settings: Settings, database: Database) -> Outbox:

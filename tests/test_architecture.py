@@ -127,6 +127,7 @@ READERS = (
     VERIFIER,
     VOUCHER,
     "backup/replay.py",
+    "backup/replay_acme.py",
     "backup/replay_approval.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",

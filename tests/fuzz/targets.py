@@ -32,6 +32,7 @@ from pki.validation import certificate, crl, element
 from pki.validation import path as paths
 from pki.validation.path import Evidence
 from pki.validation.process import Parameters
+from tests.fuzz import acme
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -261,6 +262,9 @@ TARGETS: dict[str, Target] = {
     "request": Target(_request, lambda: _broken(_made_request())),
     "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "path": Target(_path, lambda: [b"".join(_chain()[1:]), b"".join(_chain()[1:3]), b"".join(_chain()[4:0:-1])]),
+    "acme request": Target(acme.request, lambda: [acme.signed()]),
+    "acme order": Target(acme.order, lambda: [acme.ORDER]),
+    "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),

@@ -9,6 +9,7 @@ from core.errors import TrustError
 from core.identity import Serial
 from core.registry import credential
 from pki.acme import jobs, renewal, window
+from pki.acme.holding import Enrolments
 from pki.acme.models import AcmeRenewal
 from tests.pki.acme.conftest import HOST, OTHER, Acme
 from tests.pki.acme.test_protocol import issued, kind, ready, revoke
@@ -116,3 +117,17 @@ def test_renewed_certificate_leaves_the_first_good(acme: Acme) -> None:
     second, _ = issued(acme, someone)
     with acme.pki.database.read() as session:
         assert [credential.get(session, serial_of(one)).state for one in (first, second)] == ["good", "good"]
+
+
+def test_machine_holds_its_accounts_and_keys(acme: Acme) -> None:
+    someone = acme.client()
+    acme.make_key()
+    with acme.pki.database.read() as session:
+        for kind_, identifier in (("device", "fin-budget-app"), ("domain", "outer-finance")):
+            held = Enrolments().holdings(session, kind_, identifier, acme.pki.clock.now())
+            assert [one.kind for one in held] == ["acme-account", "acme-key"]
+        assert Enrolments().holdings(session, "person", "fin-budget-app", acme.pki.clock.now()) == []
+    someone.post(someone.kid, {"status": "deactivated"})
+    acme.pki.clock.advance(hours=73)
+    with acme.pki.database.read() as session:
+        assert Enrolments().holdings(session, "device", "fin-budget-app", acme.pki.clock.now()) == []

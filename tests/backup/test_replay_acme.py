@@ -39,15 +39,10 @@ def enrol(session: Session, key: AcmeKey) -> AcmeAccount:
 def kept(session: Session) -> list[list[dict[str, object]]]:
     tables: tuple[type[SQLModel], ...] = (AcmeKey, AcmeAccount, AcmeRenewal)
     dropped = ("made_at", "at")
+    rows = [[row.model_dump() for row in session.exec(select(table))] for table in tables]
     return [
-        sorted(
-            (
-                {name: one for name, one in row.model_dump().items() if name not in dropped}
-                for row in session.exec(select(table))
-            ),
-            key=str,
-        )
-        for table in tables
+        sorted(({name: one for name, one in row.items() if name not in dropped} for row in listed), key=str)
+        for listed in rows
     ]
 
 

@@ -17,6 +17,8 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.revocation_api
+import pki.status_api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
@@ -36,13 +38,14 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.revocation_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
 )
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.status_api.router, core.ledger.witness_api.submission)
 
 
 def service_app(built: Built) -> ASGIApp:

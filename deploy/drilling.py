@@ -35,7 +35,7 @@ from deploy.wiring import CHECKPOINT_KEY
 from hsm.client import SignerClient
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
-from pki import api as pki_api
+from pki import status_api
 from pki.crl import CrlPublisher
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
@@ -195,7 +195,7 @@ def _serving(settings: Settings, database: Database, keys: SignerClient, clock: 
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
     }
     install_error_handlers(app)
-    app.include_router(pki_api.status)
+    app.include_router(status_api.router)
     port = settings.listen.status_port
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

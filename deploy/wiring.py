@@ -210,18 +210,22 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
-def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job]]:
-    """Return the background work: what is our own, and what waits for others. The second never holds the first up."""
+def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
+    """Return the background work: revocation lists, what else is our own, and what waits for others.
+
+    None of them holds another up: a revocation is on the lists within a second, whatever else is to be done.
+    """
     keys = signer(settings)
+    lists = publisher(settings, database, keys)
     sending = core.notice.jobs.outward(outbox(settings, database))
-    return inward_jobs(settings, database), [*sending, *_vouching_jobs(settings, database, keys)]
+    outward = [*sending, *_vouching_jobs(settings, database, keys)]
+    return pki.jobs.publishing(lists), inward_jobs(settings, database), outward
 
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
-    lists = publisher(settings, database, signer(settings))
     return [
-        *pki.jobs.jobs(database, lists),
+        *pki.jobs.jobs(database),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),

@@ -13,7 +13,12 @@ ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 def encode(tag: int, *contents: bytes) -> bytes:
     """Return a value of ``tag`` with the joined ``contents``."""
     content = b"".join(contents)
-    return bytes([tag]) + _length(len(content)) + content
+    return header(tag, len(content)) + content
+
+
+def header(tag: int, count: int) -> bytes:
+    """Return what stands before ``count`` octets of content."""
+    return bytes([tag]) + _length(count)
 
 
 def integer(value: int, tag: int = INTEGER) -> bytes:
@@ -34,9 +39,9 @@ def signed(to_be_signed: bytes, signature: bytes) -> bytes:
     return encode(SEQUENCE, to_be_signed, ECDSA_WITH_SHA256, encode(BIT_STRING, b"\x00", signature))
 
 
-def extension(oid: bytes, value: bytes) -> bytes:
-    """Return an extension that is not critical; ``oid`` is the encoded OBJECT IDENTIFIER."""
-    return encode(SEQUENCE, oid, encode(OCTET_STRING, value))
+def extension(oid: bytes, value: bytes, *, critical: bool = False) -> bytes:
+    """Return an extension; ``oid`` is the encoded OBJECT IDENTIFIER."""
+    return encode(SEQUENCE, oid, b"\x01\x01\xff" if critical else b"", encode(OCTET_STRING, value))
 
 
 def join(parts: Iterable[bytes]) -> bytes:

@@ -208,8 +208,8 @@ def _end(admitted: _Admitted, start: datetime, authority: Issuer) -> datetime:
 def _check_key(session: Session, content: CertificationRequest, request: IssuanceRequest) -> None:
     """Raise ``RevokedKey`` or ``ReusedKey``: a key belongs to one holder, and dies with a revoked certificate."""
     for other in credential.with_key(session, hashlib.sha256(content.spki).hexdigest()):
-        if other.state == CredentialState.REVOKED:
-            detail = f"the key belongs to the revoked certificate {other.serial}"
+        if other.state != CredentialState.GOOD:
+            detail = f"the key belongs to the {other.state} certificate {other.serial}"
             raise RevokedKey(detail, hint="make a new key with `guosuo cert csr`")
         if (other.holder_kind, other.holder) != (request.holder_kind.value, request.holder):
             raise ReusedKey("the key belongs to somebody else's certificate", hint="make a key of your own")

@@ -11,16 +11,18 @@ from pki.crl import CrlPublisher
 _PATIENCE = timedelta(minutes=2)
 
 
-def jobs(database: Database, publisher: CrlPublisher) -> list[Job]:
-    """Return the jobs of this package."""
+def jobs(database: Database) -> list[Job]:
+    """Return the jobs of this package that can wait."""
 
     def give_up(now: datetime) -> None:
         with database.write() as session:
             revocation.resume(session, before=now - _PATIENCE, at=now)
         # A crash here leaves serial numbers that are revoked and not yet listed: the job below publishes their list.
 
-    def publish(_now: datetime) -> None:
-        publisher.refresh()
+    def release(now: datetime) -> None:
+        with database.write() as session:
+            revocation.release_ended(session, now)
+        # A crash here leaves certificates that are good again and still listed: the job below publishes their list.
 
     def tell_expiry(now: datetime) -> None:
         with database.write() as session:
@@ -28,7 +30,16 @@ def jobs(database: Database, publisher: CrlPublisher) -> list[Job]:
 
     return [
         Job("pki.certificate.expiry", timedelta(minutes=10), tell_expiry),
+        Job("pki.hold.release", timedelta(seconds=5), release),
         Job("pki.issuance.resume", timedelta(minutes=1), give_up),
-        # A revocation publishes its list at once; this is for half-life, and for one that failed then.
-        Job("pki.crl.publish", timedelta(seconds=2), publish),
     ]
+
+
+def publishing(publisher: CrlPublisher) -> list[Job]:
+    """Return the job that publishes lists: whenever something is not listed yet, or a list is past its half-life."""
+
+    def publish(_now: datetime) -> None:
+        publisher.refresh()
+
+    # A worker that was killed holds the others up no longer than its lease; two at once only use two numbers.
+    return [Job("pki.crl.publish", timedelta(0), publish, lease=timedelta(seconds=10), wanted=publisher.is_due)]

@@ -45,11 +45,11 @@ TRANSACTIONS = {
     "core/ledger/witnessing.py",
     "core/provision.py",
     "core/refusal.py",
-    "pki/api.py",
     "pki/crl.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/jobs.py",
+    "pki/revocation_api.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
@@ -79,6 +79,7 @@ DURABLE = {
     "hsm/keys.py",
     "hsm/token.py",
     "pki/crl.py",
+    "pki/revocation_api.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
     "authz/decision.py",
@@ -121,6 +122,7 @@ READERS = (
     "backup/replay_custody.py",
     "backup/replay_duty.py",
     "backup/replay_register.py",
+    "backup/replay_status.py",
     "backup/examine.py",
 )
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")

@@ -19,7 +19,7 @@ from core.ledger.selection import Asked
 from core.registry import accountable, role
 from core.registry.accountable import RegisterOfRecord
 from deploy import installation
-from pki import api, revocation
+from pki import revocation, revocation_api
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
@@ -60,16 +60,36 @@ def revoke(place: Place, say: Say) -> None:
     issued = parts.issue()
     say("issued", issued.serial)
     principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
-    done = api.revoke(
-        issued.serial,
-        api.RevocationRequest(reason="key-compromise"),
-        principal,
-        parts.database,
-        parts.publisher,
-        parts.clock,
-    )
+    body = revocation_api.RevocationRequest(reason="key-compromise")
+    done = revocation_api.revoke(issued.serial, body, principal, parts.database, parts.clock)
     say("revoked", issued.serial)
     say("recorded", done.record)
+
+
+def hold(place: Place, say: Say) -> None:
+    """Put on hold and release, by the endpoints' own functions; what was said last is what holds."""
+    parts = Parts(place)
+    principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
+    kept, freed = parts.issue().serial, parts.issue().serial
+    until = parts.clock.now() + timedelta(days=30)
+    for serial in (kept, freed):
+        body = revocation_api.HoldRequest(until=until, message="演练样本")
+        revocation_api.hold(serial, body, principal, parts.database, parts.clock)
+        say("held", serial)
+    revocation_api.release(freed, principal, parts.database, parts.clock)
+
+
+def end_holds(place: Place, say: Say) -> None:
+    """Holds end by themselves."""
+    parts = Parts(place)
+    for _ in range(2):
+        serial = parts.issue().serial
+        with parts.database.write() as session:
+            at = parts.clock.now()
+            end = at + timedelta(minutes=1)
+            revocation.hold(session, serial, until=end, message="", actor="lu-security", at=at)
+        parts.clock.advance(minutes=2)
+        assert parts.work_off("first") == []
 
 
 def publish(place: Place, say: Say) -> None:
@@ -216,7 +236,6 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.witnessing.Witnessing._show_one#1": Scenario(be_witnessed, 6),
     f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
     "core.refusal.record#1": Scenario(access.attempt, 3),
-    "pki.api.revoke#1": Scenario(revoke),
     "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#3": Scenario(publish, 4),
@@ -224,6 +243,9 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.issuance.CertificateAuthority.issue#1": Scenario(be_refused, 3),
     **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (2, 3, 4)},
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),
+    "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
+    "pki.revocation_api._act#1": Scenario(hold, 3),
+    "pki.revocation_api.revoke#1": Scenario(revoke),
     "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
     "authz.explanation.explain#1": Scenario(access.explain, 3),

@@ -22,6 +22,7 @@ from core.ledger.models import WitnessedLog
 from core.registry import credential
 from core.registry.credential import Credential
 from core.registry.models import Person, RoleAssignment
+from pki import hierarchy
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
@@ -123,8 +124,9 @@ def _authority_made(session: Session, record: Record) -> bool:
     name, serial = record.object.removeprefix("authority:"), Serial(replay_status.text(record, "serial"))
     der = base64.b64decode(replay_status.text(record, "certificate"), validate=True)
     replay_status.conclude_intent(session, serial, "issued", der, holder_kind="authority")
-    if session.get(Authority, name) is None:
-        session.add(Authority(name=name, key=replay_status.text(record, "key"), serial=serial, der=der))
+    known = session.exec(select(Authority).where(Authority.serial == serial)).first()
+    if known is None:
+        hierarchy.enter(session, Authority(name=name, key=replay_status.text(record, "key"), serial=serial, der=der))
     return True
 
 

@@ -22,6 +22,8 @@ import pki.status_api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
+from pki.feed import Feed
+from pki.ocsp_http import OcspEndpoint
 
 #: Every router of the service; each enforces by its route class.
 SERVICE: tuple[APIRouter, ...] = (
@@ -65,4 +67,5 @@ def _app(built: Built, routers: tuple[APIRouter, ...]) -> ASGIApp:
     for router in routers:
         app.include_router(router)
     install_error_handlers(app)
-    return BodyLimit(app)
+    limited, feed = BodyLimit(app), built.provided.get(Feed)
+    return OcspEndpoint(limited, feed) if isinstance(feed, Feed) else limited

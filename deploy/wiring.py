@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import core.approval.jobs
@@ -60,6 +61,7 @@ from monitor.holding import Watched
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.feed import Feed
 from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
@@ -224,8 +226,12 @@ def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequenc
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
+    keys, names = signer(settings), certification(settings)
     return [
         *pki.jobs.jobs(database),
+        *pki.jobs.renewal(
+            partial(hierarchy.renew_responder, database, keys, SystemClock(), secrets.token_bytes, names)
+        ),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
@@ -264,6 +270,7 @@ def build(settings: Settings) -> Built:
     queue = FastQueue(database=database, group=group)
     point = decisions(settings, database, queue, group)
     place = ledger_place(settings, keys)
+    responder = OcspResponder(database=database, keys=keys, clock=clock)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -273,8 +280,7 @@ def build(settings: Settings) -> Built:
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: authority(settings, database, keys),
-        CrlPublisher: publisher(settings, database, keys),
-        OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
+        Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
         GoodStanding: CredentialStanding(),

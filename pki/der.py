@@ -31,7 +31,12 @@ def time(moment: datetime) -> bytes:
     moment = moment.astimezone(UTC)
     if moment.year < 2050:
         return encode(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode("ascii"))
-    return encode(GENERALIZED_TIME, moment.strftime("%Y%m%d%H%M%SZ").encode("ascii"))
+    return generalized(moment)
+
+
+def generalized(moment: datetime) -> bytes:
+    """Return a GeneralizedTime, to the second (RFC 5280, 4.1.2.5.2)."""
+    return encode(GENERALIZED_TIME, moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii"))
 
 
 def signed(to_be_signed: bytes, signature: bytes) -> bytes:

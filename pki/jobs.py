@@ -1,5 +1,6 @@
 """Background work of certificates: lists that never lapse, and intentions that are never left open."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from core.database import Database
@@ -33,6 +34,15 @@ def jobs(database: Database) -> list[Job]:
         Job("pki.hold.release", timedelta(seconds=5), release),
         Job("pki.issuance.resume", timedelta(minutes=1), give_up),
     ]
+
+
+def renewal(renew: Callable[[], bool]) -> list[Job]:
+    """Return the job that renews the responder's certificate before it ends."""
+
+    def run(_now: datetime) -> None:
+        renew()
+
+    return [Job("pki.responder.renew", timedelta(hours=1), run)]
 
 
 def publishing(publisher: CrlPublisher) -> list[Job]:

@@ -1,19 +1,15 @@
-"""Certificate status for everybody, in the clear: lists, authorities' certificates, OCSP (RFC 5280, 6960)."""
+"""Certificate status for everybody: lists and authorities' certificates (RFC 5280). For OCSP see ``ocsp_http.py``."""
 
-import base64
-import binascii
 from email.utils import format_datetime
 from typing import Annotated
-from urllib.parse import unquote
 
-from fastapi import APIRouter, Body, Depends, Header, Response
+from fastapi import APIRouter, Header, Response
 from sqlmodel import Session
 
 from core.enforcement import EnforcedRoute, public
-from core.provision import ReadSession, provided
+from core.provision import ReadSession
 from pki import crl, issuer
 from pki.errors import NotEstablished
-from pki.ocsp import OcspResponder
 from pki.pointers import SHARDS
 from pki.tbslist import DELTA, FULL
 
@@ -53,38 +49,6 @@ def shard_list(name: str, shards: int, shard: int, session: ReadSession, matchin
 def authority_certificate(name: str, session: ReadSession) -> Response:
     """Return an authority's certificate (DER)."""
     return Response(issuer.get(session, name).der, media_type="application/pkix-cert")
-
-
-Responder = Annotated[OcspResponder, Depends(provided(OcspResponder))]
-
-OcspBody = Annotated[bytes, Body(media_type="application/ocsp-request")]
-
-_OCSP = "application/ocsp-response"
-
-
-@router.post("/ocsp/{name}")
-@public
-def ocsp_post(name: str, content: OcspBody, responder: Responder) -> Response:
-    """Answer an OCSP request in the body (RFC 6960, A.1)."""
-    _known(name)
-    return Response(responder.respond(content), media_type=_OCSP)
-
-
-@router.get("/ocsp/{name}/{encoded:path}")
-@public
-def ocsp_get(name: str, encoded: str, responder: Responder) -> Response:
-    """Answer an OCSP request in the path (RFC 6960, A.1): base64, percent-encoded."""
-    _known(name)
-    try:
-        content = base64.b64decode(unquote(encoded), validate=True)
-    except (binascii.Error, ValueError):
-        content = b""
-    return Response(responder.respond(content), media_type=_OCSP)
-
-
-def _known(name: str) -> None:
-    if name != issuer.ISSUING:
-        raise NotEstablished(f"there is no responder for `{name}`")
 
 
 def _list(session: Session, name: str, scope: str, matching: str) -> Response:

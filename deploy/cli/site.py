@@ -110,7 +110,7 @@ def doctor(site: State = None, as_json: AsJson = False) -> None:
     findings = examination.inspect()
     if site is not None or "GUOSUO_STATE" in os.environ:
         database = wiring.store(site_settings.load(site or site_settings.default_state()))
-        findings += standing.inspect(database)
+        findings += standing.inspect(database, wiring.clock())
         database.close()
     rows: list[dict[str, JsonValue]] = [
         {"part": found.name, "ok": found.ok, "found": found.found, "expected": found.expected, "cure": found.cure}

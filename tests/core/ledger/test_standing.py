@@ -18,7 +18,7 @@ from tests.services.tsa import Authority
 
 
 def failing(log: Log) -> dict[str, str]:
-    return {one.name: one.found for one in standing.inspect(log.database) if not one.ok}
+    return {one.name: one.found for one in standing.inspect(log.database, log.clock) if not one.ok}
 
 
 def test_a_job_that_fails_is_seen_and_the_next_run_heals_it(log: Log, request: pytest.FixtureRequest) -> None:
@@ -35,7 +35,7 @@ def test_a_job_that_fails_is_seen_and_the_next_run_heals_it(log: Log, request: p
         assert run_due(log.database, [jobs.witness_job(back, every=timedelta(0))], log.clock, "one") == []
     assert cosigned(log.directory) == size
     assert failing(log) == {}
-    assert {one.name for one in standing.inspect(log.database)} == set(found)
+    assert {one.name for one in standing.inspect(log.database, log.clock)} == set(found)
 
 
 def test_a_silent_time_stamp_authority_is_seen(log: Log, tmp_path_factory: pytest.TempPathFactory) -> None:

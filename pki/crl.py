@@ -25,6 +25,9 @@ from pki.tbslist import FULL, Frame
 #: A list that was not signed so many numbers later never is: who takes so long is dead.
 _FORGOTTEN = 100
 
+#: A change stays for so long at least.
+_FOLLOWED = timedelta(minutes=1)
+
 #: What is read back before it is published. A longer list is made of shards that were.
 _READ_BACK = 4 * 2**20
 
@@ -104,9 +107,10 @@ class CrlPublisher:
         session.add(publication)
         bases = [one.listing.base for one in made if one.listing.base is not None]
         if bases or name != ISSUING:
-            # Every delta has these behind it.
+            # Every delta has these behind it, and whoever follows the changes (``feed.py``) has seen them.
             told = col(RevocationChange.number) <= min(bases, default=taken.number)
-            session.connection().execute(delete(RevocationChange).where(col(RevocationChange.issuer) == name, told))
+            seen = col(RevocationChange.at) < at - _FOLLOWED
+            session.connection().execute(delete(RevocationChange).where(RevocationChange.issuer == name, told, seen))  # type: ignore[arg-type]  # a column
         event = events.crl_published(name, taken.number, publication.entries, len(made))
         evidence.append(session, event, at=at)
 

@@ -461,6 +461,7 @@ class Life:
     issued: int | None = None
     abandoned: int | None = None
     revoked: Record | None = None
+    held: Record | None = None
     holder: str = ""
 
 
@@ -612,7 +613,19 @@ class Chronicle:
         self._demand("revocation", life.revoked is None, f"{record} revokes again what {life.revoked} revoked")
         right = record.word("holder") == life.holder or not life.holder or life.revoked is not None
         self._demand("revocation", right, f"{record} names another holder than the one it was issued to")
-        life.revoked = life.revoked or record
+        life.revoked, life.held = life.revoked or record, None
+
+    def _held(self, record: Record) -> None:
+        life, serial = self._life(record), shown(record.serial)
+        self._expect("revocation", life.issued is not None, f"{record} holds serial {serial}, which was never issued")
+        self._demand("revocation", life.revoked is None, f"{record} holds serial {serial}, revoked by {life.revoked}")
+        life.held = life.held or record
+
+    def _released(self, record: Record) -> None:
+        life = self._life(record)
+        self._expect("revocation", life.held is not None, f"{record} releases what no record before it held")
+        self._demand("revocation", life.revoked is None, f"{record} releases what {life.revoked} revoked")
+        life.held = None
 
     def _decided(self, record: Record) -> None:
         self._counts["decisions"] += 1
@@ -621,9 +634,9 @@ class Chronicle:
         serial = record.word("serial")
         life, told = self._lives.get(serial, Life()), f"{record} allows serial {shown(serial)}"
         # In fast mode it was answered before it was stored: a revocation may have come in between.
-        gone, fast = life.revoked, record.details.get("fast") is True
+        gone, fast = life.revoked or life.held, record.details.get("fast") is True
         late = gone is not None and not (fast and abs(record.at - gone.at) <= FAST_RACE)
-        self._demand("decisions", not late, f"{told}, revoked before by {gone}")
+        self._demand("decisions", not late, f"{told}, {'revoked' if life.revoked else 'held'} before by {gone}")
         self._expect("decisions", (life.issued, gone) != (None, None), f"{told}, which no record before it issued")
         self._allowed.setdefault((record.word("request_id"), serial), (record.number, record.actor))
 
@@ -669,6 +682,8 @@ _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
     "pki.issuance.abandoned": Chronicle._abandoned,
     "pki.certificate.issued": Chronicle._issued,
     "pki.authority.made": Chronicle._made,
+    "pki.certificate.held": Chronicle._held,
+    "pki.certificate.released": Chronicle._released,
     "pki.certificate.revoked": Chronicle._revoked,
     "pki.crl.published": Chronicle._listed,
     "authz.decision.made": Chronicle._decided,

@@ -119,7 +119,8 @@ def find(session: Session, name: str, scope: str = FULL) -> Known:
     """Return what is known of the newest published list of a scope. Raises ``NotEstablished``."""
     known = listing.newest(session, name, scope).get(scope)
     if known is None:
-        raise NotEstablished(f"there is no list `{scope}` of `{name}`")
+        kind = "list" if scope == FULL else f"list `{scope}`"
+        raise NotEstablished(f"there is no {kind} of `{name}`")
     return known
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from core.database import Database
 from core.identity import Serial
@@ -110,14 +110,14 @@ def stored(session: Session) -> dict[str, str]:
     return found | {row.serial: "certificateHold" for row in session.exec(select(CertificateHold))}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_done_all_lists_say_the_same(sqlite_pki: Pki, seed: int) -> None:
     """Hold, release and revoke at random; whoever has an older full list learns the same from a delta on it."""
     pki, chosen = sqlite_pki, random.Random(seed)
     serials = [pki.issue().serial for _ in range(8)]
     pki.publisher.refresh()
     fulls: dict[int, dict[str, str]] = {}
-    for _ in range(25):
+    for _ in range(16):
         act(pki, chosen, chosen.choice(serials))
         pki.clock.advance(seconds=chosen.choice([1, 60, 3 * 3600]))
         if chosen.random() < 0.6:
@@ -142,11 +142,13 @@ def check(pki: Pki, fulls: dict[int, dict[str, str]]) -> None:
     with pki.database.read() as session:
         expected = stored(session)
         assert session.exec(select(CrlPublication.entries).order_by(CrlPublication.number)).all()[-1] == len(expected)
-    full = x509.load_der_x509_crl(pki.publisher.current("issuing"))
-    shards = [x509.load_der_x509_crl(pki.publisher.current("issuing", str(n))) for n in range(pointers.SHARDS)]
+        rows = session.exec(select(CrlList).where(CrlList.issuer == "issuing", col(CrlList.der).is_not(None))).all()
+        lists = {row.scope: x509.load_der_x509_crl(row.der or b"") for row in rows}
+    full, delta = lists.pop("full"), lists.pop("delta")
+    shards = list(lists.values())
+    assert len(shards) == pointers.SHARDS
     assert told(full) == {k: v for shard in shards for k, v in told(shard).items()} == expected
     fulls[number(full)] = told(full)
-    delta = x509.load_der_x509_crl(pki.publisher.current("issuing", "delta"))
     base = delta.extensions.get_extension_for_class(x509.DeltaCRLIndicator).value.crl_number
     for older in [one for one in fulls if base <= one <= number(delta)]:
         joined = fulls[older] | told(delta)

@@ -616,16 +616,10 @@ class Chronicle:
         life.revoked, life.held = life.revoked or record, None
 
     def _held(self, record: Record) -> None:
-        life, serial = self._life(record), shown(record.serial)
-        self._expect("revocation", life.issued is not None, f"{record} holds serial {serial}, which was never issued")
-        self._demand("revocation", life.revoked is None, f"{record} holds serial {serial}, revoked by {life.revoked}")
-        life.held = life.held or record
-
-    def _released(self, record: Record) -> None:
+        """A hold begins or ends."""
         life = self._life(record)
-        self._expect("revocation", life.held is not None, f"{record} releases what no record before it held")
-        self._demand("revocation", life.revoked is None, f"{record} releases what {life.revoked} revoked")
-        life.held = None
+        self._demand("revocation", life.revoked is None, f"{record} comes after {life.revoked} revoked it for ever")
+        life.held = record if record.type == "pki.certificate.held" else None
 
     def _decided(self, record: Record) -> None:
         self._counts["decisions"] += 1
@@ -683,7 +677,7 @@ _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
     "pki.certificate.issued": Chronicle._issued,
     "pki.authority.made": Chronicle._made,
     "pki.certificate.held": Chronicle._held,
-    "pki.certificate.released": Chronicle._released,
+    "pki.certificate.released": Chronicle._held,
     "pki.certificate.revoked": Chronicle._revoked,
     "pki.crl.published": Chronicle._listed,
     "authz.decision.made": Chronicle._decided,

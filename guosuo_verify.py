@@ -10,6 +10,7 @@ RFC 5280 (certificates). Exit status: 0 when everything holds, 1 when anything d
 
 import argparse
 import base64
+import bisect
 import hashlib
 import io
 import json
@@ -19,7 +20,8 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
@@ -51,8 +53,9 @@ MEMBERS = [
     )
 ]
 
-#: Most octets of the zip's directory, and the most that all members together may grow to against the file itself.
-LARGEST_DIRECTORY, LARGEST_GROWTH, FREE_GROWTH = 1 << 26, 200, 1 << 26
+#: Most octets of the zip's directory; the most that all members together may grow to against the file itself; most
+#: octets of the manifest for each member; of one name, the newest authorities that a certificate is held against.
+LARGEST_DIRECTORY, LARGEST_GROWTH, FREE_GROWTH, LARGEST_LINE, MOST_AUTHORITIES = 1 << 26, 200, 1 << 26, 256, 64
 
 #: How many faults of one check are told; how far a time may lie before an earlier one, and after now; how far apart two
 #: publishers may finish their lists in the other order; how far from a revocation an answer may be stored after it.
@@ -195,10 +198,10 @@ class Bundle:
 
 def _check_directory(path: str) -> None:
     """Refuse a zip whose directory alone would fill the memory, before it is read (APPNOTE 4.3.14, 4.3.16)."""
+    demand(not Path(path).is_fifo(), "this is not a file")
     with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 65_557 - 76))
-        tail = file.read()
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 65_557 - 76))
+        tail = file.read(65_557 + 76)  # a device would have no end
     end = tail.rfind(b"PK\x05\x06")
     demand(0 <= end <= len(tail) - 22, "this is not a zip: it has no end of directory")
     directory = int.from_bytes(tail[end + 12 : end + 16], "little")
@@ -319,8 +322,7 @@ def hash_levels(leaves: list[bytes]) -> Iterator[list[bytes]]:
     level = leaves
     while level:
         yield level
-        full = range(0, len(level) - WIDTH + 1, WIDTH)
-        level = [roots_at(level[start : start + WIDTH], [WIDTH])[WIDTH] for start in full]
+        level = [roots_at(level[at : at + WIDTH], [WIDTH])[WIDTH] for at in range(0, len(level) - WIDTH + 1, WIDTH)]
 
 
 def expected_tiles(size: int) -> list[str]:
@@ -455,7 +457,7 @@ def name_entry(number: int, content: bytes | None) -> str:
 
 @dataclass
 class Life:
-    """What the log tells of one serial number; each is the number of a record, ``revoked`` the record itself."""
+    """What the log tells of one serial number; each is the number of a record, ``revoked`` one without details."""
 
     intended: int | None = None
     issued: int | None = None
@@ -480,7 +482,7 @@ _CHRONICLE = {
 
 
 class Chronicle:
-    """Goes through the records in their order and holds each against those before it."""
+    """Goes through the records in their order and holds each against those before it; of details it keeps few."""
 
     def __init__(self, report: Report, now: datetime) -> None:
         self._now = now
@@ -528,9 +530,8 @@ class Chronicle:
 
     def _check_time(self, record: Record) -> None:
         latest = self._latest or record.at
-        if not latest - BACKWARDS <= record.at <= self._now + AHEAD:
-            ahead = record.at > latest
-            told = "which is in the future" if ahead else f"but a record before it is of {latest}"
+        if record.at - latest < -BACKWARDS or record.at > self._now + AHEAD:
+            told = "which is in the future" if record.at > latest else f"but a record before it is of {latest}"
             self._demand("times", False, f"{record} is of {record.at}, {told}")
         self._latest = max(latest, record.at)
 
@@ -564,8 +565,7 @@ class Chronicle:
             return
         made, authority = read
         above = name in ("root", "issuing")
-        right = authority or not above
-        self._demand("certificates", right, f"{record} makes an authority of a certificate that is none")
+        self._demand("certificates", authority or not above, f"{record} makes an authority of one that is none")
         if name == "root":
             self._demand("certificates", name not in self._authorities, f"{record} makes a second root")
         self._authorities.setdefault(name, []).append(made)
@@ -589,7 +589,7 @@ class Chronicle:
             made = x509.load_der_x509_certificate(decode64(record.word("certificate")))
             facts = _facts(made)
             authority = any(isinstance(one.value, x509.BasicConstraints) and one.value.ca for one in made.extensions)
-        except (Unreadable, *_X509_ERRORS) as error:
+        except (Unreadable, *X509_ERRORS) as error:
             self._demand("certificates", False, f"{record} holds no readable certificate: {shown(str(error))}")
             return None
         for name, value in facts.items():
@@ -600,7 +600,7 @@ class Chronicle:
         return made, authority
 
     def _check_issuer(self, record: Record, made: x509.Certificate, issuer: str, check: str = "certificates") -> None:
-        above = self._authorities.get(issuer, [])
+        above = self._authorities.get(issuer, [])[-MOST_AUTHORITIES:]
         why = "no signature of it verifies" if above else "no record before it made that authority"
         right = any(_is_issued_by(made, one) for one in above)
         self._demand(check, right, f"{record}: its certificate was not issued by `{shown(issuer)}`: {why}")
@@ -613,13 +613,13 @@ class Chronicle:
         self._demand("revocation", life.revoked is None, f"{record} revokes again what {life.revoked} revoked")
         right = record.word("holder") == life.holder or not life.holder or life.revoked is not None
         self._demand("revocation", right, f"{record} names another holder than the one it was issued to")
-        life.revoked, life.held = life.revoked or record, None
+        life.revoked, life.held = life.revoked or replace(record, details={}), None
 
     def _held(self, record: Record) -> None:
         """A hold begins or ends."""
         life = self._life(record)
         self._demand("revocation", life.revoked is None, f"{record} comes after {life.revoked} revoked it for ever")
-        life.held = record if record.type == "pki.certificate.held" else None
+        life.held = replace(record, details={}) if record.type == "pki.certificate.held" else None
 
     def _decided(self, record: Record) -> None:
         self._counts["decisions"] += 1
@@ -652,6 +652,7 @@ class Chronicle:
         if not isinstance(number, int) or isinstance(number, bool):
             self._demand("crl numbers", False, f"{record} has no list number")
             return
+        record = replace(record, details={})
         first = self._lists.setdefault((record.object, number), record)
         told = f"{record} uses list number {number} of record {first.number} again"
         self._demand("crl numbers", first is record, told)
@@ -663,12 +664,13 @@ class Chronicle:
             self._demand("crl numbers", False, told)
 
     def _purged(self, record: Record) -> None:
-        """Account for the stubs before it that name this record."""
-        waiting = self._stubs.get(record.id, set())
+        """Account for the stubs before it that name this record, once; its ranges ascend, or stubs stay open."""
+        waiting = self._stubs.get(record.id, set()) if self._ids[record.id] == record.number else set()
         ranges = record.details.get("numbers")
-        for pair in ranges if isinstance(ranges, list) else []:
-            if isinstance(pair, list) and len(pair) == 2 and all(isinstance(number, int) for number in pair):
-                waiting -= {number for number in waiting if pair[0] <= number <= pair[1]}
+        pairs = [pair for pair in ranges if isinstance(pair, list)] if isinstance(ranges, list) else []
+        pairs = [pair for pair in pairs if len(pair) == 2 and all(isinstance(number, int) for number in pair)]
+        places = {number: bisect.bisect_right(pairs, number, key=lambda pair: pair[0]) for number in waiting}
+        waiting -= {number for number, place in places.items() if place and number <= pairs[place - 1][1]}
 
 
 _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
@@ -687,9 +689,9 @@ _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
 }
 
 #: What reading or checking a hostile certificate raises.
-_X509_ERRORS = (
+X509_ERRORS = (
     *(ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm),
-    *(x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound, x509.UnsupportedGeneralNameType),
 )
 
 
@@ -705,11 +707,10 @@ def _facts(made: x509.Certificate) -> dict[str, str]:
 
 
 def _is_issued_by(made: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
+    with suppress(*X509_ERRORS):
         made.verify_directly_issued_by(issuer)
-    except _X509_ERRORS:
-        return False
-    return issuer.not_valid_before_utc <= made.not_valid_before_utc <= issuer.not_valid_after_utc
+        return issuer.not_valid_before_utc <= made.not_valid_before_utc <= issuer.not_valid_after_utc
+    return False
 
 
 class Verification:
@@ -727,11 +728,11 @@ class Verification:
         self._edges: set[int] = set()
         self._names: dict[int, str] = {}
 
-    def run(self) -> None:
+    def run(self) -> Report:
         """Make every check, as far as each can be made."""
         opened = self._open()
         if opened is None or not self._check_members(opened[1]):
-            return
+            return self.report
         key, signed = opened
         history = Check("history")
         past = self._past(key, signed, history)
@@ -745,6 +746,7 @@ class Verification:
         self._check_end(signed, last)
         self._check_manifest(signed)
         self._bundle.zip.close()
+        return self.report
 
     def _open(self) -> tuple[Key, Signed] | None:
         """Read what everything else hangs on: the key that the auditor knows, and what it signed."""
@@ -932,7 +934,9 @@ class Verification:
             for name in set(self._bundle.infos) - set(self._bundle.digests):
                 demand(not name.startswith(f"{BODIES}/"), f"`{name}` is the body of no record that is here")
                 self._bundle.read(name)
-            manifest = parse_object(self._bundle.read(MANIFEST))
+            content, most = self._bundle.read(MANIFEST), LARGEST_LINE * len(self._bundle.infos)
+            demand(len(content) <= most, f"the manifest has {len(content)} octets, for its members at most {most}")
+            manifest = parse_object(content)
             head = {"v": 1, "origin": self.report.origin, "size": signed.size, "root": signed.root.hex()}
             members = manifest.pop("members", None)
             if manifest != head or not isinstance(members, dict):
@@ -947,9 +951,7 @@ class Verification:
 def verify(path: str, fingerprint: str, *, known: bytes | None = None, now: datetime | None = None) -> Report:
     """Verify the bundle at ``path``; whatever stands in it. Raises ``OSError`` when there is no such file."""
     with Check("bundle") as check:
-        verification = Verification(Bundle(path), fingerprint, known, now or datetime.now(UTC))
-        verification.run()
-        return verification.report
+        return Verification(Bundle(path), fingerprint, known, now or datetime.now(UTC)).run()
     return Report([check])
 
 
@@ -958,8 +960,7 @@ The fingerprint is the SHA-256 of the log's verifier key. Get it on paper or fac
 `guosuo evidence export` prints it; by hand: unzip -p BUNDLE verifier-key | sha256sum
 
 Keep the checkpoint of every bundle (unzip -p BUNDLE checkpoint > KEPT): with --known KEPT your next audit proves that
-nobody rewrote history in between, not even whoever holds the signing key. What people signed and what witnesses
-cosigned is checked by guosuo-vouch, which makes all these checks too.
+nobody rewrote history in between, whoever holds the signing key. guosuo-vouch checks what people and witnesses signed.
 
 exit status: 0 everything holds, 1 something does not (see the FAIL lines), 2 wrong usage
 """

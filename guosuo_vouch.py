@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,6 +29,7 @@ from guosuo_verify import (
     HISTORY,
     STAMP,
     WITNESS,
+    X509_ERRORS,
     Bundle,
     Check,
     Chronicle,
@@ -76,6 +78,9 @@ PROPOSALS = ("approval.proposal.made", "approval.proposal.resubmitted")
 
 #: Acts that count only with a signature; a proposal is also withdrawn, without one, when its proposer leaves.
 SIGNED = frozenset(one for one in ACTS if one.startswith("approval.") and not one.endswith(".withdrawn"))
+
+#: What a record says of a decision, besides the signature: a value of another type could not be kept or written.
+_DECISION: dict[str, type[int] | type[str]] = {"revision": int, "digest": str, "comment": str}
 
 #: Most octets of a proof of one record.
 LARGEST_PROOF = 131_072
@@ -126,12 +131,14 @@ class People(Chronicle):
         words = signed if isinstance(signed, dict) else {}
         text, signature, certificate = (str(words.get(name, "")) for name in ("text", "signature", "certificate"))
         try:
+            plain = all(isinstance(record.details.get(name, of()), of) for name, of in _DECISION.items())
+            demand(plain, "its revision is no whole number, or its digest or comment no text")
             said = parse_object(text.encode())
             made = x509.load_der_x509_certificate(decode64(certificate))
             names = [str(one.value) for one in made.subject.get_attributes_for_oid(x509.NameOID.USER_ID)]
             right = is_signed_by(made.public_key(), decode64(signature), text.encode())
             away = abs(datetime.fromisoformat(str(said.get("at", ""))) - record.at)
-        except (Unreadable, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (Unreadable, *X509_ERRORS) as error:
             self._acts.fail(f"{record} carries no signature that can be read: {shown(str(error))}")
             return
         self._signed += 1
@@ -253,9 +260,7 @@ def verify(
 ) -> Report:
     """Verify the bundle at ``path``; whatever stands in it. Raises ``OSError`` when there is no such file."""
     with Check("bundle") as check:
-        made = Vouching(Bundle(path), fingerprint, known, now or datetime.now(UTC), witnesses=witnesses)
-        made.run()
-        return made.report
+        return Vouching(Bundle(path), fingerprint, known, now or datetime.now(UTC), witnesses=witnesses).run()
     return Report([check])
 
 
@@ -312,6 +317,16 @@ def _split_proof(content: bytes) -> tuple[int, bytes, list[bytes], bytes]:
     return int(found[1]), decode64(lines[1].removeprefix("extra ")), path, note
 
 
+def _proof(path: Path) -> bytes:
+    """Return the proof in ``path``, as much of it as one may have; nothing when it is something else."""
+    if path.is_fifo():
+        # Nobody may ever write to it; ``verify`` says that it is not a file.
+        return b""
+    with path.open("rb") as file:
+        head = file.read(len(PROOF))
+        return head + file.read(LARGEST_PROOF + 1) if head == PROOF else b""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="guosuo-vouch",
@@ -331,11 +346,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     try:
         asked = _parser().parse_args(argv)
-        witnesses = [text.encode() for text in asked.witness]
-        with Path(asked.file).open("rb") as file:
-            content = file.read(LARGEST_PROOF + 1) if file.read(len(PROOF)) == PROOF else b""
+        witnesses = [os.fsencode(text) for text in asked.witness]
+        content = _proof(Path(asked.file))
         if content:
-            report = verify_proof(PROOF + content, asked.fingerprint, asked.key.encode(), witnesses)
+            report = verify_proof(content, asked.fingerprint, os.fsencode(asked.key), witnesses)
         else:
             known = Path(asked.known).read_bytes() if asked.known else None
             report = verify(asked.file, asked.fingerprint, known=known, witnesses=witnesses)

@@ -4,7 +4,6 @@ Files in the form of C2SP tlog-tiles; what is read is trusted only after its roo
 """
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from core.clock import from_rfc3339
 from core.errors import TrustError
 from core.ledger import checkpoint
 from core.ledger.checkpoint import VerifierKey
-from core.ledger.entry import JsonValue
+from core.ledger.entry import JsonValue, read_fields
 from core.ledger.merkle import CompactRange
 from core.ledger.storage import CHECKPOINT, HISTORY
 from core.ledger.stub import STUB_TIME, STUB_TYPE, Account, Stub, leaf_of, parse_stub
@@ -166,18 +165,21 @@ def parse_record(sequence: int, content: bytes) -> Record:
     if stub is not None:
         return _stubbed(sequence, content, stub)
     try:
-        said = json.loads(content)
+        said = read_fields(content)
+        details = said["details"]
+        if not isinstance(details, dict):
+            raise TypeError("its details are no JSON object")
         return Record(
             sequence=sequence,
             content=content,
             identifier=str(said["id"]),
-            at=from_rfc3339(said["at"]),
+            at=from_rfc3339(str(said["at"])),
             type=str(said["type"]),
             actor=str(said["actor"]),
             object=str(said["object"]),
             domain=str(said["domain"]),
             result=str(said["result"]),
-            details=dict(said["details"]),
+            details=details,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged(f"record {sequence} of the evidence cannot be read: {error}") from error

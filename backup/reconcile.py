@@ -20,9 +20,9 @@ from backup.mirror import Mirror, Record
 from backup.replay import Replay
 from core.database import Database
 from core.jobs import JobLease
-from core.ledger import evidence, purge
+from core.ledger import evidence, purge, search
 from core.ledger.entry import JsonValue
-from core.ledger.models import EvidencePurge, EvidenceRow, LedgerCheckpoint, LedgerLease
+from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceRow, LedgerCheckpoint, LedgerLease
 from core.ledger.stub import Stub, leaf_of, parse_stub
 
 #: How far the numbers of revocation lists jump: more than could have been published between the mirror and the fault.
@@ -41,7 +41,8 @@ class Outcome:
     """What a reconciliation brought back.
 
     ``records`` came from the mirror, ``numbered`` were in the store without their number; ``replayed`` counts effects
-    by type, ``not_rebuilt`` names what could not be done again: type → numbers of its records.
+    by type, ``not_rebuilt`` names what could not be done again: type → numbers of its records. ``bodies_lost`` names
+    the records whose bodies went with the old store: the mirror holds records, and of a body only the commitment.
     """
 
     store_size: int
@@ -51,6 +52,7 @@ class Outcome:
     replayed: dict[str, int]
     not_rebuilt: dict[str, str]
     crl_numbers: dict[str, int]
+    bodies_lost: str = ""
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return what is recorded and printed."""
@@ -62,6 +64,7 @@ class Outcome:
             "replayed": self.replayed,
             "not_rebuilt": self.not_rebuilt,
             "crl_numbers": self.crl_numbers,
+            "bodies_lost": self.bodies_lost,
         }
 
 
@@ -93,6 +96,7 @@ def _reconcile(database: Database, mirror: Mirror, point: str, at: datetime) -> 
             replayed=dict(sorted(work.done.items())),
             not_rebuilt=_named(work.left),
             crl_numbers=replay_status.forget_lists(session, CRL_MARGIN, at),
+            bodies_lost=_ranges(_lost(session, work.bodies)),
         )
         evidence.append(session, events.reconciled(point, outcome.as_json()), at=at)
     # A crash before this leaves the store as the point had it; one after it, a store that needs nothing more.
@@ -101,9 +105,8 @@ def _reconcile(database: Database, mirror: Mirror, point: str, at: datetime) -> 
 
 def _done_before(session: Session, point: str, size: int) -> Outcome | None:
     """Return the outcome of the same reconciliation, when it was done and nothing came after in the mirror."""
-    mine = select(EvidenceRow.content).where(EvidenceRow.type == events.RECONCILED)
-    for content in session.exec(mine.where(EvidenceRow.object == events.object_of(point))):
-        details = json.loads(content)["details"]
+    for row in search.about(session, events.object_of(point), type_=events.RECONCILED):
+        details = json.loads(row.content)["details"]
         if details["mirror_size"] == size:
             return Outcome(**details)
     return None
@@ -221,6 +224,11 @@ def _end_leases(session: Session, at: datetime) -> None:
     session.flush()
 
 
+def _lost(session: Session, committed: Sequence[Record]) -> list[int]:
+    """Return the numbers of those records whose body is not there, and was not erased either."""
+    return [one.sequence for one in committed if session.get(EvidenceBody, one.identifier) is None]
+
+
 def _named(left: Sequence[Record]) -> dict[str, str]:
     found: dict[str, list[int]] = {}
     for record in left:
@@ -229,7 +237,9 @@ def _named(left: Sequence[Record]) -> dict[str, str]:
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Return ``3 records: 7-8, 12``."""
+    """Return ``3: 7-8, 12``; nothing for none."""
+    if not numbers:
+        return ""
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and ranges[-1][1] == number - 1:

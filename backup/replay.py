@@ -18,6 +18,7 @@ from backup.mirror import Record
 from backup.models import PointState, RecoveryPoint
 from core.clock import from_rfc3339
 from core.identity import Serial
+from core.ledger import body
 from core.ledger.models import WitnessedLog
 from core.registry import credential
 from core.registry.credential import Credential
@@ -33,7 +34,9 @@ RECORDS_ONLY = frozenset(
         "gateway.request.refused",
         "installation.service.started",
         "installation.store.upgraded",
+        "ledger.body.disclosed",
         "ledger.bundle.exported",
+        "ledger.extract.exported",
         "ledger.record.annotated",
         # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
         "notice.channel.tested",
@@ -47,13 +50,17 @@ RECORDS_ONLY = frozenset(
 
 
 class Replay:
-    """Does records again in one session; ``done`` counts them by type, ``left`` holds what could not be rebuilt."""
+    """Does records again in one session; ``done`` counts them by type, ``left`` holds what could not be rebuilt.
+
+    ``bodies`` holds the records that have, or had, a body: it does not come with them.
+    """
 
     def __init__(self, session: Session) -> None:
         """Begin with nothing done."""
         self.session = session
         self.done: Counter[str] = Counter()
         self.left: list[Record] = []
+        self.bodies: list[Record] = []
 
     def apply(self, record: Record) -> None:
         """Do ``record`` again. Raises ``Damaged`` when it says something that no record of its type can say."""
@@ -66,6 +73,8 @@ class Replay:
             self.left.append(record)
         elif handler is not None:
             self.done[record.type] += 1
+        if body.is_committed(record.details):
+            self.bodies.append(record)
         self.session.flush()
 
 
@@ -87,6 +96,8 @@ def _intended(session: Session, record: Record) -> bool:
                 actor=record.actor,
                 at=record.at,
                 tbs=b"",
+                request=replay_status.text(record, "request") if "request" in record.details else "",
+                profiles=replay_status.text(record, "profiles") if "profiles" in record.details else "",
             )
         )
     return True

@@ -11,7 +11,8 @@ from sqlmodel import Session
 
 from backup.mirror import Record
 from core import signed
-from core.approval.models import Approval, ApprovalRevision, ApprovalStep, State
+from core.approval.models import Approval, ApprovalRevision, ApprovalStep
+from core.approval.state import State
 from core.clock import from_rfc3339
 from core.ledger.entry import JsonValue
 

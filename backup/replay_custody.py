@@ -3,18 +3,21 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from backup.mirror import Record
 from core.clock import from_rfc3339
 from core.ledger import body, purge
-from core.ledger.models import EvidenceBody, EvidenceHold, EvidencePurge
+from core.ledger.models import EvidenceBody, EvidenceHold, EvidencePurge, EvidenceRow
 from core.ledger.stub import parse_ranges
 
 
 def _purged(session: Session, record: Record) -> bool:
     """A purge that was decided is carried out, however far it had come."""
-    purge.enter(session, record.identifier, parse_ranges(record.details["numbers"]), at=record.at)
+    ranges = parse_ranges(record.details["numbers"])
+    if ranges and ranges[-1][1] >= record.sequence:
+        raise ValueError("it names records that come after it")
+    purge.enter(session, record.identifier, ranges, at=record.at)
     return True
 
 
@@ -53,7 +56,11 @@ def _hold_released(session: Session, record: Record) -> bool:
 
 
 def _body_erased(session: Session, record: Record) -> bool:
-    row = session.get(EvidenceBody, str(record.details["record"]))
+    erased = str(record.details["record"])
+    row = session.get(EvidenceBody, erased)
+    if row is None and session.exec(select(EvidenceRow.row).where(EvidenceRow.identifier == erased)).first():
+        # Made and erased after the cut: that it was erased, and is not lost, stays known.
+        row = EvidenceBody(record=erased, salt=b"", content=b"")
     if row is not None and row.erased_at is None:
         body.wipe(session, row, by=record.actor, at=record.at)
     return True

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Dialect, Engine, Table, exc
+from sqlalchemy import Column, Dialect, Engine, Table, exc
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -38,7 +38,7 @@ class Lane:
                 _insert_sqlite(driver, statement.text, statement.values(rows))
             else:
                 assert isinstance(driver, psycopg.Connection)
-                _insert_postgresql(driver, statement.text, statement.values(rows))
+                _insert_postgresql(driver, statement, statement.values(rows))
 
     def close(self) -> None:
         """Close the connection for good."""
@@ -52,7 +52,11 @@ class _Statement:
     def __init__(self, dialect: Dialect, table: Table, names: list[str]) -> None:
         columns = ", ".join(dialect.identifier_preparer.quote(name) for name in names)
         places = ", ".join(["?" if dialect.name == "sqlite" else "%s"] * len(names))
-        self.text = f"INSERT INTO {dialect.identifier_preparer.format_table(table)} ({columns}) VALUES ({places})"  # noqa: S608
+        into = f"INSERT INTO {dialect.identifier_preparer.format_table(table)} ({columns})"
+        self.text = f"{into} VALUES ({places})"
+        # PostgreSQL alone: many rows as one array for each column, in its binary form.
+        lists = ", ".join(f"%b::{_kind(table.c[name], dialect)}[]" for name in names)
+        self.text_of_lists = f"{into} SELECT * FROM unnest({lists})"  # noqa: S608
         self._columns = [(name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names]
 
     def values(self, rows: Rows) -> _Values:
@@ -62,20 +66,28 @@ class _Statement:
 
 def _insert_sqlite(driver: sqlite3.Connection, text: str, values: _Values) -> None:
     # Never in the driver's own transaction: it is told not to begin any (see core/database.py).
+    if len(values) == 1:
+        # One statement is one transaction.
+        driver.execute(text, values[0])
+        return
     driver.execute("BEGIN IMMEDIATE")
     driver.executemany(text, values)
     driver.execute("COMMIT")
 
 
-def _insert_postgresql(driver: psycopg.Connection, text: str, values: _Values) -> None:
+def _insert_postgresql(driver: psycopg.Connection, statement: _Statement, values: _Values) -> None:
     if driver.info.transaction_status == TransactionStatus.IDLE:
         driver.autocommit = True
+    # One statement is one transaction, and one way to the server and back.
     if len(values) == 1:
-        # One statement is one transaction, and one way to the server and back.
-        driver.execute(text, values[0], prepare=True)
-        return
-    with driver.pipeline(), driver.transaction(), driver.cursor() as cursor:
-        cursor.executemany(text, values)
+        driver.execute(statement.text, values[0], prepare=True)
+    else:
+        driver.execute(statement.text_of_lists, [list(column) for column in zip(*values, strict=True)], prepare=True)
+
+
+def _kind(column: Column[object], dialect: Dialect) -> str:
+    # Without its length: a conversion would cut what is too long, the column itself refuses it.
+    return column.type.compile(dialect).partition("(")[0]
 
 
 @contextmanager

@@ -55,8 +55,8 @@ APPROVER = Rule(
 )
 OUTGOING = Rule(
     "concerned-person",
-    "被任免的人不得作为审批人",
-    "whom an act takes out of office does not approve it",
+    "被任免的人不得作为审批人, 离岗的人也不得提出本人的离岗",
+    "whom an act takes out of office does not approve it, and nobody proposes their own leaving",
     "GB/T 22239-2019 8.1.7.1 separation of posts",
 )
 SIGNED = Rule(

@@ -1,8 +1,8 @@
 """Signed acts at an endpoint: the peer of this connection stated what it asks for, with the key that it showed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, Self
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,6 +50,11 @@ class Peer:
     origin: str
     at: datetime
     standing: GoodStanding
+    clock: Clock
+
+    def again(self) -> Self:
+        """Return the same peer at the time of now: whoever waited for others looks at what is true after them."""
+        return replace(self, at=max(self.at, self.clock.now()))
 
     def hold(self, session: Session) -> None:
         """Keep the peer's certificate good until the caller's transaction ends: every act that carries a signature.
@@ -80,7 +85,7 @@ def _peer(
     origin: Annotated[Origin, Depends(provided(Origin))],
     standing: Annotated[GoodStanding, Depends(provided(GoodStanding))],
 ) -> Peer:
-    return Peer(current_principal(request), peer_certificate(request), origin.name, clock.now(), standing)
+    return Peer(current_principal(request), peer_certificate(request), origin.name, clock.now(), standing, clock)
 
 
 #: What an endpoint declares to check signed acts.

@@ -17,6 +17,7 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.issuance_api
 import pki.revocation_api
 import pki.status_api
 from core.web import BodyLimit, install_error_handlers
@@ -40,6 +41,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.issuance_api.router,
     pki.revocation_api.router,
     authz.api.router,
     monitor.api.router,

@@ -13,7 +13,6 @@ import base64
 import getpass
 import hashlib
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from core import durable
 from core.errors import Malformed, NotFound, Unauthenticated, Unavailable
 from deploy.carduri import CardUri, parse_uri
+from deploy.request import check_name
 
 _CONFIGURATION = """openssl_conf = openssl_init
 [openssl_init]
@@ -42,8 +42,6 @@ pkcs11-module-quirks = no-deinit
 """
 
 _SECONDS = 60
-
-_NAME = re.compile(r"[\w.-]{1,80}")
 
 #: DER of VisibleString and UTF8String (X.690), and what a wrapped URI begins with.
 _VISIBLE, _UTF8, _SEQUENCE = 0x1A, 0x0C, 0x30
@@ -65,11 +63,20 @@ class Card:
 
     def prepare(self) -> None:
         """Write the files that name token and key. Raises ``Unavailable`` when OpenSSL cannot reach tokens here."""
-        self.configuration.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        durable.write(self.configuration, _CONFIGURATION.format(module=self.uri.module).encode())
-        durable.write(self.pem, wrapped(self.uri.key))
+        try:
+            self.configuration.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _keep(self.configuration, _CONFIGURATION.format(module=self.uri.module).encode())
+            _keep(self.pem, wrapped(self.uri.key))
+        except OSError as error:
+            detail = f"nothing can be kept in `{self.configuration.parent}`: {(error.strerror or '').lower()}"
+            raise Unavailable(detail, hint="the folder is `$GUOSUO_HOME`, or `~/.config/guosuo`") from error
         if b"pkcs11" not in self._openssl(["list", "-providers"]).stdout:
             raise Unavailable("openssl has no PKCS#11 provider here", hint="run `deploy/setup.sh --packages` as root")
+
+    def is_entered(self) -> bool:
+        """Say whether this program was begun again for a token of this folder: this one, or one a command named."""
+        given = Path(os.environ.get("OPENSSL_CONF", ""))
+        return given.parent == self.configuration.parent and given.match("card-*.cnf")
 
     def reenter(self) -> None:
         """Begin this program again with OpenSSL's provider switched on, unless it runs so already."""
@@ -106,8 +113,7 @@ class Card:
 
     def request(self, name: str) -> bytes:
         """Return a certification request (PEM) over the token's key for whoever the register calls ``name``."""
-        if not _NAME.fullmatch(name):
-            raise Malformed(f"`{name[:80]}` is no id of the register")
+        check_name(name)
         subject = ["-subj", f"/UID={name}", "-utf8"]
         done = self._openssl(["req", "-new", "-key", self.uri.key, *subject], pin=self.pin())
         if done.returncode != 0:
@@ -143,12 +149,15 @@ class Card:
         if self.uri.pin_source:
             try:
                 return Path(self.uri.pin_source).read_text(encoding="utf-8").splitlines()[0]
-            except (OSError, UnicodeDecodeError, IndexError) as error:
+            except (OSError, ValueError, IndexError) as error:
                 raise NotFound(f"the PIN cannot be read from `{self.uri.pin_source}`") from error
         if not sys.stdin.isatty():
             hint = "run it at a terminal, or name a file in the URI: pin-source=file:PATH"
             raise Unauthenticated("there is nobody to ask for the PIN", hint=hint)
-        return getpass.getpass("PIN of the token: ")
+        try:
+            return getpass.getpass("PIN of the token: ")
+        except EOFError as error:
+            raise Unauthenticated("no PIN was given") from error
 
     def _openssl(
         self, command: Sequence[str], *, pin: str = "", content: bytes = b""
@@ -181,6 +190,12 @@ def wrapped(uri: str) -> bytes:
     text = _field(_VISIBLE, _FORM) + _field(_UTF8, uri.encode())
     lines = base64.encodebytes(_field(_SEQUENCE, text)).decode()
     return f"-----BEGIN PKCS#11 PROVIDER URI-----\n{lines}-----END PKCS#11 PROVIDER URI-----\n".encode()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that does not stand there already: every command comes here, and several at once."""
+    if not path.is_file() or path.read_bytes() != content:
+        durable.write(path, content)
 
 
 def _field(tag: int, content: bytes) -> bytes:

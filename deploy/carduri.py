@@ -9,6 +9,11 @@ from core.errors import Malformed
 
 SCHEME = "pkcs11:"
 
+#: Characters: no URI of ours is longer.
+LONGEST = 1000
+
+_EXAMPLE = "for example pkcs11:token=CARD;object=signing"
+
 #: Without a ``module-path``: p11-kit, that is every module that is known on this machine.
 EVERY_MODULE = "libp11-kit.so.0"
 
@@ -55,11 +60,12 @@ def is_uri(text: str) -> bool:
 
 def parse_uri(text: str) -> CardUri:
     """Read a URI that names one key. Raises ``Malformed``, also for a PIN in it: others see a command line."""
+    if len(text) > LONGEST:
+        raise Malformed(f"a PKCS#11 URI of {len(text)} characters names no key", hint=_EXAMPLE)
     path, _, query = text.removeprefix(SCHEME).partition("?")
     attributes = _pairs(path, ";", (*_TOKEN, *_OBJECT, "type"))
     if not {"token", "serial", "slot-id"} & set(attributes) or not set(_OBJECT) & set(attributes):
-        hint = "for example pkcs11:token=CARD;object=signing"
-        raise Malformed("a PKCS#11 URI names a token and an object on it", hint=hint)
+        raise Malformed("a PKCS#11 URI names a token and an object on it", hint=_EXAMPLE)
     asked = _pairs(query, "&", ("module-path", "pin-source"))
     module = unquote(asked.get("module-path", EVERY_MODULE))
     if not _PATH.fullmatch(module):
@@ -75,6 +81,7 @@ def _pairs(text: str, separator: str, known: Sequence[str]) -> dict[str, str]:
             hint = "leave it out and you are asked, or name a file: pin-source=file:PATH"
             raise Malformed("a PIN does not belong into a URI: others see the command line", hint=hint)
         if name not in known or name in found or not _VALUE.fullmatch(value):
-            raise Malformed(f"`{part[:60]}` cannot stand in this PKCS#11 URI (RFC 7512)")
+            # Only its name: a PIN under a name that is spelt wrongly is still a PIN.
+            raise Malformed(f"`{name[:40]}` cannot stand so in this PKCS#11 URI (RFC 7512)", hint=_EXAMPLE)
         found[name] = value
     return found

@@ -39,10 +39,11 @@ class ServiceClient:
     """Speaks to one service as one person or device."""
 
     def __init__(self, login: Login, *, timeout: float = 60.0, clock: Clock | None = None) -> None:
-        """Prepare a client; raises ``NotFound`` or ``Malformed`` when a file is missing or unfit.
+        """Prepare a client; raises ``NotFound`` or ``Malformed`` when a file or the address is missing or unfit.
 
         With a key on a token, asks for its PIN. Raises ``Unauthenticated`` when the token refuses it.
         """
+        _check_url(login.url)
         for path in (login.certificate, login.trusted):
             if not Path(path).is_file():
                 raise errors.NotFound(f"there is no file `{path}`", hint="log in with files that are there")
@@ -85,7 +86,9 @@ class ServiceClient:
                 if not response.is_success:
                     response.read()
                     raise _error(response)
-                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                # Its own file, never one that somebody else put there to read along.
+                part.unlink(missing_ok=True)
+                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     for piece in response.iter_bytes():
                         file.write(piece)
                     file.flush()
@@ -94,6 +97,8 @@ class ServiceClient:
             durable.sync_folder(out.parent)
         except httpx2.TransportError as error:
             raise self._silent(error) from error
+        except OSError as error:
+            raise errors.Unavailable(f"`{out}` cannot be written: {(error.strerror or '').lower()}") from error
         finally:
             part.unlink(missing_ok=True)
         return response.headers
@@ -155,6 +160,19 @@ class ServiceClient:
             detail = f"what answers at `{self._url}` is not this service"
             raise errors.Unavailable(detail, hint="is the address of the login right?")
         return content
+
+
+def _check_url(url: str) -> None:
+    """Raise ``Malformed`` unless ``url`` is reached over TLS: without it there is neither their name nor ours."""
+    try:
+        found = httpx2.URL(url)
+        sound = found.scheme == "https" and bool(found.host) and not found.userinfo
+    except httpx2.InvalidURL:
+        sound = False
+    if not sound:
+        raise errors.Malformed(
+            f"`{url[:80]}` is not the address of a service", hint="for example https://localhost:8443"
+        )
 
 
 def _decoded(response: httpx2.Response) -> Answer | None:

@@ -1,7 +1,7 @@
 """The act ``register.person.leave``: one of the three administrators leaves, which takes two people.
 
 Body: ``person``, ``basis``, and as far as needed ``successor``, ``items`` (``post:ID`` or ``role:site/NAME`` to a
-person) and ``since`` (RFC 3339). Nobody decides on their own leaving, nor on an office that comes to them by it.
+person) and ``since`` (RFC 3339). Nobody takes part in their own leaving, nor decides on what comes to them by it.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core.approval.acts import Act, Body, Concern
-from core.clock import from_rfc3339
-from core.errors import Malformed, Rejected
+from core.clock import parse_given
+from core.errors import Malformed
 from core.identity import SITE, PersonId
 from core.registry import leaver, role
 from core.registry.holding import Holders
@@ -35,10 +35,6 @@ def act(holders: Holders) -> Act:
         session: Session, body: Body, proposer: PersonId, approver: PersonId, at: datetime
     ) -> Mapping[str, Json]:
         asked = parse(body)
-        if asked.person in (proposer, approver):
-            raise Rejected(
-                f"`{asked.person}` takes part in their own leaving", hint="let two others propose and decide"
-            )
         done = leaver.leave(session, holders, asked, actor=proposer, at=at)
         return {"person": asked.person, "given_up": len(done), "agreed_by": approver}
 
@@ -69,7 +65,8 @@ def parse(body: Body) -> Leaving:
 
 def _concern(session: Session, body: Body, at: datetime) -> Concern:  # noqa: ARG001  # the form of every act
     asked = parse(body)
-    return Concern(f"person:{asked.person}", SITE, frozenset({asked.person, *asked.items.values()}))
+    successors = frozenset({*asked.items.values(), *filter(None, [asked.successor])})
+    return Concern(f"person:{asked.person}", SITE, excluded=successors, barred=frozenset({asked.person}))
 
 
 def _said(one: Item) -> str:
@@ -86,6 +83,6 @@ def _text(body: Mapping[str, Json], name: str, most: int) -> str:
 
 def _moment(text: str) -> datetime:
     try:
-        return from_rfc3339(text)
+        return parse_given(text)
     except ValueError as error:
         raise Malformed(f"`since`: `{text}` is not a time with an offset (RFC 3339)") from error

@@ -13,17 +13,16 @@ from core.clock import Clock
 from core.database import Database
 from core.duty import duty
 from core.enforcement import Acting, EnforcedRoute, permission, public
-from core.identity import PersonId, Principal, Serial, SubjectKind
+from core.identity import SITE, PersonId, Principal, Serial, SubjectKind
 from core.provision import ReadSession, provided
 from core.registry import credential, person, role
 from core.signing import Origin
 from pki import revocation
-from pki.issuance import CertificateAuthority, IssuanceRequest
+from pki.issuance import CertificateAuthority
+from pki.request import IssuanceRequest
 
 router = APIRouter(route_class=EnforcedRoute, tags=["identity"])
 alive = APIRouter(route_class=EnforcedRoute, tags=["identity"])
-
-_ADMINISTRATORS = ("system-administrator", "security-administrator", "auditor")
 
 
 class Identity(BaseModel):
@@ -114,17 +113,21 @@ def appoint(
     clock: Annotated[Clock, Depends(provided(Clock))],
 ) -> Appointment:
     """Appoint one of the three administrators; the third appointment ends the bootstrap certificate."""
-    # 1. The appointment itself, refused when it would join two of the three in one person.
-    with database.write() as session:
-        person.get(session, PersonId(body.person))
-        role.check_vacant(session, body.role, PersonId(body.person), clock.now())
-        role.appoint(session, person=PersonId(body.person), role=body.role, giver=principal.identifier, at=clock.now())
-    # A crash here leaves an administrator without a certificate: appointing again is idempotent and issues it.
+    who = PersonId(body.person)
     request = IssuanceRequest(
         csr=body.csr.encode(), profile="person", holder_kind=SubjectKind.PERSON, holder=body.person
     )
+    # 1. Refused when it would join two of the three in one person; and whom nobody can certify is not appointed.
+    with database.read() as session:
+        _check_appointment(session, who, body.role, clock.now())
+    authority.check(request, actor=principal.identifier)
+    # 2. The appointment itself.
+    with database.write() as session:
+        _check_appointment(session, who, body.role, clock.now())
+        role.appoint(session, person=who, role=body.role, giver=principal.identifier, at=clock.now())
+    # A crash here leaves an administrator without a certificate: appointing again is idempotent and issues it.
     issued = authority.issue(request, actor=principal.identifier)
-    # 2. With all three in office the bootstrap certificate has nothing left to do, and ends.
+    # 3. With all three in office the bootstrap certificate has nothing left to do, and ends.
     with database.write() as session:
         ended = _end_bootstrap(session, principal, clock)
     # A crash here leaves an appointment that nobody was told: appointing again is idempotent and issues another
@@ -134,10 +137,16 @@ def appoint(
     )
 
 
+def _check_appointment(session: Session, who: PersonId, office: str, at: datetime) -> None:
+    person.get(session, who)
+    role.check_vacant(session, office, who, at)
+    role.check_separation(role.on_site(session, who, at), office, who)
+
+
 def _end_bootstrap(session: Session, principal: Principal, clock: Clock) -> bool:
     at = clock.now()
-    offices = {name for _person, domain, name in role.held(session, at) if domain == "site"}
-    if not set(_ADMINISTRATORS) <= offices or credential.get(session, principal.serial).state != "good":
+    offices = {name for _person, domain, name in role.held(session, at) if domain == SITE}
+    if not set(role.ADMINISTRATORS) <= offices or credential.get(session, principal.serial).state != "good":
         return False
     revocation.revoke(
         session, Serial(principal.serial), reason="cessation-of-operation", actor=principal.identifier, at=at

@@ -1,16 +1,16 @@
 """What somebody holds, and leaving (离岗): every package is asked, and one transaction ends all of it."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.clock import Clock, from_rfc3339
+from core.clock import Clock
 from core.enforcement import Acting, EnforcedRoute, permission
-from core.errors import Forbidden, Malformed
+from core.errors import Forbidden
 from core.provision import ReadSession, WriteSession, provided
 from core.registry import leaver
+from core.registry.api import moment
 from core.registry.holding import Holders
 from core.registry.leaver import Item
 from deploy import departure
@@ -79,8 +79,7 @@ def list_holdings(
     kind: str, identifier: str, session: ReadSession, holders: Held, clock: Time, *, at: str = ""
 ) -> HoldingList:
     """List what a person, device, domain or key holds."""
-    moment = _moment(at, "at") if at else clock.now()
-    found = holders.holdings(session, kind, identifier, moment)
+    found = holders.holdings(session, kind, identifier, moment(at, clock))
     return HoldingList(items=[HoldingItem.model_validate(one, from_attributes=True) for one in found])
 
 
@@ -104,10 +103,3 @@ def _answer(body: LeaveRequest, items: list[Item], *, needs_two: bool) -> LeaveA
     # Leaving that leaves anything is refused by ``leaver.leave``.
     rest = len(shown) if body.dry_run else 0
     return LeaveAnswer(person=body.person, applied=not body.dry_run, items=shown, left=rest, needs_two=needs_two)
-
-
-def _moment(text: str, name: str) -> datetime:
-    try:
-        return from_rfc3339(text)
-    except ValueError as error:
-        raise Malformed(f"`{name}`: `{text[:40]}` is not a time with an offset (RFC 3339)") from error

@@ -1,6 +1,7 @@
 """A person's own key and certification request, made where the person is."""
 
 import os
+import re
 from pathlib import Path
 
 from cryptography import x509
@@ -8,14 +9,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from core.errors import Conflict
+from core import durable
+from core.errors import Conflict, Malformed
 from deploy.file import check_target
+
+_NAME = re.compile(r"[\w.-]{1,80}")
 
 
 def make_request(name: str, *, key: Path, out: Path) -> None:
-    """Write a new P-256 private key (0600) and a request for ``name``. Raises ``Conflict``, ``NotFound``."""
+    """Write a new P-256 private key (0600) and a request for ``name``.
+
+    Raises ``Malformed``, ``NotFound``, ``Conflict``; then there is neither.
+    """
+    check_name(name)
     for target in (key, out):
         check_target(target)
+    if key.resolve() == out.resolve():
+        raise Conflict(f"the request would overwrite the key in `{key}`", hint="name two files")
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.USER_ID, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(private, hashes.SHA256())
@@ -23,7 +33,13 @@ def make_request(name: str, *, key: Path, out: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     write_secret(key, pem)
-    out.write_bytes(request.public_bytes(serialization.Encoding.PEM))
+    durable.write(out, request.public_bytes(serialization.Encoding.PEM), mode=0o644)
+
+
+def check_name(name: str) -> None:
+    """Raise ``Malformed`` for what cannot be an id of the register."""
+    if not _NAME.fullmatch(name):
+        raise Malformed(f"`{name[:80]}` is no id of the register")
 
 
 def write_secret(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -10,6 +10,7 @@ from core.jobs import Job
 from core.ledger import checkpoint, jobs, timestamp, trustpolicy
 from core.ledger.place import LedgerPlace
 from core.ledger.timestamping import Timestamping
+from core.ledger.trustpolicy import TrustPolicy
 from core.ledger.witness import Witness
 from core.ledger.witnessing import Witnessing
 from core.pace import Pace
@@ -40,13 +41,34 @@ def provided(
 
 def background(settings: Settings, database: Database, clock: Clock, place: LedgerPlace, mirror: Path) -> list[Job]:
     """Return the jobs of what is configured."""
-    made = []
-    if settings.witness.policy is not None:
-        every = timedelta(seconds=settings.witness.every_seconds)
-        made.append(jobs.witness_job(witnessing(settings, database, clock, place, mirror), every=every))
-    if settings.timestamp.urls:
+    made, every = [], periods(settings)
+    if jobs.WITNESS in every:
+        asking = witnessing(settings, database, clock, place, mirror)
+        made.append(jobs.witness_job(asking, every=every[jobs.WITNESS]))
+    if jobs.TIMESTAMP in every:
         made.append(jobs.timestamp_job(timestamping(settings, database, clock, place, mirror)))
     return made
+
+
+def periods(settings: Settings) -> dict[str, timedelta]:
+    """Return how often each of these jobs runs, by name; this needs no signer."""
+    made = {}
+    if settings.witness.policy is not None:
+        made[jobs.WITNESS] = timedelta(seconds=settings.witness.every_seconds)
+    if settings.timestamp.urls:
+        made[jobs.TIMESTAMP] = jobs.STAMPED_EVERY
+    return made
+
+
+def asked(settings: Settings) -> list[str]:
+    """Return the names of the witnesses that are asked. Raises ``NotFound`` and ``BadPolicy``."""
+    return [one.key.name for one in policy(settings).witnesses.values() if one.url]
+
+
+def policy(settings: Settings) -> TrustPolicy:
+    """Return the trust policy that says who witnesses us. Raises ``NotFound`` and ``BadPolicy`` for its file."""
+    path = settings.witness.policy
+    return trustpolicy.parse_policy(read_bytes(settings.state / path) if path else b"quorum none\n")
 
 
 def witness(settings: Settings, database: Database, keys: SignerClient, clock: Clock) -> Witness:
@@ -62,15 +84,14 @@ def witness(settings: Settings, database: Database, keys: SignerClient, clock: C
 
 def witnessing(settings: Settings, database: Database, clock: Clock, place: LedgerPlace, mirror: Path) -> Witnessing:
     """Return what has our log witnessed. Raises ``NotFound`` and ``BadPolicy`` for the trust policy's file."""
-    asked = settings.witness
-    rules = read_bytes(settings.state / asked.policy) if asked.policy else b"quorum none\n"
+    trusted = settings.witness.trusted
     return Witnessing(
         database=database,
         clock=clock,
         place=place,
         mirror=mirror,
-        policy=trustpolicy.parse_policy(rules),
-        poster=HttpPoster(settings.state / asked.trusted if asked.trusted else None),
+        policy=policy(settings),
+        poster=HttpPoster(settings.state / trusted if trusted else None),
     )
 
 

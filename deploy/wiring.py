@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -129,10 +130,11 @@ def purger(settings: Settings, database: Database) -> Purger:
     return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
-def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
+def authority(settings: Settings, database: Database, keys: SignerClient, group: GroupCommit) -> CertificateAuthority:
     """Return the issuing authority."""
     return CertificateAuthority(
         database=database,
+        group=group,
         keys=keys,
         clock=SystemClock(),
         random=secrets.token_bytes,
@@ -213,10 +215,7 @@ def backup(settings: Settings, database: Database) -> Backup:
 
 
 def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
-    """Return the background work: revocation lists, what else is our own, and what waits for others.
-
-    None of them holds another up: a revocation is on the lists within a second, whatever else is to be done.
-    """
+    """Return the background work: lists, what else is our own, what waits for others. None holds another up."""
     keys = signer(settings)
     lists = publisher(settings, database, keys)
     sending = core.notice.jobs.outward(outbox(settings, database))
@@ -224,14 +223,18 @@ def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequenc
     return pki.jobs.publishing(lists), inward_jobs(settings, database), outward
 
 
+def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
+    """Return how often each job of ``jobs`` runs, by name; this needs no signer."""
+    ours = [*inward_jobs(settings, database), *core.notice.jobs.outward(outbox(settings, database))]
+    return {job.name: job.every for job in ours} | vouching.periods(settings)
+
+
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
     keys, names = signer(settings), certification(settings)
     return [
         *pki.jobs.jobs(database),
-        *pki.jobs.renewal(
-            partial(hierarchy.renew_responder, database, keys, SystemClock(), secrets.token_bytes, names)
-        ),
+        *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
@@ -279,7 +282,7 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys),
+        CertificateAuthority: authority(settings, database, keys, group),
         Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),

@@ -1,45 +1,22 @@
-"""Certificates over HTTP: issue, list, show. Revoking is in ``revocation_api.py``, status in ``status_api.py``."""
+"""Certificates over HTTP: list and show. Issuing, revoking and status have files of their own (``…_api.py``)."""
 
 from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
 from sqlmodel import select
 
 from core.clock import to_rfc3339
-from core.enforcement import Acting, EnforcedRoute, permission
+from core.enforcement import EnforcedRoute, permission
 from core.identity import Serial
-from core.provision import ReadSession, provided
+from core.provision import ReadSession
 from core.registry import credential
 from core.registry.credential import Credential
-from pki import profile
-from pki.issuance import CertificateAuthority, IssuanceRequest
 from pki.models import Certificate
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["certificate"])
-
-
-class IssueRequest(BaseModel):
-    """A request (PEM) for a holder in the register."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    csr: str
-    profile: str = Field(max_length=40)
-    holder: str = Field(max_length=80)
-    dns_names: list[str] = Field(default_factory=list, max_length=20)
-    lifetime_seconds: int | None = Field(default=None, ge=1)
-
-
-class Issued(BaseModel):
-    """A certificate with its chain (PEM)."""
-
-    serial: str
-    holder: str
-    profile: str
-    chain: str
 
 
 class CertificateItem(BaseModel):
@@ -67,26 +44,6 @@ class CertificateList(BaseModel):
     """Certificates, oldest first."""
 
     items: list[CertificateItem]
-
-
-@router.post("/certificate")
-@permission("pki:certificate:issue")
-def issue(
-    body: IssueRequest,
-    principal: Acting,
-    authority: Annotated[CertificateAuthority, Depends(provided(CertificateAuthority))],
-) -> Issued:
-    """Issue a certificate."""
-    request = IssuanceRequest(
-        csr=body.csr.encode(),
-        profile=body.profile,
-        holder_kind=profile.get(body.profile).holder_kind,
-        holder=body.holder,
-        dns_names=tuple(body.dns_names),
-        lifetime_seconds=body.lifetime_seconds,
-    )
-    issued = authority.issue(request, actor=principal.identifier)
-    return Issued(serial=issued.serial, holder=body.holder, profile=body.profile, chain=issued.chain_pem)
 
 
 Limit = Annotated[int, Query(ge=1, le=10_000)]

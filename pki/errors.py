@@ -69,6 +69,18 @@ class WrongProfile(Rejected):
     reason = "wrong-profile"
 
 
+class LintFailed(Rejected):
+    """What would be signed is not what was meant, or not what a certificate must be."""
+
+    reason = "lint-failed"
+
+
+class NotPrepared(Rejected):
+    """Was not prepared and linted here for this request, or was signed before."""
+
+    reason = "not-prepared"
+
+
 class Lapsed(Conflict):
     """The intention was given up in the meantime."""
 

@@ -11,7 +11,13 @@ from pki.models import IssuanceIntent
 
 def intended(intent: IssuanceIntent) -> Event:
     """A serial number was taken and its to-be-signed certificate recorded; no key was used yet."""
-    details = {"profile": intent.profile, "holder": intent.holder, "issuer": intent.issuer}
+    details = {
+        "profile": intent.profile,
+        "profiles": intent.profiles,
+        "holder": intent.holder,
+        "issuer": intent.issuer,
+        "request": intent.request,
+    }
     return Event("pki.issuance.intended", intent.actor, f"certificate:{intent.serial}", intent.domain, details=details)
 
 

@@ -23,7 +23,7 @@ from pki import events, issuer, tbs
 from pki.issuer import ISSUING, OCSP, ROOT, Issuer
 from pki.models import Authority, IssuanceIntent
 from pki.settings import PkiSettings
-from pki.tbs import Prepared, Template
+from pki.tbs import AuthorityContent, Prepared, Press
 
 Extensions = Sequence[tuple[x509.ExtensionType, bool]]
 
@@ -41,7 +41,7 @@ def establish(
     database: Database, keys: SignerClient, clock: Clock, random: Callable[[int], bytes], settings: PkiSettings
 ) -> None:
     """Make whatever of root, issuing authority and responder is not there yet."""
-    work = _Establishment(database, keys, clock, random, settings)
+    work = _Establishment(database, keys, clock, random, settings, Press())
     for name in _KEYS:
         with database.read() as session:
             if session.get(Authority, name) is not None:
@@ -61,7 +61,7 @@ def renew_responder(
         present = x509.load_der_x509_certificate(issuer.get(session, OCSP).der)
     if present.not_valid_after_utc - clock.now() > RENEWAL:
         return False
-    _Establishment(database, keys, clock, random, settings).make(OCSP)
+    _Establishment(database, keys, clock, random, settings, Press()).make(OCSP)
     return True
 
 
@@ -72,13 +72,14 @@ class _Establishment:
     clock: Clock
     random: Callable[[int], bytes]
     settings: PkiSettings
+    press: Press
 
     def make(self, name: str) -> None:
         """Make one authority: key, intention, signature, outcome."""
         label, purpose = _KEYS[name]
         info = self.keys.generate(label, KeyAlgorithm.P256, purpose)
         # A crash here leaves a key in the token and its inventory: the same request again returns it.
-        prepared = tbs.prepare(self._template(info, name))
+        prepared = self.press.prepare_authority(self._content(info, name))
         self._intend(name, prepared)
         # A crash here leaves a known serial number without a signature; ``resume`` revokes it.
         der = self._sign(info, name, prepared)
@@ -110,15 +111,16 @@ class _Establishment:
 
     def _sign(self, info: KeyInfo, name: str, prepared: Prepared) -> bytes:
         if name != ROOT:
-            return self._signer(name).sign(prepared)
+            return self._signer(name).sign(self.press, prepared, request=prepared.request)
         key = issuer.as_p256(load_der_public_key(info.spki))
-        return tbs.assemble(prepared, issuer.sign_with(self.keys, info.label, prepared.tbs), key)
+        octets = self.press.redeem(prepared, request=prepared.request)
+        return tbs.assemble(octets, issuer.sign_with(self.keys, info.label, octets), key)
 
     def _signer(self, name: str) -> Issuer:
         with self.database.read() as session:
             return issuer.load(session, _SIGNED_BY[name], self.keys)
 
-    def _template(self, info: KeyInfo, name: str) -> Template:
+    def _content(self, info: KeyInfo, name: str) -> AuthorityContent:
         subject = _name(self.settings, name)
         identifier = x509.SubjectKeyIdentifier.from_public_key(issuer.as_p256(load_der_public_key(info.spki)))
         above, authority = subject, x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
@@ -127,7 +129,7 @@ class _Establishment:
             above = signer.certificate.subject
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key)
         start = self.clock.now().replace(microsecond=0)
-        return Template(
+        return AuthorityContent(
             serial=issuer.new_serial(self.random),
             issuer=above,
             subject=subject,

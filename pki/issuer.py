@@ -1,7 +1,7 @@
 """An authority that can sign: its certificate, its key in the token, and the octets it may put its name to."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -15,7 +15,7 @@ from hsm.client import SignerClient
 from pki import tbs
 from pki.errors import BrokenProof, NotEstablished
 from pki.models import Authority
-from pki.tbs import Prepared
+from pki.tbs import Prepared, Press
 
 ROOT, ISSUING, OCSP = "root", "issuing", "ocsp"
 
@@ -31,9 +31,18 @@ class Issuer:
         self._key = key
         self._keys = keys
 
-    def sign(self, prepared: Prepared) -> bytes:
-        """Sign a prepared certificate in the token and return it whole (DER), verified."""
-        return tbs.assemble(prepared, self.sign_octets(prepared.tbs), self.public_key)
+    def sign(self, press: Press, prepared: Prepared, *, request: str) -> bytes:
+        """Sign a prepared certificate in the token and return it whole (DER), verified. Raises ``NotPrepared``."""
+        (der,) = self.sign_all(press, [(prepared, request)])
+        return der
+
+    def sign_all(self, press: Press, prepared: Sequence[tuple[Prepared, str]]) -> list[bytes]:
+        """Sign prepared certificates, each for its request, as ``sign`` does."""
+        octets = [press.redeem(one, request=request) for one, request in prepared]
+        signatures = self._keys.sign_all(self._key, [hashlib.sha256(one).digest() for one in octets])
+        return [
+            tbs.assemble(one, signature, self.public_key) for one, signature in zip(octets, signatures, strict=True)
+        ]
 
     def sign_octets(self, octets: bytes) -> bytes:
         """Sign the SHA-256 of ``octets`` in the token (DER ECDSA-Sig-Value)."""

@@ -20,7 +20,11 @@ class Authority(SQLModel, table=True):
 
 
 class IssuanceIntent(SQLModel, table=True):
-    """What we are about to sign: recorded before any key is used. ``state`` is open, issued or abandoned."""
+    """What we are about to sign: recorded before any key is used. ``state`` is open, issued or abandoned.
+
+    ``request`` is the digest of the request, ``profiles`` that of the profiles it was judged by (both empty for an
+    authority's own certificate).
+    """
 
     __tablename__ = "issuance_intent"
 
@@ -34,6 +38,8 @@ class IssuanceIntent(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     tbs: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     state: str = Field(default="open", index=True, max_length=10)
+    request: str = Field(default="", index=True, max_length=64)
+    profiles: str = Field(default="", max_length=64)
 
 
 class Certificate(SQLModel, table=True):

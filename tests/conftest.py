@@ -1,15 +1,21 @@
 """Fixtures that every suite uses: a clock that stands, a store of either kind."""
 
 import importlib.util
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from sqlmodel import SQLModel
 
 from core.database import Database
+from tests import memory
 from tests.clock import ManualClock
 from tests.services import postgres, softhsm
+
+memory.use()
 
 MODELS = [
     name
@@ -42,32 +48,63 @@ def postgres_cluster() -> Iterator[postgres.Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store without tables is, of either kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store.sqlite3"
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
     return cluster.create()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty store with every table is, of either kind."""
+    if request.param == "sqlite":
+        return _copied(request.getfixturevalue("tables_file"), tmp_path)
+    cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+    return cluster.create(request.getfixturevalue("tables_template"))
+
+
+@pytest.fixture(scope="session")
+def tables_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite store with every table, to be copied: they take longer to make than most tests."""
+    file = tmp_path_factory.mktemp("tables") / "store.sqlite3"
+    _make_tables(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def tables_template(postgres_cluster: postgres.Cluster) -> str:
+    """The same on PostgreSQL: the name of a template."""
+    url = postgres_cluster.create()
+    _make_tables(url)
+    return str(make_url(url).database)
+
+
 @pytest.fixture
 def database(store_url: str) -> Iterator[Database]:
     """An empty store with every table, on SQLite and then on PostgreSQL."""
-    yield from _opened(store_url)
+    with closing(Database(store_url)) as opened:
+        yield opened
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+def sqlite_database(tmp_path: Path, tables_file: Path) -> Iterator[Database]:
     """An empty store with every table, on SQLite only: where the store is not what is tested."""
-    yield from _opened(f"sqlite:///{tmp_path}/store.sqlite3")
+    with closing(Database(_copied(tables_file, tmp_path))) as opened:
+        yield opened
 
 
-def _opened(url: str) -> Iterator[Database]:
+def _copied(tables: Path, folder: Path) -> str:
+    shutil.copy(tables, folder / "store.sqlite3")
+    return f"sqlite:///{folder}/store.sqlite3"
+
+
+def _make_tables(url: str) -> None:
     for name in MODELS:
         importlib.import_module(name)
-    database = Database(url)
-    SQLModel.metadata.create_all(database.engine)
-    yield database
-    database.close()
+    with closing(Database(url)) as made:
+        SQLModel.metadata.create_all(made.engine)
 
 
 @pytest.fixture(scope="session")

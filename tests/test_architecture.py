@@ -50,6 +50,7 @@ TRANSACTIONS = {
     "pki/issuance.py",
     "pki/jobs.py",
     "pki/revocation_api.py",
+    "authz/decision.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
@@ -217,7 +218,7 @@ def test_nobody_commits_but_the_store() -> None:
 
 
 def test_transactions_are_opened_where_the_list_says() -> None:
-    assert callers(r"(^|_|\.)database\.(insert|write)$") == TRANSACTIONS & product().keys()
+    assert callers(r"((^|_|\.)database\.(insert|write)|group\.run)$") == TRANSACTIONS & product().keys()
 
 
 def test_durable_steps_say_what_a_crash_leaves() -> None:

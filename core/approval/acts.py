@@ -24,11 +24,23 @@ _WHO = r"^(role:[a-z][a-z0-9-]*|officer:(in-charge|operating))$"
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """What a body is about: object and domain (of the register, or ``site``), and who must not approve it."""
+    """What a body is about: object and domain (of the register, or ``site``), and who must not approve it.
+
+    ``barred`` must not propose it either.
+    """
 
     object: str
     domain: str = SITE
     excluded: frozenset[str] = field(default_factory=frozenset)
+    barred: frozenset[str] = field(default_factory=frozenset)
+
+
+class Look(Protocol):
+    """Reads beforehand, in a read transaction, what takes long; the write transaction then need not wait for it."""
+
+    def __call__(self, session: Session, body: Body, at: datetime) -> "Act":
+        """Return the act that has looked. Raises nothing that the act itself would raise: it raises it later."""
+        ...
 
 
 class CarryOut(Protocol):
@@ -50,13 +62,14 @@ class Act:
 
     ``concern`` reads a body and says what it is about; it raises ``TrustError`` for a body that makes no sense.
     ``consequences`` says in sentences what would happen, as the world is now; it changes nothing, and raises what
-    ``carry_out`` would.
+    ``carry_out`` would. ``look`` is for an act that has to read more than a write transaction should wait for.
     """
 
     name: str
     concern: Callable[[Session, Body, datetime], Concern]
     consequences: Callable[[Session, Body, datetime], list[str]]
     carry_out: CarryOut
+    look: Look | None = None
 
 
 class Title(BaseModel):
@@ -108,6 +121,14 @@ class Acts:
         if name not in self._acts:
             raise UnknownAct(f"no act of two people is called `{name[:80]}`", hint=f"one of {', '.join(self._acts)}")
         return self._rulings[name], self._acts[name]
+
+    def having_looked(self, session: Session, name: str, body: Body, at: datetime) -> "Acts":
+        """Return these acts, the one called ``name`` having looked at what it is about; ``session`` only reads."""
+        act = self._acts.get(name)
+        if act is None or act.look is None:
+            return self
+        looked = act.look(session, body, at)
+        return Acts(self._rulings.values(), [looked if one is act else one for one in self._acts.values()])
 
     @property
     def rulings(self) -> list[Ruling]:

@@ -25,7 +25,7 @@ def concern(session: Session, body: Body, at: datetime) -> Concern:  # noqa: ARG
 
 
 def consequences(session: Session, body: Body, at: datetime) -> list[str]:
-    """Say who comes and who goes. Raises ``NotInRegister``, ``SeparationOfDuties``, ``Conflict``."""
+    """Say who comes and who goes. Raises ``NotInRegister``, ``HasLeft``, ``SeparationOfDuties``, ``Conflict``."""
     office, incoming, outgoing = _parse(body)
     held = {who for who, domain, name in role.held(session, at) if (domain, name) == (SITE, office)}
     told = []
@@ -36,6 +36,7 @@ def consequences(session: Session, body: Body, at: datetime) -> list[str]:
     if incoming:
         if incoming in held:
             raise Conflict(f"`{incoming}` is {office} already")
+        _check_serving(session, incoming)
         role.check_separation(role.on_site(session, PersonId(incoming), at), office, incoming)
         told.append(f"{_named(session, incoming)} becomes {office}")
     if held <= {outgoing} and not incoming:
@@ -67,6 +68,12 @@ def _parse(body: Body) -> tuple[str, str, str]:
     if "\0" in incoming + outgoing or incoming == outgoing:
         raise Malformed("name who comes (`incoming`), who goes (`outgoing`), or both, as ids of two different people")
     return office, incoming, outgoing
+
+
+def _check_serving(session: Session, incoming: str) -> None:
+    """Raise unless the person could use the office: whoever left or is suspended would hold it and do nothing."""
+    if person.get_serving(session, PersonId(incoming)).suspended:
+        raise Conflict(f"`{incoming}` is suspended", hint="name somebody else, or end the suspension first")
 
 
 def _named(session: Session, identifier: str) -> str:

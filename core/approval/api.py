@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from core import signed
-from core.approval import answer, decision, inbox, proposal
+from core.approval import answer, decision, inbox, proposal, steps
 from core.approval.acts import Acts
 from core.approval.answer import ItemList, PreviewAnswer, Shown
 from core.clock import Clock
+from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.identity import PersonId
 from core.provision import ReadSession, WriteSession, provided
@@ -20,6 +21,7 @@ router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/approval", tags=["
 
 Time = Annotated[Clock, Depends(provided(Clock))]
 Known = Annotated[Acts, Depends(provided(Acts))]
+Store = Annotated[Database, Depends(provided(Database))]
 Identifier = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 _LINE = r"^[^\x00-\x1f]*$"
@@ -71,6 +73,30 @@ class ReasonedRequest(BaseModel):
     signed: Signature
 
 
+def _looked_at_new(body: ProposeRequest, acts: Known, clock: Time, database: Store) -> Acts:
+    with database.read() as session:
+        return acts.having_looked(session, body.act, _plain(body.body), clock.now())
+
+
+def _looked_at_kept(identifier: Identifier, acts: Known, clock: Time, database: Store) -> Acts:
+    with database.read() as session:
+        return steps.having_looked(session, acts, identifier, clock.now())
+
+
+def _looked_at_corrected(
+    identifier: Identifier, body: ResubmitRequest, acts: Known, clock: Time, database: Store
+) -> Acts:
+    with database.read() as session:
+        return steps.having_looked(session, acts, identifier, clock.now(), corrected=_plain(body.body))
+
+
+#: Acts that have looked already. Declared before the ``WriteSession``: what comes first is done first, and SQLite's one
+#: writer does not wait for it.
+LookedAtNew = Annotated[Acts, Depends(_looked_at_new)]
+LookedAtKept = Annotated[Acts, Depends(_looked_at_kept)]
+LookedAtCorrected = Annotated[Acts, Depends(_looked_at_corrected)]
+
+
 @router.post("/preview")
 @permission("approval:proposal:make")
 def preview(body: PreviewRequest, session: ReadSession, principal: Acting, acts: Known, clock: Time) -> PreviewAnswer:
@@ -95,7 +121,7 @@ def preview(body: PreviewRequest, session: ReadSession, principal: Acting, acts:
 
 @router.post("")
 @permission("approval:proposal:make")
-def propose(body: ProposeRequest, session: WriteSession, peer: SigningPeer, acts: Known) -> Shown:
+def propose(body: ProposeRequest, acts: LookedAtNew, session: WriteSession, peer: SigningPeer) -> Shown:
     """Enter a proposal."""
     content = _plain(body.body)
     row = proposal.propose(
@@ -119,7 +145,7 @@ def list_(
     """List proposals that concern the caller; with ``mine`` only what waits for them."""
     at, who = clock.now(), PersonId(principal.identifier)
     if mine:
-        rows = inbox.waiting_for(session, acts, who, at)
+        rows = [row for row in inbox.waiting_for(session, acts, who, at) if not state or row.state == state][:limit]
     else:
         rows = inbox.find(session, acts, who, at, state=state, limit=limit)
     return ItemList(items=[answer.item(session, acts, row, at) for row in rows])
@@ -137,7 +163,7 @@ def show(identifier: Identifier, session: ReadSession, principal: Acting, acts: 
 @router.post("/{identifier}/approve")
 @permission("approval:proposal:decide")
 def approve(
-    identifier: Identifier, body: DecisionRequest, session: WriteSession, peer: SigningPeer, acts: Known
+    identifier: Identifier, body: DecisionRequest, acts: LookedAtKept, session: WriteSession, peer: SigningPeer
 ) -> Shown:
     """Agree; the last approval that is needed carries the act out."""
     row = decision.approve(session, acts, identifier, comment=body.comment, peer=peer, signature=body.signed)
@@ -147,7 +173,7 @@ def approve(
 @router.post("/{identifier}/return")
 @permission("approval:proposal:decide")
 def return_(
-    identifier: Identifier, body: ReasonedRequest, session: WriteSession, peer: SigningPeer, acts: Known
+    identifier: Identifier, body: ReasonedRequest, acts: LookedAtKept, session: WriteSession, peer: SigningPeer
 ) -> Shown:
     """Give it back to be corrected."""
     row = decision.return_(session, acts, identifier, comment=body.comment, peer=peer, signature=body.signed)
@@ -167,7 +193,7 @@ def reject(
 @router.post("/{identifier}/resubmit")
 @permission("approval:proposal:make")
 def resubmit(
-    identifier: Identifier, body: ResubmitRequest, session: WriteSession, peer: SigningPeer, acts: Known
+    identifier: Identifier, body: ResubmitRequest, acts: LookedAtCorrected, session: WriteSession, peer: SigningPeer
 ) -> Shown:
     """Propose again, corrected, what was returned."""
     content = _plain(body.body)

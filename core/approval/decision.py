@@ -12,7 +12,8 @@ from core.approval import content, eligibility, events, steps
 from core.approval.acts import Acts
 from core.approval.eligibility import Case
 from core.approval.errors import NotYours
-from core.approval.models import Approval, ApprovalStep, State
+from core.approval.models import Approval, ApprovalStep
+from core.approval.state import State
 from core.rule import APPROVER
 from core.signing import Peer, Signature
 
@@ -26,7 +27,7 @@ def approve(
 
     Raises ``BadSignature``, ``NotYours``, ``NotWaiting``, ``Unavailable``.
     """
-    row = steps.locked(session, identifier)
+    row, peer = steps.turn(session, identifier, peer)
     word = steps.word(session, row, content.APPROVE, comment, peer=peer, signature=signature)
     if (known := steps.find(session, word.proof)) is not None:
         return known
@@ -44,7 +45,7 @@ def return_(
     session: Session, acts: Acts, identifier: str, *, comment: str, peer: Peer, signature: Signature
 ) -> Approval:
     """Give a proposal back to its proposer, to be corrected; ``comment`` says what is wrong with it."""
-    row = steps.locked(session, identifier)
+    row, peer = steps.turn(session, identifier, peer)
     word = steps.word(session, row, content.RETURN, comment, peer=peer, signature=signature)
     if (known := steps.find(session, word.proof)) is not None:
         return known
@@ -61,7 +62,7 @@ def reject(
     session: Session, acts: Acts, identifier: str, *, comment: str, peer: Peer, signature: Signature
 ) -> Approval:
     """Refuse a proposal for good; ``comment`` says why."""
-    row = steps.locked(session, identifier)
+    row, peer = steps.turn(session, identifier, peer)
     word = steps.word(session, row, content.REJECT, comment, peer=peer, signature=signature)
     if (known := steps.find(session, word.proof)) is not None:
         return known

@@ -8,13 +8,14 @@ from sqlmodel import Session
 
 from core.approval.acts import Concern, Ruling
 from core.approval.errors import NotYours
-from core.errors import Conflict, NotFound
-from core.identity import SITE, DomainId, PersonId, Serial
-from core.registry import credential, person, responsibility, role
+from core.identity import SITE, PersonId, Serial
+from core.registry import credential, history, person, responsibility, role
 from core.registry.credential import CredentialState
+from core.registry.province import DomainEntry
 from core.rule import APPROVER, DISJOINT, OUTGOING, OWN_ACT, PROPOSER, Rule
 
 _ROLE = "role:"
+_IN_CHARGE = "officer:in-charge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +40,21 @@ class Case:
 
 def proposers(session: Session, case: Case) -> list[Eligible]:
     """Return who may propose the act now."""
-    return _named(session, case, case.ruling.propose)
+    return [one for one in _named(session, case, case.ruling.propose) if one.person not in case.concern.barred]
 
 
 def approvers(session: Session, case: Case) -> list[Eligible]:
     """Return who may decide on the act now."""
-    barred = {case.proposer, *case.concern.excluded}
+    barred = {case.proposer, *case.concern.excluded, *case.concern.barred}
     return [one for one in _named(session, case, case.ruling.approve) if one.person not in barred]
 
 
 def check_proposer(session: Session, case: Case, serial: str) -> None:
     """Raise ``NotYours`` unless the proposer may propose the act now, with a certificate that was not revoked."""
     who = case.proposer
+    if who in case.concern.barred:
+        detail = f"`{who}` is concerned by this act and takes no part in it"
+        raise NotYours(detail, hint="let two others propose and decide", rule=str(OUTGOING), about=case.about)
     _check_certificate(session, case, who, serial, PROPOSER)
     if who not in {one.person for one in proposers(session, case)}:
         _refuse_conflict(session, case, who)
@@ -65,7 +69,7 @@ def check_approver(session: Session, case: Case, who: str, serial: str) -> None:
     """Raise ``NotYours`` unless ``who`` may decide on the act now: another person, named for it, still certified."""
     if who == case.proposer:
         raise NotYours("nobody decides on their own act", rule=str(OWN_ACT), about=case.about)
-    if who in case.concern.excluded:
+    if who in case.concern.excluded | case.concern.barred:
         detail = f"`{who}` is concerned by this act and does not decide on it"
         raise NotYours(detail, rule=str(OUTGOING), about=case.about)
     _check_certificate(session, case, who, serial, APPROVER)
@@ -100,14 +104,12 @@ def _holders(session: Session, who: str, domain: str, at: datetime) -> list[str]
     if who.startswith(_ROLE):
         name = who.removeprefix(_ROLE)
         return [one for one, where, held in role.held(session, at) if (where, held) == (SITE, name)]
-    if domain == SITE:
+    entry = history.find(session, "domain", domain, at) if domain != SITE else None
+    if not isinstance(entry, DomainEntry):
         return []
-    try:
-        officers = responsibility.officers(session, domain=DomainId(domain), at=at)
-    except (NotFound, Conflict):
-        # A vacant post names nobody; whoever else is named can still act.
-        return []
-    return [(officers.in_charge if who == "officer:in-charge" else officers.operating).person]
+    held = responsibility.find_holding(session, entry.in_charge if who == _IN_CHARGE else entry.operating, at)
+    # A vacant post names nobody; whoever else is named can still act.
+    return [] if held is None else [held.person]
 
 
 def _check_certificate(session: Session, case: Case, who: str, serial: str, rule: Rule) -> None:

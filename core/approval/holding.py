@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.approval import events, steps
-from core.approval.models import Approval, State
+from core.approval.models import Approval
+from core.approval.state import State
 from core.identity import PersonId
 from core.registry.holding import Holding
 
@@ -39,11 +40,14 @@ class Proposals:
         actor: str,
         at: datetime,
     ) -> Sequence[Holding]:
-        """Withdraw what ``person`` proposed: nobody answers for it any more."""
-        held = self.holdings(session, "person", person, at)
-        for one in held:
+        """Withdraw what ``person`` proposed: nobody answers for it any more. What was concluded meanwhile stays so."""
+        ended = []
+        for one in self.holdings(session, "person", person, at):
             row = steps.locked(session, one.identifier)
+            if row.state not in _OPEN:
+                continue
             why = "its proposer left"
             events.concluded(session, events.WITHDRAWN, row, actor=actor, outcome={"why": why}, at=at)
             steps.conclude(session, row, State.WITHDRAWN, why, at)
-        return held
+            ended.append(one)
+        return ended

@@ -8,7 +8,8 @@ from core.approval import content, eligibility, steps
 from core.approval.acts import Acts
 from core.approval.eligibility import Case, Eligible
 from core.approval.errors import UnknownApproval
-from core.approval.models import Approval, ApprovalStep, State
+from core.approval.models import Approval, ApprovalStep
+from core.approval.state import State
 from core.errors import TrustError
 from core.identity import PersonId
 from core.registry import role

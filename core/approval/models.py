@@ -1,24 +1,11 @@
 """Tables of acts of two people. Rows are never removed; a proposal's revisions and steps are only ever added."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
-
-
-class State(StrEnum):
-    """Where a proposal stands. Only ``waiting`` and ``returned`` can still change."""
-
-    WAITING = "waiting"
-    RETURNED = "returned"
-    DONE = "done"
-    FAILED = "failed"
-    REJECTED = "rejected"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
 
 
 class Approval(SQLModel, table=True):

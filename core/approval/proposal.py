@@ -15,11 +15,13 @@ from core.approval import content, eligibility, events, steps
 from core.approval.acts import Act, Acts, Body, Concern, Ruling
 from core.approval.eligibility import Case, Eligible
 from core.approval.errors import NobodyCanApprove, NotWaiting, NotYours
-from core.approval.models import Approval, ApprovalRevision, State
+from core.approval.models import Approval, ApprovalRevision
+from core.approval.state import State
 from core.approval.word import Word
 from core.errors import Malformed, Rejected
 from core.identity import SITE, DomainId, Principal
 from core.registry import domain as domains
+from core.registry import role
 from core.rule import PROPOSER
 from core.signing import Peer, Signature
 
@@ -67,6 +69,8 @@ def propose(
     """
     ruling, code = acts.get(act)
     text = _canonical(body)
+    role.hold_offices(session)
+    peer = peer.again()
     concern = code.concern(session, body, peer.at)
     digest = content.proposal(act=act, object_=concern.object, body=body, reason=reason)
     proof = peer.verify(signature, act=content.PROPOSE, object_=concern.object, digest=digest)
@@ -102,7 +106,7 @@ def resubmit(
     session: Session, acts: Acts, identifier: str, *, body: Body, reason: str, peer: Peer, signature: Signature
 ) -> Approval:
     """Propose again, corrected, what was returned: the next revision, by the same proposer, about the same object."""
-    row = steps.locked(session, identifier)
+    row, peer = steps.turn(session, identifier, peer)
     ruling, code = acts.get(row.act)
     text = _canonical(body)
     concern = code.concern(session, body, peer.at)
@@ -133,11 +137,12 @@ def resubmit(
 
 def withdraw(session: Session, identifier: str, *, comment: str, peer: Peer, signature: Signature) -> Approval:
     """Take a proposal back; only its proposer can, while nothing has been decided."""
-    row = steps.locked(session, identifier)
+    row, peer = steps.turn(session, identifier, peer)
     said = steps.word(session, row, content.WITHDRAW, comment, peer=peer, signature=signature)
     if (known := steps.find(session, said.proof)) is not None:
         return known
     _check_own(row, peer)
+    peer.hold(session)
     steps.check_open(row, peer.at)
     steps.note(session, row, said, "withdrawn")
     events.decided(session, events.WITHDRAWN, row, said)

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from core.approval import content, inbox
+from core.approval import content, inbox, steps
 from core.approval.acts import Acts
-from core.approval.models import Approval, State
-from core.approval.steps import CLOCK
+from core.approval.models import Approval
+from core.approval.state import State
 from core.duty import duty, survey
 
 KIND = "proposal"
@@ -25,16 +25,21 @@ def tell(session: Session, acts: Acts, now: datetime) -> None:
             title=f"待审批 · {row.act} of {row.object} waits for a decision",
             post=_post(session, acts, row, now),
             domain=row.domain,
-            # Half of the time that it may wait: then whoever is in charge has the other half.
-            due=row.proposed_at + (row.expires - row.proposed_at) / 2,
+            due=_due(session, row),
             at=now,
-            actor=CLOCK,
+            actor=steps.CLOCK,
             stage=str(row.revision),
         )
     names = {content.name(row.id) for row in waiting}
     for one in duty.waiting(session):
         if one.kind == KIND and one.object not in names:
-            duty.settle(session, kind=KIND, object_=one.object, actor=CLOCK, at=now)
+            duty.settle(session, kind=KIND, object_=one.object, actor=steps.CLOCK, at=now)
+
+
+def _due(session: Session, row: Approval) -> datetime:
+    """Return half of the time that this revision may wait: then whoever is in charge has the other half."""
+    since = steps.current(session, row).at
+    return since + (row.expires - since) / 2
 
 
 def _post(session: Session, acts: Acts, row: Approval, now: datetime) -> str:

@@ -6,17 +6,29 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from core.approval import content, events
-from core.approval.acts import Acts
+from core.approval.acts import Acts, Body
 from core.approval.errors import NotWaiting, UnknownApproval
-from core.approval.models import Approval, ApprovalRevision, ApprovalStep, State
+from core.approval.models import Approval, ApprovalRevision, ApprovalStep
+from core.approval.state import State
 from core.approval.word import Word
 from core.errors import TrustError, Unavailable
 from core.identity import PersonId
+from core.registry import role
 from core.signed import Json, SignedAct
 from core.signing import Peer, Signature
 
 #: Who acts when nobody does: time has passed.
 CLOCK = "installation"
+
+
+def turn(session: Session, identifier: str, peer: Peer) -> tuple[Approval, Peer]:
+    """Wait for the peer's turn: return the proposal and the peer as they are when nobody else changes either any more.
+
+    The offices are held as well: of two acts at once neither can rest on an office that the other ends. Offices first,
+    then the proposal, as whoever leaves takes them. Raises ``UnknownApproval``.
+    """
+    role.hold_offices(session)
+    return locked(session, identifier), peer.again()
 
 
 def locked(session: Session, identifier: str) -> Approval:
@@ -40,6 +52,16 @@ def body(session: Session, row: Approval) -> dict[str, Json]:
     found = json.loads(current(session, row).body)
     assert isinstance(found, dict)
     return found
+
+
+def having_looked(
+    session: Session, acts: Acts, identifier: str, at: datetime, *, corrected: Body | None = None
+) -> Acts:
+    """Return ``acts`` with that of an open proposal having looked (``acts.Look``); ``session`` only reads."""
+    row = session.get(Approval, identifier)
+    if row is None or state_at(row, at) not in (State.WAITING, State.RETURNED):
+        return acts
+    return acts.having_looked(session, row.act, body(session, row) if corrected is None else corrected, at)
 
 
 def state_at(row: Approval, at: datetime) -> str:

@@ -197,7 +197,7 @@ def _act(database: Database, peer: Peer, identifier: str, body: Word, move: _Mov
 
 def _proof(session: Session, peer: Peer, identifier: str, body: Word, act: str) -> dict[str, JsonValue]:
     """Return what binds the act to the person: their signature over what they were shown. Raises ``BadSignature``."""
-    row = duty.get(session, identifier)
+    row = duty.get(session, identifier, hold=True)
     seen = statement.digest(kind=row.kind, about=row.object, title=row.title, stage=row.stage, note=body.note)
     given = peer.verify(body.signed, act=act, object_=events.object_of(identifier), digest=seen)
     return {"note": body.note, "serial": peer.principal.serial, "signed": given.details()}

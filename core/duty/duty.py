@@ -90,15 +90,18 @@ def conclude(session: Session, identifier: str, *, person: str, proof: Mapping[s
 
 
 def escalate(session: Session, duty: Duty, post: str, *, actor: str, at: datetime) -> None:
-    """Let ``post`` answer for an overdue duty as well."""
+    """Let ``post`` answer for an overdue duty as well; nothing happens when it was settled meanwhile."""
+    duty = get(session, duty.id, hold=True)
+    if duty.state == DutyState.SETTLED:
+        return
     duty.escalated_post, duty.escalated_at = post, at
     session.add(duty)
     evidence.append(session, events.escalated(duty, actor), at=at)
 
 
-def get(session: Session, identifier: str) -> Duty:
-    """Return a duty; raises ``NoSuchDuty``."""
-    found = session.get(Duty, identifier)
+def get(session: Session, identifier: str, *, hold: bool = False) -> Duty:
+    """Return a duty; raises ``NoSuchDuty``. With ``hold`` as it is now, and nobody else changes it any more."""
+    found = session.get(Duty, identifier, with_for_update=hold or None, populate_existing=hold)
     if found is None:
         raise NoSuchDuty(f"there is no duty `{identifier}`", hint="see `guosuo duty list`")
     return found
@@ -122,9 +125,7 @@ def answers(duty: Duty, posts: frozenset[str]) -> bool:
 
 
 def _answered_by(session: Session, identifier: str, person: str, at: datetime) -> Duty:
-    duty = session.get(Duty, identifier, with_for_update=True)
-    if duty is None:
-        raise NoSuchDuty(f"there is no duty `{identifier}`", hint="see `guosuo duty list --mine`")
+    duty = get(session, identifier, hold=True)
     if not answers(duty, posts_of(session, person, at)):
         raise NotYours(f"`{person}` does not hold `{duty.post}`, the post that this duty belongs to")
     if duty.state == DutyState.SETTLED:
@@ -166,7 +167,8 @@ def _settle(session: Session, duty: Duty, actor: str, proof: Mapping[str, JsonVa
 
 def _unsettled(session: Session, kind: str, object_: str) -> Duty | None:
     statement = select(Duty).where(Duty.kind == kind, Duty.object == object_, Duty.state != DutyState.SETTLED.value)
-    return session.exec(statement.with_for_update()).first()
+    # Read anew: what this session saw of it before may be over.
+    return session.exec(statement.with_for_update().execution_options(populate_existing=True)).first()
 
 
 def _unsettled_one(session: Session, kind: str, object_: str) -> Duty:

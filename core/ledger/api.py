@@ -16,7 +16,8 @@ from core.clock import Clock, to_rfc3339
 from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.errors import NotFound
-from core.ledger import annotation, bundle, proving, published, search
+from core.ledger import annotating, annotation, bundle, proving, published, search
+from core.ledger.annotation import Note
 from core.ledger.bundle import Exported
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
@@ -97,11 +98,15 @@ def proof(session: ReadSession, place: Place, wanted: Annotated[str, Path(max_le
 
 
 class AnnotationRequest(BaseModel):
-    """A note, signed as ``evidence.annotate`` on ``record:ID`` with the digest of ``{"text": ...}``."""
+    """A note, signed as ``evidence.annotate`` on ``record:ID`` with the digest of ``{"salt": ..., "text": ...}``.
+
+    ``salt`` is 32 random octets in hexadecimal: it goes with the text when that is erased, the digest stays.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field(min_length=1, max_length=annotation.LONGEST, pattern=_TEXT)
+    salt: str = Field(pattern="^[0-9a-f]{64}$")
     signed: Signature
 
 
@@ -122,13 +127,14 @@ def annotate(
 ) -> Annotation:
     """Note something about a record; the record itself stays as it is."""
     peer.hold(session)
+    note = Note(body.text, body.salt)
     proof = peer.verify(
         body.signed,
         act=annotation.ACT,
         object_=annotation.object_of(record),
-        digest=annotation.digest_of(body.text),
+        digest=annotation.digest_of(note),
     )
-    made = annotation.annotate(session, record, body.text, proof, serial=peer.principal.serial, at=peer.at)
+    made = annotating.annotate(session, record, note, proof, serial=peer.principal.serial, at=peer.at)
     return Annotation(id=made, record=record)
 
 

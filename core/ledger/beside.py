@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.ledger.errors import StorageFailed
-from core.ledger.storage import Writer
+from core.ledger.storage import Writer, translated
 
 
 class Beside:
@@ -26,7 +25,7 @@ class Beside:
     def held(self) -> Iterator[None]:
         """Hold these files against other runs: two must not write one file, nor the slower put an older one back."""
         place = self.folders[0] / self._name
-        with _translated(place):
+        with translated(place):
             place.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(place, os.O_RDONLY)
             try:
@@ -38,15 +37,6 @@ class Beside:
     def write(self, folder: Path, name: str, content: bytes) -> None:
         """Write one file durably, unless it is there already. Raises ``StorageFailed``."""
         path = folder / name
-        with _translated(path):
+        with translated(path):
             if not path.exists() or path.read_bytes() != content:
                 self._writer.write(path, content)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        detail = f"`{path}` cannot be written: {error.strerror}"
-        raise StorageFailed(detail, hint="see `guosuo doctor`") from error

@@ -22,6 +22,9 @@ from core.ledger.models import EvidenceBody
 
 SALT_OCTETS = 32
 
+#: Somebody read the body of a record; which one is the event's object.
+BODY_DISCLOSED = "ledger.body.disclosed"
+
 #: The member of a record's details that holds the commitment.
 MEMBER = "body"
 
@@ -51,6 +54,12 @@ def attach(session: Session, event: Event, body: Body, *, record: str, salt: byt
     session.add(EvidenceBody(record=record, salt=salt, content=content))
     details: dict[str, JsonValue] = {**event.details, MEMBER: {"sha256": commitment(salt, content)}}
     return replace(event, details=details)
+
+
+def is_committed(details: Mapping[str, JsonValue]) -> bool:
+    """Say whether a record's details commit to a body."""
+    said = details.get(MEMBER)
+    return isinstance(said, Mapping) and set(said) == {"sha256"}
 
 
 def disclose(session: Session, record: str) -> Disclosed:

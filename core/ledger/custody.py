@@ -1,20 +1,23 @@
 """Custody of the evidence over HTTP: where something came from, bodies, legal holds, and what a purge would take."""
 
+import json
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlmodel import col, select
 
-from core.clock import Clock, to_rfc3339
+from core.clock import Clock, Given, as_recorded, to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.ledger import body as bodies
-from core.ledger import hold, selection
+from core.ledger import evidence, hold, selection
 from core.ledger import trace as tracing
+from core.ledger.body import BODY_DISCLOSED
+from core.ledger.entry import Event
 from core.ledger.errors import BodyErased, NoBody, UnknownRecord
 from core.ledger.hold import Kind
-from core.ledger.models import EvidenceHold
+from core.ledger.models import EvidenceHold, EvidenceRow
 from core.ledger.register import Register
 from core.ledger.retention import Retention
 from core.ledger.selection import Asked
@@ -79,7 +82,7 @@ class HoldRequest(BaseModel):
     kind: Kind
     value: str = Field(max_length=200)
     reason: str = Field(max_length=2_000)
-    until: AwareDatetime
+    until: Given
 
 
 class HoldShown(BaseModel):
@@ -108,7 +111,7 @@ class PurgeQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    before: AwareDatetime
+    before: Given
     domain: str = Field(default="", max_length=80, pattern=_TEXT)
     object: str = Field(default="", max_length=200, pattern=_TEXT)
 
@@ -131,7 +134,7 @@ def trace(
     session: ReadSession,
     register: Known,
     clock: Time,
-    as_of: Annotated[AwareDatetime | None, Query()] = None,
+    as_of: Annotated[Given | None, Query()] = None,
 ) -> TraceShown:
     """Go from a thing back to everything that led there and who answered for it, as known ``as_of`` a time."""
     return _trace(tracing.trace(session, register, what, at=as_of or clock.now()))
@@ -143,10 +146,13 @@ def preview_purge(
     asked: Annotated[PurgeQuery, Query()], session: ReadSession, register: Known, retention: Numbers, clock: Time
 ) -> PurgePreview:
     """Show what a purge would take. Nothing is changed; the purge itself is an act of two people."""
-    by = selection.rule(session, register, retention, clock.now())
-    found = selection.select_records(session, Asked(asked.before, asked.domain, asked.object), by)
+    # As the proposal prints them, so that a record within the same millisecond is not on another side then.
+    before, as_of = as_recorded(asked.before), as_recorded(clock.now())
+    by = selection.rule(session, register, retention, as_of)
+    found = selection.select_records(session, Asked(before, asked.domain, asked.object), by)
     proposal: dict[str, JsonValue] = {
-        "before": to_rfc3339(asked.before),
+        "before": to_rfc3339(before),
+        "as_of": to_rfc3339(as_of),
         "domain": asked.domain,
         "object": asked.object,
         "through": found.through,
@@ -164,7 +170,7 @@ def preview_purge(
 
 
 @router.get("/hold")
-@permission("evidence:record:read")
+@permission("evidence:hold:read")
 def list_holds(session: ReadSession, clock: Time) -> HoldList:
     """List legal holds, those that are over too."""
     now = clock.now()
@@ -200,10 +206,13 @@ def release_hold(identifier: Identifier, principal: Acting, session: WriteSessio
 
 @router.get("/body/{identifier}")
 @permission("evidence:body:read")
-def read_body(identifier: Identifier, session: ReadSession) -> BodyShown:
-    """Disclose what is personal or classified about a record, with the salt that proves it."""
+def read_body(identifier: Identifier, principal: Acting, session: WriteSession, clock: Time) -> BodyShown:
+    """Disclose what is personal or classified about a record, with the salt that proves it; on record before it is."""
     shown = bodies.disclose(session, identifier)
-    return BodyShown(record=identifier, salt=shown.salt.hex(), body=bodies.read(session, identifier))
+    domain = session.exec(select(EvidenceRow.domain).where(EvidenceRow.identifier == identifier)).one()
+    event = Event(BODY_DISCLOSED, principal.identifier, f"record:{identifier}", domain, details={"record": identifier})
+    evidence.append(session, event, at=clock.now())
+    return BodyShown(record=identifier, salt=shown.salt.hex(), body=json.loads(shown.content))
 
 
 def _reason(session: ReadSession, record: str) -> str:

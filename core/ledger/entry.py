@@ -3,6 +3,7 @@
 Pure: a function of values. Personal or classified content does not belong into ``details``.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,17 @@ def encode(event: Event, *, identifier: str, at: datetime) -> bytes:
     if len(content) > MAXIMUM_OCTETS:
         raise Malformed(f"a record of {len(content)} octets is larger than the {MAXIMUM_OCTETS} that evidence can hold")
     return content
+
+
+def read_fields(content: bytes) -> Mapping[str, JsonValue]:
+    """Return the fields of what should be a record, as they are. Raises ``ValueError`` for what is no JSON object."""
+    try:
+        fields: JsonValue = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if isinstance(fields, Mapping):
+        return fields
+    raise ValueError("it is no JSON object")
 
 
 def _check(event: Event) -> None:

@@ -81,6 +81,12 @@ class ForeignSignature(Forbidden):
     reason = "foreign-signature"
 
 
+class WitnessDamaged(Unavailable):
+    """What a witness keeps of a log contradicts itself: it cosigns nothing more of that log."""
+
+    reason = "witness-damaged"
+
+
 class StaleSize(Conflict):
     """A log named another old size than the witness has seen; ``size`` is the one it has."""
 

@@ -39,6 +39,8 @@ class Subject:
     object: str
     domain: str
     serials: frozenset[str] = frozenset()
+    #: What its details name, as ``kind:value`` (``reference.py``).
+    named: frozenset[str] = frozenset()
 
 
 def place(
@@ -95,7 +97,10 @@ def _names(hold: EvidenceHold, subject: Subject) -> bool:
     kind, _, rest = hold.value.partition(":")
     if kind == "certificate" and rest in subject.serials:
         return True
-    return hold.value in (subject.object, subject.actor) or (kind == "person" and subject.actor == rest)
+    if hold.value in (subject.object, subject.actor) or (kind == "person" and subject.actor == rest):
+        return True
+    # Without its kind a name is that of whatever has it: a hold keeps too much rather than too little.
+    return hold.value in subject.named or (not rest and any(one.endswith(f":{hold.value}") for one in subject.named))
 
 
 def _check(kind: Kind, value: str) -> None:

@@ -12,6 +12,9 @@ from core.ledger.witnessing import Witnessing
 #: Names of the jobs that ask others; what they failed with last stands with their lease.
 WITNESS, TIMESTAMP = "ledger.witness.submit", "ledger.timestamp.obtain"
 
+#: It looks this often whether a token is due: a failed authority is asked again soon, not an hour later.
+STAMPED_EVERY = timedelta(seconds=30)
+
 #: Batches that one run indexes at most: it ends within its lease also after an upgrade of a long log.
 _BATCHES = 50
 
@@ -49,5 +52,4 @@ def timestamp_job(stamping: Timestamping) -> Job:
     def stamp(_now: datetime) -> None:
         stamping.run()
 
-    # It looks this often whether a token is due: a failed authority is asked again soon, not an hour later.
-    return Job(TIMESTAMP, timedelta(seconds=30), stamp, lease=timedelta(minutes=5))
+    return Job(TIMESTAMP, STAMPED_EVERY, stamp, lease=timedelta(minutes=5))

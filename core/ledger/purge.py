@@ -22,10 +22,9 @@ from sqlmodel import Session, col, select
 
 from core.clock import Clock, to_rfc3339
 from core.database import Database
-from core.ledger import evidence, tiles
+from core.ledger import evidence, published, tiles
 from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog
-from core.ledger.merkle import HASH_OCTETS
 from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
 from core.ledger.publication import find_published
 from core.ledger.selection import Asked, Rule, Selection
@@ -56,16 +55,17 @@ class TwoPeople:
     approver: str
 
 
-def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: TwoPeople) -> str:
-    """Record that ``chosen`` is purged and enter it to be carried out; return the record's id.
+def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: TwoPeople, *, at: datetime) -> str:
+    """Record at ``at`` that ``chosen`` is purged and enter it to be carried out; return the record's id.
 
-    ``chosen`` was made in the same transaction and is not empty.
+    ``chosen`` is not empty, and is what the rule ``by`` lets go in this transaction.
     """
     details: dict[str, JsonValue] = {
         "numbers": [list(pair) for pair in chosen.ranges],
         "count": chosen.count,
         "types": dict(sorted(chosen.types.items())),
         "before": to_rfc3339(asked.before),
+        "as_of": to_rfc3339(by.now),
         "of_domain": asked.domain,
         "of_object": asked.object,
         "rule": by.retention.version,
@@ -73,8 +73,8 @@ def decide(session: Session, asked: Asked, chosen: Selection, by: Rule, people: 
         "proposer": people.proposer,
         "approver": people.approver,
     }
-    record = evidence.append(session, Event(RECORDS_PURGED, people.approver, "log:records", details=details), at=by.now)
-    enter(session, record, chosen.ranges, at=by.now)
+    record = evidence.append(session, Event(RECORDS_PURGED, people.approver, "log:records", details=details), at=at)
+    enter(session, record, chosen.ranges, at=at)
     return record
 
 
@@ -114,7 +114,8 @@ class Purger:
     def work_off(self) -> int:
         """Go on with every purge that is not closed; return how many were closed.
 
-        Raises ``InconsistentLog`` when rows and hash tiles contradict each other, ``StorageFailed``.
+        Raises ``InconsistentLog`` when rows and hash tiles contradict each other; ``UnknownTile``, ``BadTile`` and
+        ``StorageFailed`` when a tile cannot be read or a bundle not written.
         """
         with self._database.read() as session:
             waiting = select(EvidencePurge.id).where(EvidencePurge.state != State.CLOSED.value)
@@ -172,14 +173,16 @@ class Purger:
                 copy.drop_incomplete([path])
 
     def _bundle(self, index: int) -> bytes:
-        """Return a full entry bundle from the rows. Raises ``InconsistentLog`` unless it is that of its hash tile."""
+        """Return a full entry bundle from the rows. Raises ``InconsistentLog`` unless it is that of its hash tile.
+
+        Raises ``UnknownTile``, ``BadTile`` and ``StorageFailed`` when a hash tile cannot be read.
+        """
         numbers = (index * WIDTH, index * WIDTH + WIDTH - 1)
         with self._database.read() as session:
             within = select(EvidenceRow.content).where(col(EvidenceRow.sequence).between(*numbers))
             entries = session.exec(within.order_by(col(EvidenceRow.sequence))).all()
         for folder in self._folders:
-            tile = (folder / tiles.tile_path(0, index)).read_bytes()
-            if [tile[at : at + HASH_OCTETS] for at in range(0, len(tile), HASH_OCTETS)] != [*map(leaf_of, entries)]:
+            if published.hashes(folder, 0, index, WIDTH) != [*map(leaf_of, entries)]:
                 raise InconsistentLog(
                     f"records {numbers[0]}-{numbers[1]} in the store are not those of `{folder}`",
                     hint="nothing more was purged; compare the store with the entry bundles of the mirror",

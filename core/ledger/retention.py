@@ -7,7 +7,7 @@ of their weight: the law first, then what the log itself needs.
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from enum import StrEnum
 from importlib import resources
 
@@ -98,7 +98,8 @@ def keeps(record: Dated, retention: Retention, now: datetime) -> Keeps | None:
 
 def released(lapses: datetime, retention: Retention) -> datetime:
     """Return when what is about a certificate may go that lapses at ``lapses``."""
-    year = lapses.year + retention.certificate_years
+    # No later than the calendar's end: a certificate without an end of its own has that of 31 December 9999.
+    year = min(lapses.year + retention.certificate_years, MAXYEAR)
     # A leap day has no anniversary: the day after it.
     leap = (lapses.month, lapses.day) == (2, 29)
     return lapses.replace(year=year, month=3, day=1) if leap else lapses.replace(year=year)

@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, LargeBinary, literal
 from sqlmodel import Session, col, func, select
 
+from core.clock import Given
 from core.ledger.models import EvidenceRow
 
 #: No record holds a NUL, and PostgreSQL cannot be asked for one.
 _TEXT = "^[^\\x00]*$"
 
-_Moment = Annotated[AwareDatetime | None, Field(default=None)]
+_Moment = Annotated[Given | None, Field(default=None)]
 
 
 class Wanted(BaseModel):
@@ -45,7 +46,21 @@ def find(session: Session, wanted: Wanted) -> list[EvidenceRow]:
     if wanted.before is not None:
         numbered = numbered.where(col(EvidenceRow.sequence) < wanted.before)
     rest = session.exec(numbered.order_by(col(EvidenceRow.sequence).desc()).limit(wanted.limit - len(waiting)))
-    return [*waiting, *rest]
+    # On PostgreSQL one that waited may be numbered by now: the same record is not shown twice.
+    met = {row.identifier for row in waiting}
+    return [*waiting, *(row for row in rest if row.identifier not in met)]
+
+
+def about(session: Session, object_: str, *, type_: str) -> list[EvidenceRow]:
+    """Return every record of a type about one thing, those that have no number yet first."""
+    waiting, numbered = col(EvidenceRow.sequence).is_(None), col(EvidenceRow.sequence).is_not(None)
+    # Each half has its index (`models.py`). One that is numbered between the two is met twice rather than never.
+    found = {
+        row.identifier: row
+        for half in (waiting, numbered)
+        for row in session.exec(select(EvidenceRow).where(half, EvidenceRow.object == object_))
+    }
+    return [row for row in found.values() if row.type == type_]
 
 
 def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 
 from sqlmodel import Session, col, select
@@ -15,6 +16,7 @@ from core.ledger import hold
 from core.ledger.errors import Kept
 from core.ledger.models import EvidenceHold, EvidenceRow
 from core.ledger.publication import published_size
+from core.ledger.reference import named_in
 from core.ledger.register import Register
 from core.ledger.retention import Dated, Keeps, Retention, is_about_certification, keeps, released, serials
 from core.ledger.stub import ranges_of
@@ -73,6 +75,10 @@ class Rule:
     #: Records below this number are under a published checkpoint and in a full bundle in log and mirror.
     settled: int
 
+    def decides_like(self, other: "Rule") -> bool:
+        """Say whether both decide the same of every record that was settled for both."""
+        return self._known() == other._known()
+
     def keeps(self, row: EvidenceRow) -> Keeps | None:
         """Return why a record stays, or nothing."""
         return keeps(self._dated(row), self.retention, self.now)
@@ -81,6 +87,10 @@ class Rule:
         """Return why the body of a record stays; that the log needs the record itself is no reason."""
         return keeps(replace(self._dated(row), type="", published=True), self.retention, self.now)
 
+    def _known(self) -> tuple[object, ...]:
+        held = [(one.id, one.kind, one.value) for one in self.holds]
+        return self.retention, self.now, dict(self.levels), dict(self.expiries), held
+
     def _dated(self, row: EvidenceRow) -> Dated:
         named = _serials(row)
         certification = is_about_certification(row.type)
@@ -88,7 +98,7 @@ class Rule:
         if certification and not named:
             # A refused request or a list: no certificate of its own, so the five years run from the record.
             ends = [row.at]
-        subject = hold.Subject(row.sequence or 0, row.actor, row.object, row.domain, frozenset(named))
+        subject = hold.Subject(row.sequence or 0, row.actor, row.object, row.domain, frozenset(named), self._named(row))
         return Dated(
             type=row.type,
             at=row.at,
@@ -98,6 +108,14 @@ class Rule:
             held=hold.holding(self.holds, subject) is not None,
             published=row.sequence is not None and row.sequence < self.settled,
         )
+
+    @cached_property
+    def _holds_objects(self) -> bool:
+        return any(one.kind == hold.Kind.OBJECT for one in self.holds)
+
+    def _named(self, row: EvidenceRow) -> frozenset[str]:
+        # Parsed only while a hold asks for it.
+        return frozenset(named_in(json.loads(row.content)["details"]) if self._holds_objects else ())
 
 
 def rule(session: Session, register: Register, retention: Retention, now: datetime) -> Rule:

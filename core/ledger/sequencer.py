@@ -56,11 +56,14 @@ class Sequencer:
         owner: str,
         mirror: Path | None,
         writer: Writer | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         """Prepare; nothing is read or claimed before the first run.
 
-        ``owner`` names this sequencer's place: a new one of the same owner takes over at once.
+        ``owner`` names this sequencer's place: a new one of the same owner takes over at once. A part that does not
+        answer is tried again for ``patience`` seconds.
         """
+        self._patience = patience
         writer = writer or DurableWriter()
         self._database = database
         self._clock = clock
@@ -78,20 +81,23 @@ class Sequencer:
         self._signed_at = self._scrubbed_at = time.monotonic() - EVERY
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set. A part that does not answer is tried again for half a minute, then raised."""
+        """Work until ``stop`` is set. A part that does not answer is tried again for a while, then raised.
+
+        Only work that was done ends that while: that there is nothing to do says nothing of the part.
+        """
         failing_since: float | None = None
         while not stop.is_set():
             done = 0
             try:
                 if self._is_due():
                     done = self.run_once()
-                failing_since = None
+                    failing_since = None
             except LeaseHeld:
-                pass
+                failing_since = None
             except Unavailable:
                 # Nothing is lost by waiting: records stay in the store, and whoever needs them published waits too.
                 failing_since = failing_since or time.monotonic()
-                if time.monotonic() - failing_since > PATIENCE:
+                if time.monotonic() - failing_since > self._patience:
                     raise
             if not done:
                 stop.wait(IDLE)

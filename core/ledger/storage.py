@@ -107,25 +107,25 @@ class LogFolder:
         """Remove the incomplete forms of tiles that are full by now and under the shown checkpoint."""
         for path in paths:
             folder = self.directory / f"{full_path(path)}.p"
-            with _translated(folder):
+            with translated(folder):
                 if folder.is_dir():
                     shutil.rmtree(folder)
 
     def _read(self, path: str) -> bytes | None:
         full = self.directory / path
-        with _translated(full):
+        with translated(full):
             return full.read_bytes() if full.exists() else None
 
     def _write(self, path: str, content: bytes) -> None:
         if self._read(path) == content:
             return
         full = self.directory / path
-        with _translated(full):
+        with translated(full):
             self._writer.write(full, content)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with _translated(self.directory):
+        with translated(self.directory):
             _make_folder(self.directory)
             descriptor = os.open(self.directory, os.O_RDONLY)
             try:
@@ -136,7 +136,8 @@ class LogFolder:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """Name ``path`` in what goes wrong inside. Raises ``StorageFailed`` for an ``OSError``."""
     try:
         yield
     except OSError as error:

@@ -4,13 +4,13 @@ Pure: functions of values. The tree is over leaf hashes, so a stub changes neith
 proves nothing by itself: it counts only when a later record of the same log names its number (``RECORDS_PURGED``).
 """
 
-import json
+import bisect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from core.ledger.entry import JsonValue
+from core.ledger.entry import JsonValue, read_fields
 from core.ledger.merkle import leaf_hash
 
 #: A record of this type names the numbers that were purged; it is never purged itself.
@@ -62,10 +62,10 @@ def ranges_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def numbers_in(ranges: Ranges) -> Iterator[int]:
-    """Yield every number of ``ranges``."""
-    for first, last in ranges:
-        yield from range(first, last + 1)
+def is_in(ranges: Ranges, number: int) -> bool:
+    """Whether ``number`` is one of ``ranges``; a range may be longer than anybody could go through."""
+    place = bisect.bisect_right(ranges, number, key=lambda pair: pair[0])
+    return place > 0 and number <= ranges[place - 1][1]
 
 
 def parse_ranges(value: JsonValue) -> list[tuple[int, int]]:
@@ -89,6 +89,7 @@ class Account:
 
     #: By the id of the purge's record: the numbers of the stubs that name it and are not accounted for.
     open: dict[str, set[int]] = field(default_factory=dict)
+    _settled: set[str] = field(default_factory=set)
 
     def see(self, number: int, entry: bytes) -> None:
         """Take the next entry. Raises ``ValueError`` for a purge's record that cannot be read."""
@@ -96,14 +97,18 @@ class Account:
         if stub is not None:
             self.open.setdefault(stub.by, set()).add(number)
         elif RECORDS_PURGED.encode() in entry:
-            said = json.loads(entry)
-            if said["type"] == RECORDS_PURGED and said["id"] in self.open:
-                self._settle(said["id"], said["details"])
+            said = read_fields(entry)
+            if said.get("type") == RECORDS_PURGED and str(said.get("id")) in self.open:
+                self._settle(str(said["id"]), said.get("details"))
 
-    def _settle(self, identifier: str, details: Mapping[str, JsonValue]) -> None:
-        waiting = self.open[identifier]
-        waiting.difference_update(numbers_in(parse_ranges(details["numbers"])))
-        if not waiting:
+    def _settle(self, identifier: str, details: JsonValue) -> None:
+        """Account for what a record names, once: another one of its id says nothing more."""
+        ranges = parse_ranges(details.get("numbers") if isinstance(details, Mapping) else None)
+        if identifier in self._settled:
+            return
+        self._settled.add(identifier)
+        self.open[identifier] = {number for number in self.open[identifier] if not is_in(ranges, number)}
+        if not self.open[identifier]:
             del self.open[identifier]
 
     def unnamed(self) -> list[int]:

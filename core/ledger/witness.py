@@ -18,7 +18,16 @@ from core.errors import Malformed
 from core.ledger import checkpoint, cosignature, evidence, merkle, proof
 from core.ledger.checkpoint import COSIGNER_KEY, Checkpoint, CheckpointSigner, VerifierKey
 from core.ledger.entry import Event
-from core.ledger.errors import BadCheckpointSignature, BadProof, ForeignSignature, ForkedLog, StaleSize, UnknownLog
+from core.ledger.errors import (
+    BadCheckpoint,
+    BadCheckpointSignature,
+    BadProof,
+    ForeignSignature,
+    ForkedLog,
+    StaleSize,
+    UnknownLog,
+    WitnessDamaged,
+)
 from core.ledger.models import RefusedCheckpoint, WitnessedLog
 from core.ledger.proof import Submission
 
@@ -53,7 +62,8 @@ class Witness:
 
         Raises ``MalformedProof``; ``UnknownLog`` and ``ForeignSignature`` when it is of nobody we know; ``Malformed``
         when it shrinks; ``StaleSize`` with the size that we have when it starts from another, or is another tree of
-        that size; ``ForkedLog`` when the proof does not verify. The last two are on record.
+        that size; ``ForkedLog`` when the proof does not verify. The last two are on record. ``WitnessDamaged`` when we
+        cannot know any more what we cosigned.
         """
         submission = proof.parse_submission(body)
         signed = self._authenticate(submission.note)
@@ -85,6 +95,8 @@ class Witness:
         """Compare and set what was seen of the log; return when."""
         with self._database.write() as session:
             known = _locked(session, signed.origin)
+            if known is not None:
+                _demand_sound(known)
             now = self._clock.now()
             size = known.size if known is not None else 0
             fault = _fault(known, submission, signed)
@@ -100,6 +112,20 @@ class Witness:
         if size != submission.old:
             raise StaleSize(f"the newest checkpoint that was cosigned is of size {size}", size=size)
         return now
+
+
+def _demand_sound(known: WitnessedLog) -> None:
+    """Demand that the size and root that we go by are those of the checkpoint that the log signed beside them."""
+    try:
+        note = checkpoint.parse_checkpoint(known.note)
+        sound = (note.origin, note.size, note.root.hex()) == (known.origin, known.size, known.root)
+    except BadCheckpoint:
+        sound = False
+    if not sound:
+        raise WitnessDamaged(
+            f"what this witness keeps of the log `{known.origin}` is not what that log signed",
+            hint="its store was changed, or came back in part: see deploy/runbooks/recover.md",
+        )
 
 
 def seen(session: Session) -> list[WitnessedLog]:

@@ -26,6 +26,7 @@ from core.ledger.place import LedgerPlace
 from core.ledger.publication import published_size
 from core.ledger.storage import DurableWriter, Writer
 from core.ledger.trustpolicy import KnownWitness, TrustPolicy
+from core.text import clean
 
 #: Most octets of a witness's answer: a size, or some lines of signatures.
 LARGEST_ANSWER = 16_384
@@ -112,8 +113,12 @@ class Witnessing:
             if theirs > size:
                 raise WitnessFailed(f"it has seen {theirs} records of this log, which has {size}: was it rolled back?")
             answer = self._submit(witness, theirs, size)
+            if theirs == size and answer.status == 409:
+                raise WitnessFailed(
+                    f"it cosigned another tree of {size} records of this log: two histories were signed"
+                )
         if answer.status != 200:
-            raise WitnessFailed(f"it answered {answer.status}: {_printable(answer.body)}")
+            raise WitnessFailed(f"it answered {answer.status}: {_shown(answer.body)}")
         note = published.signed(self._place.directory, size)
         made = cosignature.verify_cosignature(note + answer.body, witness.key)
         # An empty line in the answer makes all before it the text that is cosigned: what is kept must be over ours.
@@ -186,11 +191,9 @@ def _assembled(session: Session, size: int) -> tuple[bytes, list[str]]:
 def _parse_size(body: bytes) -> int:
     text = body.removesuffix(b"\n")
     if not text.isdigit() or len(text) > 18 or (text[:1] == b"0" and text != b"0"):
-        raise WitnessFailed(f"it answered 409 and no size: {_printable(body)}")
+        raise WitnessFailed(f"it answered 409 and no size: {_shown(body)}")
     return int(text)
 
 
-def _printable(body: bytes) -> str:
-    """Return the beginning of an answer so that it can be shown: it is somebody else's text."""
-    text = body[:120].decode(errors="replace")
-    return "".join(one if one.isprintable() else " " for one in text).strip()
+def _shown(body: bytes) -> str:
+    return clean(body.decode(errors="replace").strip(), 120)

@@ -17,7 +17,7 @@ router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/notice", tags=["no
 
 
 class NoticeItem(BaseModel):
-    """One message and what became of it; the address and the text are not shown."""
+    """One message and what became of it; neither the text is shown, nor an address, also not in ``error``."""
 
     id: str
     channel: str

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.clock import to_rfc3339
-from core.notice.message import Message, clean
+from core.notice.message import Message
+from core.text import clean
 
 #: Most duties that one message lists; the others are counted.
 MOST = 50
 
-#: What is urgent is told at once, but no post more often than this.
+#: What is urgent is told at once, but no post is told anything more often than this.
 PAUSE = timedelta(minutes=15)
 
 #: Kinds of duties that do not wait for the period.
@@ -53,15 +54,18 @@ class Mark:
 
 
 def is_due(mark: Mark, duties: Sequence[Told], now: datetime, period: timedelta) -> bool:
-    """Whether a digest is due: something waits, and the period since the last one is over."""
-    return bool(duties) and (mark.digest_at is None or now - mark.digest_at >= period)
+    """Whether a digest is due: something waits, the period since the last one is over, and the post was not just told.
+
+    What is urgent lists everything that waits: the same again a moment later would tell nothing.
+    """
+    over = mark.digest_at is None or now - mark.digest_at >= period
+    return bool(duties) and over and _may_be_told(mark, now)
 
 
 def is_urgent(mark: Mark, duties: Sequence[Told], now: datetime) -> bool:
     """Whether something urgent is new since the post was told last, and that is long enough ago."""
-    if mark.told_at is None:
-        return any(_presses(one) for one in duties)
-    return now - mark.told_at >= PAUSE and any(_presses(one) and one.moved > mark.told_at for one in duties)
+    new = (one for one in duties if mark.told_at is None or one.moved > mark.told_at)
+    return _may_be_told(mark, now) and any(_presses(one) for one in new)
 
 
 def compose(
@@ -97,6 +101,10 @@ def trial(to: Addressee, now: datetime, *, identifier: str, site: str) -> Messag
     subject = clean(f"[{site}] 通知测试 · test of notices for {to.title} ({to.post})", _LONGEST_SUBJECT)
     lines = ("这是一封测试通知，无需处理。", "This is a test. There is nothing to do.")
     return Message(identifier, to.post, subject, lines, 0, False, now, to.address)
+
+
+def _may_be_told(mark: Mark, now: datetime) -> bool:
+    return mark.told_at is None or now - mark.told_at >= PAUSE
 
 
 def _presses(one: Told) -> bool:

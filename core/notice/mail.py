@@ -1,5 +1,6 @@
 """By mail: through a relay, over STARTTLS (RFC 3207) or TLS; one recipient a message."""
 
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -12,11 +13,16 @@ from email.message import EmailMessage
 from core.deadline import Deadline
 from core.notice import channel
 from core.notice.errors import DeliveryFailed
-from core.notice.message import Message, clean
+from core.notice.message import Message
 from core.notice.settings import MailSettings
+from core.text import clean
 
 #: Everything on the wire is ASCII: what is not is encoded (RFC 2047, base64), lines end in CR LF.
 _WIRE = policy.SMTP.clone(cte_type="7bit")
+
+
+#: What may be an address of a mailbox in somebody else's words.
+_MAILBOX = re.compile(r"[^\s<>()\"',;:]+@[^\s<>()\"',;:]+")
 
 
 class _Relay(smtplib.SMTP):
@@ -64,8 +70,7 @@ class Mail:
                 raise DeliveryFailed(said, for_good=error.smtp_code >= 500) from error
             except (OSError, smtplib.SMTPException, UnicodeError) as error:
                 # Also for a name or a password that is not ASCII.
-                detail = f"the relay `{self._settings.host}:{self._settings.port}`: {clean(deadline.why(error), 200)}"
-                raise DeliveryFailed(detail) from error
+                raise DeliveryFailed(f"the relay did not take it: {clean(deadline.why(error), 200)}") from error
 
     @contextmanager
     def _relay(self, deadline: Deadline) -> Iterator[smtplib.SMTP]:
@@ -107,8 +112,8 @@ def address(text: str) -> str:
         if not found.username or "." not in f".{found.domain}" or not found.domain:
             raise ValueError(text)
     except (ValueError, MessageError, IndexError) as error:
-        shown = clean(text, 80) or "nothing"
-        raise DeliveryFailed(f"`{shown}` is no address of a mailbox", for_good=True) from error
+        # What stands there instead is personal, too.
+        raise DeliveryFailed("the holder has no address of a mailbox", for_good=True) from error
     return found.addr_spec
 
 
@@ -120,5 +125,6 @@ def _expect(answer: tuple[int, bytes]) -> str:
 
 
 def _said(code: int, said: bytes | str) -> str:
+    """Return a relay's answer without addresses: whoever sees what left need not see where somebody is reached."""
     text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    return clean(f"{code} {text}", 200)
+    return clean(f"{code} {_MAILBOX.sub('(address)', text[:1000])}", 200)

@@ -1,14 +1,7 @@
-"""A message as values, and text that cannot break out of where it is put. Pure."""
+"""A message as values. Pure."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-
-#: Stands for a character that has no business in a line of text.
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-#: Controls, formats (bidirectional overrides among them), surrogates, unassigned, line and paragraph separators.
-_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +24,6 @@ class Message:
     def text(self) -> str:
         """The whole text."""
         return "\n".join(self.lines) + "\n"
-
-
-def clean(text: str, most: int) -> str:
-    """Return ``text`` as one line of at most ``most`` characters without controls; what was cut ends in an ellipsis."""
-    plain = "".join(_REPLACEMENT if unicodedata.category(one) in _FORBIDDEN else one for one in text[: most + 1])
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
 def clip(text: str, most: int) -> bytes:

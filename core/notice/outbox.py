@@ -19,10 +19,11 @@ from core.notice import digest, events, schedule
 from core.notice.channel import Channel
 from core.notice.digest import Addressee, Mark, Told
 from core.notice.errors import DeliveryFailed
-from core.notice.message import Message, clean
+from core.notice.message import Message
 from core.notice.models import Notice, NoticeMark, NoticeState
 from core.notice.settings import NoticeSettings
 from core.registry.models import Person, Post
+from core.text import clean
 
 #: Most messages that one run sends: it ends within its lease also when every one takes all its time.
 BATCH = 20

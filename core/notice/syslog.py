@@ -8,8 +8,9 @@ from contextlib import closing, suppress
 from core.deadline import Deadline
 from core.notice import channel, rfc5424
 from core.notice.errors import DeliveryFailed
-from core.notice.message import Message, clean
+from core.notice.message import Message
 from core.notice.settings import SyslogSettings
+from core.text import clean
 
 #: Seconds that a receiver is waited for once it has everything.
 FAREWELL = 5.0
@@ -39,8 +40,7 @@ class Syslog:
                     self._stream(rfc5424.frame(content), deadline)
             except (OSError, UnicodeError) as error:
                 # Also for a host name that is none.
-                place = f"{self._settings.host}:{self._settings.port}"
-                raise DeliveryFailed(f"the receiver `{place}`: {clean(deadline.why(error), 200)}") from error
+                raise DeliveryFailed(f"the receiver did not take it: {clean(deadline.why(error), 200)}") from error
         return f"{len(content)} octets handed over by {self._settings.transport}"
 
     def _stream(self, content: bytes, deadline: Deadline) -> None:

@@ -16,8 +16,9 @@ from core.clock import to_rfc3339
 from core.deadline import client
 from core.notice import channel
 from core.notice.errors import DeliveryFailed
-from core.notice.message import Message, clean
+from core.notice.message import Message
 from core.notice.settings import WebhookSettings
+from core.text import clean
 
 _SHORTEST_SECRET = 32
 

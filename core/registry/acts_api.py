@@ -169,6 +169,8 @@ def hand_over(
 @permission("register:agreement:sign")
 def sign_agreement(identifier: str, body: SignatureRequest, session: WriteSession, peer: SigningPeer) -> StandingAnswer:
     """Sign an agreement for the side whose post the signer holds."""
+    # What the signature is verified over is what it is entered under; before the credential, as whoever leaves does.
+    change.lock(session)
     peer.hold(session)
     digest = agreement.content_digest(session, identifier)
     proof = peer.verify(body.signed, act=content.SIGN, object_=f"agreement:{identifier}", digest=digest)

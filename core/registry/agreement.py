@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from core.clock import from_rfc3339
 from core.ledger import evidence
 from core.ledger.entry import Event
-from core.registry import history, responsibility
+from core.registry import change, history, responsibility
 from core.registry.errors import BadAgreement, NotInRegister
 from core.registry.models import Agreement, AgreementSignature
 from core.registry.province import AgreementEntry
@@ -43,6 +43,8 @@ def sign(session: Session, identifier: str, *, person: str, proof: Mapping[str, 
 
     ``proof`` is what the evidence keeps of the signed act, whose digest the caller has verified to be the content's.
     """
+    # Neither the content nor who holds the posts changes before the signature is entered.
+    change.lock(session)
     row = session.get(Agreement, identifier, with_for_update=True)
     digest = content_digest(session, identifier)
     entry = history.get(session, "agreement", identifier, at)

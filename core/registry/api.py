@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.clock import Clock, from_rfc3339, to_rfc3339
+from core.clock import Clock, parse_given, to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.errors import Malformed
 from core.identity import PersonId
@@ -148,6 +148,6 @@ def _roles(rows: Sequence[RoleAssignment]) -> RoleList:
 def moment(at: str, clock: Clock) -> datetime:
     """Return a time that was asked for, or now. Raises ``Malformed``."""
     try:
-        return from_rfc3339(at) if at else clock.now()
-    except (ValueError, OverflowError) as error:
+        return parse_given(at) if at else clock.now()
+    except ValueError as error:
         raise Malformed(f"`{at[:40]}` is not a time with an offset (RFC 3339)") from error

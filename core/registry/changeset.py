@@ -65,6 +65,13 @@ def complete(held: Held, places: Places, text_digest: str, faults: list[Fault]) 
 
 def _add(kind: Kind, node: Node, held: Held, places: Places) -> None:
     made = kind.make({name: form.read(node, name) for name, form in kind.forms().items()})
+    if places.is_ending(kind.name, made.id):
+        complaint = f"{kind.name} `{made.id}` ends in the same file, and an id is never used again"
+        node.fault_in("id", complaint, hint="put it under `change:` alone, or give what is new an id of its own")
+        return
+    if places.has(kind.name, made.id):
+        _stands_twice(kind, node, places, made.id)
+        return
     if made.id and made.id in held[kind.name]:
         complaint = f"{kind.name} `{made.id}` is in the register already"
         node.fault_in("id", complaint, hint="put it under `change:`, with only what differs")
@@ -80,7 +87,14 @@ def _change(kind: Kind, node: Node, held: Held, places: Places) -> None:
         complaint = f"there is no {kind.name} `{identifier}` to change"
         node.fault_in("id", complaint, hint="correct the id, or put the whole entry under `add:`")
         before = kind.make({name: form.empty for name, form in kind.forms().items()})
+    elif places.has(kind.name, identifier):
+        _stands_twice(kind, node, places, identifier)
     overlay(kind, node, before, held, places)
+
+
+def _stands_twice(kind: Kind, node: Node, places: Places, identifier: str) -> None:
+    complaint = f"{kind.name} `{identifier}` stands already in line {places.line(kind.name, identifier)}"
+    node.fault_in("id", complaint, hint="say everything about it in one entry")
 
 
 def overlay(kind: Kind, node: Node, before: Entry, held: Held, places: Places) -> None:

@@ -49,8 +49,11 @@ def parents_first(kind: str, entries: tuple[Entry, ...]) -> list[Entry]:
     if "parent" not in KINDS[kind].forms():
         return list(entries)
     waiting, ordered = {entry.id: entry for entry in entries}, list[Entry]()
-    while waiting:
-        ready = [entry for entry in waiting.values() if getattr(entry, "parent", None) not in waiting]
-        ordered += ready
-        waiting = {name: entry for name, entry in waiting.items() if entry not in ready}
+    for entry in entries:
+        branch: list[Entry] = []
+        above: Entry | None = waiting.get(entry.id)
+        while above is not None:
+            branch.append(waiting.pop(above.id))
+            above = waiting.get(getattr(above, "parent", None) or "")
+        ordered += reversed(branch)
     return ordered

@@ -32,6 +32,11 @@ class Entry:
                 self.fault("a field's name is not a text", key, hint="write `name: value`")
                 continue
             name = str(key.value)
+            if not name.isprintable():
+                # Such a name is not repeated: a text may hold half a character, which no answer can be written with.
+                hint = "write it again by hand, as plain text"
+                self.fault("a field's name holds a character that cannot be printed", key, hint=hint)
+                continue
             if name in self._fields:
                 self.fault(f"`{name[:80]}` stands twice", key, field=name, hint="keep one of the two")
             self._fields[name] = value
@@ -137,15 +142,18 @@ class Entry:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a list of texts; absent is empty."""
-        found = []
+        found: dict[str, None] = {}
         for item in self._list(name, most=_LISTED):
             if not isinstance(item, yaml.ScalarNode) or not item.value.strip() or not item.value.isprintable():
                 complaint = f"`{name}` holds something that is not a text"
                 self.fault(complaint, item, field=name, hint=f"write `{name}: [one, two]`")
             elif len(item.value) > _ITEM:
                 self.fault(f"`{name}` holds a text longer than {_ITEM}", item, field=name, hint="say it shorter")
+            elif item.value in found:
+                complaint = f"`{item.value[:80]}` stands twice in `{name}`"
+                self.fault(complaint, item, field=name, hint="keep one of the two")
             else:
-                found.append(str(item.value))
+                found[str(item.value)] = None
         return tuple(found)
 
     def entries(self, name: str) -> "list[Entry]":
@@ -199,14 +207,44 @@ class Entry:
         return self._fields.get(name)
 
 
+class _Plain(yaml.SafeLoader):
+    """Composes only what a reviewed file has need of, in one pass: no aliases, no tags, no deep nesting."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Look at what comes next before a node is made of it."""
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            _refuse(line, "anchors and aliases are not allowed", "write the value out where it is needed")
+        if getattr(event, "tag", None) is not None:
+            _refuse(line, "tags are not allowed", "take out what begins with `!`")
+        inside = isinstance(event, yaml.CollectionStartEvent)
+        if self._depth + inside > DEEPEST:
+            _refuse(line, f"nested deeper than {DEEPEST}", "look at the brackets and the indentation")
+        self._depth += inside
+        node = super().compose_node(parent, index)
+        self._depth -= inside
+        return node
+
+    def scan_flow_scalar_non_spaces(self, double: bool, start_mark: yaml.Mark) -> list[str]:
+        """Refuse an escape that stands for no character at all, where PyYAML only fails."""
+        line = self.get_mark().line + 1
+        try:
+            return super().scan_flow_scalar_non_spaces(double, start_mark)
+        except (OverflowError, ValueError):
+            _refuse(line, "an escape stands for no character", "write the character itself")
+            raise
+
+
 def read(text: str, faults: list[Fault]) -> Entry:
     """Return the document's root. Raises ``RegisterRejected`` when it is not one plain YAML mapping."""
     if len(text.encode("utf-8", "replace")) > LARGEST:
         hint = "load the province first and the rest as change sets"
         raise RegisterRejected((Fault(1, f"the file is larger than {LARGEST} octets", hint=hint),))
     try:
-        _check_tokens(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Plain)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "look at the indentation, the brackets and the quotes there"
@@ -227,20 +265,6 @@ def _line_of(error: yaml.YAMLError, text: str) -> int:
 
 def _reason(error: yaml.YAMLError) -> str:
     return str(getattr(error, "reason", error)).replace("\n", " ")[:200]
-
-
-def _check_tokens(text: str) -> None:
-    """Refuse what a reviewed file has no need of, before a tree is built from it: aliases, tags, deep nesting."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            _refuse(line, "anchors and aliases are not allowed", "write the value out where it is needed")
-        if getattr(event, "tag", None) is not None:
-            _refuse(line, "tags are not allowed", "take out what begins with `!`")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            _refuse(line, f"nested deeper than {DEEPEST}", "look at the brackets and the indentation")
 
 
 def _refuse(line: int, message: str, hint: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar, cast
 
-from core.clock import from_rfc3339, to_rfc3339
+from core.clock import bounded, parse_given, to_rfc3339
 from core.ledger.entry import JsonValue
 from core.registry.document import Entry
 from core.registry.level import Classification
@@ -154,6 +154,9 @@ class DnsName(Form):
         value = entry.text(name)
         if value and (len(value) > 253 or not _DNS.fullmatch(value)):
             entry.fault_in(name, f"`{value[:80]}` is not a DNS name", hint="write it like `fin.beichen.example`")
+        elif value.endswith(".invalid"):
+            # RFC 2606, section 2: nobody's. What ends, or is about to get another name, is called so meanwhile.
+            entry.fault_in(name, f"`{value[:80]}` is a name that nobody can have", hint="choose one of your own")
         return value
 
 
@@ -187,9 +190,9 @@ class Moment(Form):
             return ""
         try:
             if _DATE.fullmatch(text):
-                return to_rfc3339(datetime.fromisoformat(text).replace(tzinfo=_BEIJING))
-            return to_rfc3339(from_rfc3339(text))
-        except (ValueError, OverflowError):
+                return to_rfc3339(bounded(datetime.fromisoformat(text).replace(tzinfo=_BEIJING)))
+            return to_rfc3339(parse_given(text))
+        except ValueError:
             hint = "write a date (2026-01-31) or a time with an offset (2026-01-31T09:00:00+08:00)"
             entry.fault_in(name, f"`{text[:40]}` is not a time", hint=hint)
             return ""

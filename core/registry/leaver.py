@@ -15,17 +15,18 @@ from core.errors import Malformed
 from core.identity import SITE, PersonId
 from core.ledger import evidence
 from core.ledger.entry import Event
-from core.registry import appointment, person, role
+from core.registry import appointment, history, person, role
 from core.registry.errors import HasLeft, LastAdministrator, NoSuccessor, StillHeld, UnfitSuccessor
 from core.registry.holding import Holders, Holding
-from core.registry.models import Person, Post, RoleAssignment
+from core.registry.models import Person, Post
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """``successor`` takes over every post that ``items`` (``post:ID`` or ``role:site/NAME`` to a person) does not name.
 
-    ``basis`` is the act by which the person leaves, ``since`` when by that act (now when empty); access ends now.
+    ``basis`` is the act by which the person leaves, ``since`` when by that act (now when empty): from then on the
+    successors answer for the posts; access ends now.
     """
 
     person: PersonId
@@ -66,7 +67,10 @@ def plan(session: Session, holders: Holders, leaving: Leaving, *, at: datetime) 
     _check_administrators(session, leaving, held, at)
     _check_posts(leaving, held)
     _check_items(leaving, held)
-    return sorted(_item(leaving, one) for one in held)
+    planned = sorted(_item(leaving, one) for one in held)
+    if leaving.since is not None:
+        _check_since(session, leaving, planned, leaving.since)
+    return planned
 
 
 def leave(session: Session, holders: Holders, leaving: Leaving, *, actor: str, at: datetime) -> list[Item]:
@@ -79,7 +83,7 @@ def leave(session: Session, holders: Holders, leaving: Leaving, *, actor: str, a
     # 1. What somebody must hold at every moment is handed over before it is let go.
     handed = [one for one in planned if one.kind == "post"]
     for one in handed:
-        appointment.fill(session, one.identifier, one.successor, basis=leaving.basis, actor=actor, at=at)
+        _hand_over(session, leaving, one, actor=actor, at=at)
     taken_over = [one for one in planned if one.kind == "role" and one.successor]
     for one in taken_over:
         role.appoint(session, person=PersonId(one.successor), role=one.title, giver=actor, at=at)
@@ -93,6 +97,12 @@ def leave(session: Session, holders: Holders, leaving: Leaving, *, actor: str, a
     _record(session, leaving, len(planned), actor=actor, at=at)
     _check_nothing_left(session, holders, leaving, at)
     return _effect(leaving, planned, ended)
+
+
+def _hand_over(session: Session, leaving: Leaving, post: Item, *, actor: str, at: datetime) -> None:
+    appointment.fill(
+        session, post.identifier, post.successor, basis=leaving.basis, actor=actor, at=at, since=leaving.since
+    )
 
 
 def _check_nothing_left(session: Session, holders: Holders, leaving: Leaving, at: datetime) -> None:
@@ -119,10 +129,7 @@ def _lock(session: Session, leaving: Leaving) -> None:
     rows = select(Person).where(col(Person.id).in_(people)).order_by(Person.id).with_for_update()
     session.exec(rows.execution_options(populate_existing=True)).all()
     # Of two administrators who leave at once the second must see that the first has gone.
-    offices = select(RoleAssignment.number).where(
-        RoleAssignment.domain == SITE, col(RoleAssignment.role).in_(role.ADMINISTRATORS)
-    )
-    session.exec(offices.order_by(col(RoleAssignment.number)).with_for_update()).all()
+    role.hold_offices(session)
 
 
 def _check_fit(session: Session, leaving: Leaving, successor: PersonId) -> None:
@@ -133,6 +140,19 @@ def _check_fit(session: Session, leaving: Leaving, successor: PersonId) -> None:
         raise UnfitSuccessor(f"`{successor}` has left", hint="name somebody who is there")
     if found.suspended:
         raise UnfitSuccessor(f"`{successor}` is suspended", hint="name somebody else, or end the suspension first")
+
+
+def _check_since(session: Session, leaving: Leaving, planned: Sequence[Item], since: datetime) -> None:
+    """Raise ``Malformed`` when the leaver, a post or whoever follows in it was not yet there at that time."""
+    hint = "give the time of the act, or leave --at out"
+    for who in sorted({leaving.person, *(PersonId(one.successor) for one in planned if one.kind == "post")}):
+        if history.find(session, "person", who, since) is None:
+            raise Malformed(f"`{who}` was not in the register at {to_rfc3339(since)}", hint=hint)
+    for one in planned:
+        held = appointment.current(session, one.identifier) if one.kind == "post" else None
+        if held is not None and since <= held.since:
+            detail = f"`{held.person}` holds the post `{one.identifier}` since {to_rfc3339(held.since)}, not before"
+            raise Malformed(f"{detail} {to_rfc3339(since)}", hint=hint)
 
 
 def _check_administrators(session: Session, leaving: Leaving, held: Sequence[Holding], at: datetime) -> None:
@@ -183,7 +203,8 @@ def _item(leaving: Leaving, one: Holding) -> Item:
 def _record(session: Session, leaving: Leaving, count: int, *, actor: str, at: datetime) -> None:
     details = {
         "basis": leaving.basis,
-        "since": to_rfc3339(leaving.since or at),
+        # To the microsecond, as the posts that are handed over at the same moment: a restore makes the same of it.
+        "since": (leaving.since or at).isoformat(),
         "successor": leaving.successor or "",
         "items": {name: str(who) for name, who in leaving.items.items()},
         "given_up": count,

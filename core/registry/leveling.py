@@ -52,7 +52,9 @@ class Preview:
         told += [f"{one.kind} `{one.identifier}` of `{one.holder}`: {one.why}" for one in self.affected]
         if any(step.parameter.name == "factors" and step.is_stricter for step in self.steps):
             told.append(f"{self.members} members of the domain must show one factor more than until now")
-        told.append(f"{len(self.affected)} certificates of the domain do not meet level {self.new} as they are")
+        # One that lives too long and whose key is too weak is named twice, and counted once.
+        count = len({one.identifier for one in self.affected})
+        told.append(f"{count} certificates of the domain do not meet level {self.new} as they are")
         return told
 
 

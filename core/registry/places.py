@@ -17,6 +17,10 @@ class Places:
         """Remember where an entry stands."""
         self._entries.setdefault((kind, identifier), entry)
 
+    def has(self, kind: str, identifier: str) -> bool:
+        """Return whether an entry stands in the file."""
+        return (kind, identifier) in self._entries
+
     def note_end(self, kind: str, identifier: str, line: int) -> None:
         """Remember where the file ends something."""
         self._ends[kind, identifier] = line

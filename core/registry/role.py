@@ -42,6 +42,17 @@ def assignments(session: Session, at: datetime) -> Sequence[RoleAssignment]:
     return sorted(_current(session, at), key=lambda row: (row.person, row.domain, row.role))
 
 
+def hold_offices(session: Session) -> None:
+    """Let nobody else take one of the three administrators out of office before the caller's transaction ends.
+
+    Whoever waited here sees, at a time taken afterwards, what the others did.
+    """
+    offices = select(RoleAssignment.number).where(
+        RoleAssignment.domain == SITE, col(RoleAssignment.role).in_(ADMINISTRATORS)
+    )
+    session.exec(offices.order_by(col(RoleAssignment.number)).with_for_update()).all()
+
+
 def appoint(session: Session, *, person: PersonId, role: str, giver: str, at: datetime) -> bool:
     """Appoint one of the three administrators; say whether that was news. Raises ``SeparationOfDuties``."""
     if role not in ADMINISTRATORS:
@@ -70,6 +81,9 @@ def check_vacant(session: Session, role: str, person: PersonId, at: datetime) ->
 
 def assign(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime) -> bool:
     """Give a role in a domain, or an office on the site; say whether that was news. Raises ``SeparationOfDuties``."""
+    if domain == SITE and role in ADMINISTRATORS:
+        # Whoever reaches for a second of the three is told the rule, and it is on record; a first takes two people.
+        check_separation(on_site(session, person, at), role, person)
     check_office(role, domain)
     if domain != SITE and session.get(SecurityDomain, domain) is None:
         domains.get(session, DomainId(domain))

@@ -3,10 +3,11 @@
 Each rule gets the whole and says what is wrong with it; ``Places`` says in which line of the file that stands.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
 from core.clock import from_rfc3339
-from core.registry import grading, spaces
+from core.registry import ancestry, grading, spaces
 from core.registry.errors import Fault
 from core.registry.level import Classification
 from core.registry.places import Places
@@ -51,19 +52,12 @@ def _cycles(whole: Province, places: Places) -> Iterator[Fault]:
         ("organisation", {entry.id: entry.parent for entry in whole.organisations}),
         ("domain", {entry.id: entry.parent for entry in whole.domains}),
     ):
+        circular = ancestry.circular(parents)
         for start in parents:
-            if _is_own_ancestor(start, parents):
+            if start in circular:
                 line = places.line(kind, start)
                 hint = "one of them must have another `parent`, or none"
                 yield Fault(line, f"{kind} `{start}` is its own ancestor", "parent", hint)
-
-
-def _is_own_ancestor(start: str, parents: Mapping[str, str | None]) -> bool:
-    seen, current = {start}, parents[start]
-    while current is not None and current in parents and current not in seen:
-        seen.add(current)
-        current = parents[current]
-    return current == start
 
 
 def _spaces(whole: Province, places: Places) -> Iterator[Fault]:
@@ -110,7 +104,9 @@ def _elements(whole: Province, places: Places) -> Iterator[Fault]:
     homes = {entry.id: entry.domain for entry in whole.systems}
     first: dict[str, ElementEntry] = {}
     for element in whole.elements:
-        other = first.setdefault(element.name, element)
+        # Full width or half, capital or small, with or without spaces: people read one name (Unicode TR 15).
+        alike = "".join(unicodedata.normalize("NFKC", element.name).casefold().split())
+        other = first.setdefault(alike, element)
         if other is not element:
             line = places.first(("element", element.id, "name"), ("element", other.id, "name"))
             sources = f"`{other.source}` (`{other.id}`) and `{element.source}` (`{element.id}`)"
@@ -128,18 +124,15 @@ def _elements(whole: Province, places: Places) -> Iterator[Fault]:
             yield Fault(line, complaint, "classification", "put it into a system of a domain that may hold it")
 
 
-def _within(organisation: str, whole: Province) -> frozenset[str]:
-    """Return an organisation and everything below it."""
-    found = {organisation}
-    while more := {entry.id for entry in whole.organisations if entry.parent in found} - found:
-        found |= more
-    return frozenset(found)
+def _is_within(organisation: str, party: str, parents: Mapping[str, str | None]) -> bool:
+    """Return whether an organisation is ``party``, or below it."""
+    return organisation == party or party in ancestry.ancestors(organisation, parents)
 
 
 def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
     sources = {entry.id: entry.source for entry in whole.elements}
     offices = {entry.id: entry.organisation for entry in whole.posts}
-    below = {entry.id: _within(entry.id, whole) for entry in whole.organisations}
+    parents = {entry.id: entry.parent for entry in whole.organisations}
     for one in whole.agreements:
         if one.from_ == one.to:
             line = places.line("agreement", one.id, "to")
@@ -148,7 +141,8 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
             line = places.first(("agreement", one.id, "until"), ("agreement", one.id, "since"))
             yield Fault(line, f"the term of `{one.id}` ends before it begins", "until", "give a later `until`")
         for field, post, party in (("in_charge", one.in_charge, one.from_), ("received_by", one.received_by, one.to)):
-            if offices.get(post, party) not in below.get(party, frozenset({offices.get(post, party)})):
+            # A party or a post that there is not is a fault of its own.
+            if party in parents and not _is_within(offices.get(post, party), party, parents):
                 line = places.line("agreement", one.id, field)
                 complaint = f"the post `{post}` is not one of `{party}` and cannot answer for it"
                 yield Fault(line, complaint, field, f"name a post of `{party}`")
@@ -164,6 +158,7 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
 def _applications(whole: Province, places: Places) -> Iterator[Fault]:
     systems, devices = ({entry.id: entry for entry in found} for found in (whole.systems, whole.devices))
     names = {entry.id: entry.name_space for entry in whole.domains}
+    yield from _hosts(whole, places)
     for one in whole.applications:
         device = devices.get(one.device or "")
         if device is not None and (getattr(device, "system", ""), getattr(device, "kind", "")) != (
@@ -180,6 +175,15 @@ def _applications(whole: Province, places: Places) -> Iterator[Fault]:
             yield Fault(
                 line, f"the host `{one.host}` is not in the name space `{space}`", "host", f"end it with `.{space}`"
             )
+
+
+def _hosts(whole: Province, places: Places) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for one in whole.applications:
+        if one.host and (other := first.setdefault(one.host, one.id)) != one.id:
+            line = places.first(("application", one.id, "host"), ("application", other, "host"))
+            complaint = f"the host `{one.host}` belongs to `{other}` already"
+            yield Fault(line, complaint, "host", "give each application a host of its own")
 
 
 #: Every rule, in the order in which their faults are of interest.

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
+from core.registry import ancestry
 from core.registry.errors import Fault
 from core.registry.places import Places
 from core.registry.province import DomainEntry
@@ -64,16 +65,7 @@ def name_spaces(domains: Sequence[DomainEntry], parents: Mapping[str, str | None
         labels = space.split(".")
         for depth in range(1, len(labels)):
             owner = owners.get(".".join(labels[depth:]))
-            if owner is not None and owner not in _ancestors(domain.id, parents):
+            if owner is not None and owner not in ancestry.ancestors(domain.id, parents):
                 line = places.first(("domain", domain.id, "name_space"), ("domain", owner, "name_space"))
                 complaint = f"the name space `{space}` lies in that of `{owner}`, which is not above"
                 yield Fault(line, complaint, "name_space", f"make `{owner}` its `parent`, or choose another name")
-
-
-def _ancestors(domain: str, parents: Mapping[str, str | None]) -> set[str]:
-    found: set[str] = set()
-    current = parents.get(domain)
-    while current is not None and current not in found:
-        found.add(current)
-        current = parents.get(current)
-    return found

@@ -15,6 +15,7 @@ from core.registry import changeset
 from core.registry.document import LARGEST, MANY
 from core.registry.document import Entry as Node
 from core.registry.errors import Fault, RegisterRejected
+from core.registry.form import Form, Value
 from core.registry.loader import digest
 from core.registry.places import Places
 from core.registry.province import KINDS, Entry, Kind, Province, values
@@ -83,12 +84,19 @@ def write_table(kind: str, entries: Sequence[Entry]) -> str:
     writer.writerow(names)
     for entry in entries:
         held = values(entry)
-        writer.writerow([_safe(forms[name].show(held[name]).replace(", ", ";")) for name in names])
+        writer.writerow([_safe(_cell(forms[name], held[name])) for name in names])
     return out.getvalue()
+
+
+def _cell(shape: Form, value: Value) -> str:
+    """Return a value as one cell; a list is parted by semicolons, and a comma in a text is the text's own."""
+    return ";".join(shape.show((item,)) for item in value) if isinstance(value, tuple) else shape.show(value)
 
 
 def _rows(text: str) -> Iterator[Row]:
     """Return each row with the line in which it begins; empty lines are passed over."""
+    # A mark is no part of the first column's name, whoever decoded the file.
+    text = text.removeprefix("\ufeff")
     if "\0" in text:
         _refuse(text.count("\n", 0, text.index("\0")) + 1, "the file holds a NUL", "save it again as `CSV UTF-8`")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -153,7 +161,7 @@ def _enter(kind: Kind, node: Node, held: changeset.Held, places: Places) -> None
 def _note_twice(node: Node, seen: dict[str, int], kind: str, faults: list[Fault]) -> None:
     identifier = node.peek("id")
     if identifier in seen:
-        complaint = f"{kind} `{identifier}` stands already in line {seen[identifier]}"
+        complaint = f"{kind} `{identifier[:80]}` stands already in line {seen[identifier]}"
         faults.append(Fault(node.line, complaint, "id", "keep one of the two rows"))
     seen.setdefault(identifier, node.line)
 
@@ -161,11 +169,12 @@ def _note_twice(node: Node, seen: dict[str, int], kind: str, faults: list[Fault]
 def _plain(cell: str) -> str:
     """Return a cell without surrounding space, and without the apostrophe that ``_safe`` put before it."""
     text = cell.strip()
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
 
 
 def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # One that has an apostrophe of its own before a formula gets another, so that it comes back as it was.
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
 
 
 def _refuse(line: int, message: str, hint: str) -> None:

@@ -4,11 +4,11 @@ Acknowledged is what a writer is told once its record is committed together with
 are derived from the records and can be made again. A round counts only when afterwards every record that was
 acknowledged is numbered and under a published checkpoint.
 
-The peer is the floor: nothing that survives a crash is quicker than one write and one fdatasync for a whole group. It
-has no store, no threads, no index, no tree and no signature.
+There are two peers (``plain.py``). As many writers of one plain file, of whom each waits for the disk after each of its
+records, are what somebody would have without a store. One write and one fdatasync for a whole group is the floor:
+nothing that survives a crash is quicker. Neither has a store, an index, a tree or a signature.
 """
 
-import os
 import secrets
 import sys
 import threading
@@ -26,8 +26,8 @@ from core.ledger.entry import Event, JsonValue, encode
 from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow, LedgerCheckpoint, LedgerLease, LedgerWish
 from core.ledger.publication import published_size
-from deploy.bench import postgres
-from deploy.bench.measurement import Measurement, compare
+from deploy.bench import plain, postgres
+from deploy.bench.measurement import Measurement, Peer, compare_all
 from deploy.children import Child
 from deploy.rehearsal.step import wait_for
 
@@ -38,6 +38,8 @@ WRITERS = {1: 600, 16: 100, 256: 12}
 TOGETHER = {16: 60, 256: 12}
 
 _TABLES = [str(one.__tablename__) for one in (EvidenceRow, LedgerLease, LedgerCheckpoint, LedgerWish)]
+
+_UNIT = "records/s"
 
 #: Seconds until everything that was acknowledged must be published.
 _PUBLISHED_WITHIN = 60
@@ -72,19 +74,28 @@ class _Bench:
 
     def measure(self, suffix: str, rounds: int) -> list[Measurement]:
         """Compare every size."""
-        separately = [(f"{size}", self.separately, size, times) for size, times in WRITERS.items()]
-        together = [(f"batch-{size}", self.together, size, times) for size, times in TOGETHER.items()]
-        return [
-            compare(
-                f"ledger-{name}-vs-fdatasync{suffix}",
-                ours=partial(ours, size, times),
-                peer=partial(self.peer, size, times),
-                peer_name=f"one write and one fdatasync for {size} records",
-                unit="records/s",
-                rounds=rounds,
-            )
-            for name, ours, size, times in [*separately, *together]
-        ]
+        found: list[Measurement] = []
+        for size, times in WRITERS.items():
+            peers = [self._plain(f"ledger-{size}-vs-fdatasync{suffix}", size, times)]
+            peers += [self._floor(f"ledger-{size}-vs-one-fdatasync{suffix}", size, times)] if size > 1 else []
+            ours = partial(self.separately, size, times)
+            found += compare_all(peers, ours=ours, unit=_UNIT, rounds=rounds)
+        for size, times in TOGETHER.items():
+            peers = [self._floor(f"ledger-batch-{size}-vs-one-fdatasync{suffix}", size, times)]
+            found += compare_all(peers, ours=partial(self.together, size, times), unit=_UNIT, rounds=rounds)
+        return found
+
+    def _plain(self, name: str, writers: int, times: int) -> Peer:
+        title = f"{writers} of the same file, each record one write and one fdatasync"
+        return Peer(name, title, partial(plain.separately, self._flat, self._records(writers), times))
+
+    def _floor(self, name: str, size: int, times: int) -> Peer:
+        title = f"one write and one fdatasync for {size} records"
+        return Peer(name, title, partial(plain.together, self._flat, self._records(size), times))
+
+    def _records(self, count: int) -> list[bytes]:
+        now = self._clock.now()
+        return [encode(_event(n), identifier=secrets.token_hex(16), at=now) for n in range(count)]
 
     def separately(self, writers: int, times: int) -> float:
         """Let each of ``writers`` hand in one record after the other and wait for each."""
@@ -109,20 +120,6 @@ class _Bench:
         for _ in range(times):
             said += len(self._group.append_all([_event(count) for count in range(size)], at=self._clock.now()))
         return self._rate(said, size * times, begun)
-
-    def peer(self, size: int, times: int) -> float:
-        """Write and synchronise ``size`` records at once."""
-        now = self._clock.now()
-        content = b"".join(encode(_event(n), identifier=secrets.token_hex(16), at=now) for n in range(size))
-        handle = os.open(self._flat, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            begun = time.perf_counter()
-            for _ in range(times):
-                os.write(handle, content)
-                os.fdatasync(handle)
-            return size * times / (time.perf_counter() - begun)
-        finally:
-            os.close(handle)
 
     def _rate(self, said: int, expected: int, begun: float) -> float:
         """Return the rate until now, once everything acknowledged is published: else the round is worth nothing."""

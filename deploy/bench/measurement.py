@@ -1,7 +1,7 @@
 """One comparison: both sides take turns, so that whatever else the machine does meets both."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Rate = Callable[[], float]
@@ -29,13 +29,25 @@ class Measurement:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whom we are held against in the comparison ``name``."""
+
+    name: str
+    title: str
+    rate: Rate
+
+
 def compare(name: str, *, ours: Rate, peer: Rate, peer_name: str, unit: str, rounds: int) -> Measurement:
     """Run each side ``rounds`` times, in turn, after a round of each that does not count."""
-    pairs = [(ours(), peer()) for _ in range(rounds + 1)][1:]
-    return Measurement(
-        name=name,
-        ours=statistics.median(one for one, _ in pairs),
-        peer=statistics.median(other for _, other in pairs),
-        peer_name=peer_name,
-        unit=unit,
-    )
+    return compare_all([Peer(name, peer_name, peer)], ours=ours, unit=unit, rounds=rounds)[0]
+
+
+def compare_all(peers: Sequence[Peer], *, ours: Rate, unit: str, rounds: int) -> list[Measurement]:
+    """Do the same with several peers at once: one outcome for each."""
+    taken = [(ours(), *(peer.rate() for peer in peers)) for _ in range(rounds + 1)][1:]
+    own, *others = [statistics.median(side) for side in zip(*taken, strict=True)]
+    return [
+        Measurement(name=peer.name, ours=own, peer=rate, peer_name=peer.title, unit=unit)
+        for peer, rate in zip(peers, others, strict=True)
+    ]

@@ -8,29 +8,31 @@ from typing import Annotated
 import typer
 
 from core.approval import content
+from core.approval.state import State
 from core.errors import Malformed
 from core.ledger.entry import JsonValue
 from deploy.cli import proposal
-from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_json, print_rows, print_thing, say
+from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_json, print_rows, print_thing, say, whole_id
 from deploy.client import Answer, ServiceClient, items
 from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="Everything that waits for a second person, of all parts.")
 
-Identifier = Annotated[str, typer.Argument(help="Id of the proposal, see `guosuo approval list`.")]
+Identifier = Annotated[str, typer.Argument(callback=whole_id, help="Id of the proposal, see `guosuo approval list`.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; signed, and kept in the evidence.")]
 BodyFile = Annotated[Path, typer.Option("--body", help="The body (JSON).")]
 
 
 @app.command("list")
 def list_(
-    state: Annotated[str, typer.Option(help="waiting, returned, done, failed, rejected, withdrawn or expired.")] = "",
+    state: Annotated[State | None, typer.Option(help="Only those that stand there.")] = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only what waits for me.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Most proposals to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the proposals that concern me, newest first (the auditor sees all)."""
     with connect() as client:
-        rows = items(client.get("/api/v1/approval", state=state, mine="true" if mine else ""))
+        rows = items(client.get("/api/v1/approval", state=state, mine="true" if mine else "", limit=limit))
     shown = rows if as_json else [{**row, "waits_for": proposal.names(row)} for row in rows]
     columns = ("id", "state", "title", "object", "proposer", "expires", "waits_for")
     print_rows(shown, columns, as_json=as_json, empty="nothing waits" if mine else "no proposal concerns you")
@@ -78,21 +80,22 @@ def approve(
 @app.command("return")
 def return_(identifier: Identifier, reason: Why, as_json: AsJson = False) -> None:
     """Give a proposal back to its proposer, to be corrected."""
-    _said(identifier, "return", content.RETURN, reason, as_json=as_json)
+    with connect() as client:
+        found = client.get(f"/api/v1/approval/{identifier}")
+        answer = _decide(client, found, "return", content.RETURN, reason)
+    _brief(answer, as_json=as_json)
 
 
 @app.command()
 def reject(identifier: Identifier, reason: Why, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Refuse a proposal for good; asks first."""
-    confirm("Refuse this proposal for good?", yes=yes)
-    _said(identifier, "reject", content.REJECT, reason, as_json=as_json)
+    """Refuse a proposal for good: shows it, asks, and signs with my own key."""
+    _end(identifier, "reject", content.REJECT, reason, yes=yes, as_json=as_json)
 
 
 @app.command()
 def withdraw(identifier: Identifier, reason: Why, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Take my own proposal back for good; asks first."""
-    confirm("Take this proposal back for good?", yes=yes)
-    _said(identifier, "withdraw", content.WITHDRAW, reason, as_json=as_json)
+    """Take my own proposal back for good: shows it, asks, and signs with my own key."""
+    _end(identifier, "withdraw", content.WITHDRAW, reason, yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -108,10 +111,18 @@ def resubmit(identifier: Identifier, body: BodyFile, reason: Why, as_json: AsJso
     proposal.end(answer, as_json=as_json)
 
 
-def _said(identifier: str, verb: str, act: str, reason: str, *, as_json: bool) -> None:
+def _end(identifier: str, verb: str, act: str, reason: str, *, yes: bool, as_json: bool) -> None:
+    """End a proposal for good: exactly the one that was shown, and asked about."""
     with connect() as client:
         found = client.get(f"/api/v1/approval/{identifier}")
+        if not as_json:
+            _tell(found, as_json=False)
+        confirm(f"{verb.capitalize()} for good, as shown?", yes=yes)
         answer = _decide(client, found, verb, act, reason)
+    _brief(answer, as_json=as_json)
+
+
+def _brief(answer: Answer, *, as_json: bool) -> None:
     print_thing({name: answer[name] for name in ("id", "state", "result")}, as_json=as_json)
 
 
@@ -133,7 +144,7 @@ def _decide(client: ServiceClient, found: Answer, verb: str, act: str, comment: 
 def _conclude(answer: Answer, *, as_json: bool) -> None:
     if answer["state"] == "waiting":
         proposal.end(answer, as_json=as_json)
-    print_thing({name: answer[name] for name in ("id", "state", "result")}, as_json=as_json)
+    _brief(answer, as_json=as_json)
     if answer["state"] == "failed":
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""Certificates: ``cert csr|issue|list|show|revoke``, and ``key list``."""
+"""Certificates: ``cert csr|issue|request|list|show|revoke``, and ``key list``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from core import durable
-from core.errors import Malformed
+from core.errors import Malformed, Rejected
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.card import Card
 from deploy.carduri import is_uri
-from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
+from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, progress, say
 from deploy.client import items
 from deploy.file import check_target, read_bytes, read_text
 
@@ -69,6 +69,41 @@ def issue(
         answer = client.post("/api/v1/certificate", body)
     durable.write(out, str(answer["chain"]).encode("ascii"), mode=0o644)
     print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=as_json)
+
+
+@app.command()
+def request(
+    batch: Annotated[
+        Path,
+        typer.Option(
+            help="A CSV file with the columns holder, csr (a file beside it), and if needed profile, dns_names, "
+            "lifetime; or a folder of requests named HOLDER.csr."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the certificates, each named as its request.")],
+    profile: Annotated[str, typer.Option(help="Profile where the CSV names none, and for a folder.")] = "person",
+    as_json: AsJson = False,
+) -> None:
+    """Issue many certificates at once. Run again after an interruption: nothing is issued twice."""
+    from deploy import batchfile
+
+    asked = batchfile.read(batch, profile=profile)
+    targets = [out / f"{one.name}.pem" for one in asked]
+    for target in targets:
+        check_target(target)
+    rows: list[dict[str, JsonValue]] = []
+    with connect() as client:
+        for target, one, item in zip(targets, asked, batchfile.send(client, asked, progress=progress), strict=True):
+            if chain := str(item.pop("chain")):
+                durable.write(target, chain.encode("ascii"), mode=0o644)
+            rows.append({"request": one.name, **item})
+    print_rows(
+        rows, ("request", "holder", "serial", "reason", "detail"), as_json=as_json, empty="nothing was asked for"
+    )
+    if refused := sum(row["reason"] != "" for row in rows):
+        raise Rejected(
+            f"{refused} of {len(rows)} requests were refused", hint="the others are issued; correct and repeat"
+        )
 
 
 @app.command("list")

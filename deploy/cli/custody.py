@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from core.clock import from_rfc3339, to_rfc3339
+from core.clock import bounded, parse_given, to_rfc3339
 from core.ledger.entry import JsonValue
 from deploy.cli import proposal
 from deploy.cli.output import AsJson, DryRun, Reason, Yes, connect, people, print_json, print_rows, print_thing, say
@@ -32,8 +32,8 @@ def moment(text: str) -> str:
     """Read a time: RFC 3339 with an offset, or a bare date, which is its beginning in UTC."""
     try:
         if len(text) == len("2026-11-25"):
-            return to_rfc3339(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC))
-        return to_rfc3339(from_rfc3339(text))
+            return to_rfc3339(bounded(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)))
+        return to_rfc3339(parse_given(text))
     except ValueError as error:
         raise typer.BadParameter(f"`{text}` is neither a date nor a time such as 2026-11-25T08:00:00Z") from error
 

@@ -8,7 +8,7 @@ import typer
 from core.duty import statement
 from core.errors import NotFound
 from core.ledger.entry import JsonValue
-from deploy.cli.output import AsJson, connect, print_json, print_rows, print_thing, say, warn
+from deploy.cli.output import AsJson, connect, print_json, print_rows, print_thing, say, warn, whole_id
 from deploy.client import Answer, items
 
 app = typer.Typer(no_args_is_help=True, help="What waits for somebody: each duty belongs to a post, and who holds it.")
@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="What waits for somebody: each duty
 _COLUMNS = ("id", "kind", "title", "post", "holder", "state", "due", "overdue")
 _ORPHANS = ("kind", "identifier", "title", "why")
 
-Identifier = Annotated[str, typer.Argument(help="The duty's id.")]
+Identifier = Annotated[str, typer.Argument(callback=whole_id, help="Id of the duty, see `guosuo duty list`.")]
 Note = Annotated[str, typer.Option(help="What to say about it; it goes into the evidence.")]
 
 

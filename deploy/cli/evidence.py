@@ -1,5 +1,6 @@
 """Evidence: ``evidence find|annotate|export|verify``; see also ``proof.py`` and ``custody.py``."""
 
+import secrets
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 import guosuo_vouch
 from core.ledger import annotation
+from core.ledger.annotation import Note
 from deploy.cli import custody, proof, witness
 from deploy.cli.output import AsJson, connect, print_rows, print_thing, say
 from deploy.client import items
@@ -84,9 +86,10 @@ def annotate(
 ) -> None:
     """Note something about a record as the auditor: a signed record of its own, the other stays as it is."""
     with connect() as client:
-        digest = annotation.digest_of(text)
+        note = Note(text, secrets.token_hex(32))
+        digest = annotation.digest_of(note)
         proof = client.sign(act=annotation.ACT, object_=annotation.object_of(record), digest=digest)
-        answer = client.post(f"/api/v1/evidence/{record}/annotation", {"text": text, "signed": proof})
+        answer = client.post(f"/api/v1/evidence/{record}/annotation", {**note.body(), "signed": proof})
     print_thing(answer, as_json=as_json)
 
 

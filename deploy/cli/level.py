@@ -48,8 +48,9 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Propose a domain's level: shows what becomes stricter and for whom; the domain's officer in charge decides."""
-    body: dict[str, JsonValue] = {"domain": domain, "level": level, "basis": basis}
     with connect() as client:
+        seen = client.get(f"/api/v1/register/domain/{domain}")["level"]
+        body: dict[str, JsonValue] = {"domain": domain, "from": seen, "level": level, "basis": basis}
         proposal.propose(
             client, act=_NAME, body=body, reason=reason or basis, yes=yes, as_json=as_json, dry_run=dry_run
         )

@@ -27,7 +27,7 @@ from deploy.cli import (
     role,
     site,
 )
-from deploy.cli.output import complaints, say
+from deploy.cli.output import complaints, say, visible
 
 app = typer.Typer(
     name="guosuo",
@@ -82,11 +82,11 @@ def main() -> None:
     except TrustError as error:
         # What a person wrote may look like markup, so only our own word is styled.
         complaints.print("[red]refused[/red]: ", end="")
-        complaints.print(error.detail, highlight=False, soft_wrap=True, markup=False)
+        complaints.print(visible(error.detail), highlight=False, soft_wrap=True, markup=False)
         if error.rule:
-            complaints.print(f"  rule: {error.rule}", highlight=False, soft_wrap=True, markup=False)
+            complaints.print(visible(f"  rule: {error.rule}"), highlight=False, soft_wrap=True, markup=False)
         if error.hint:
-            complaints.print(f"  hint: {error.hint}", highlight=False, soft_wrap=True, markup=False)
+            complaints.print(visible(f"  hint: {error.hint}"), highlight=False, soft_wrap=True, markup=False)
         sys.exit(4 if isinstance(error, Unavailable) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

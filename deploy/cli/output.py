@@ -1,6 +1,7 @@
 """What every command shares: its options, how it prints for people and for programs, and how it asks."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -24,6 +25,9 @@ people = Console(emoji=False)
 complaints = Console(stderr=True, emoji=False)
 
 
+#: What makes a terminal act, or shows a line in another order than it was written and signed in.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
 #: Columns that are never folded.
 _WHOLE = ("serial", "id")
 
@@ -33,14 +37,25 @@ def connect() -> ServiceClient:
     return ServiceClient(login.load(login.home()))
 
 
+def visible(text: str) -> str:
+    """Return ``text`` with what a terminal would obey written out: it may be somebody else's. Pure."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def say(line: str) -> None:
     """Print one line as it is: no markup in it is read, nothing in it is coloured or wrapped."""
-    people.print(line, highlight=False, soft_wrap=True, markup=False)
+    people.print(visible(line), highlight=False, soft_wrap=True, markup=False)
 
 
 def warn(word: str, line: str) -> None:
     """Print one line with a red word before it; what follows is printed as it is."""
-    people.print(Text.assemble((word, "bold red"), "  ", line), highlight=False, soft_wrap=True)
+    people.print(Text.assemble((visible(word), "bold red"), "  ", visible(line)), highlight=False, soft_wrap=True)
+
+
+def progress(done: int, whole: int) -> None:
+    """Say on a terminal how far a long work has come."""
+    if complaints.is_terminal:
+        complaints.print(f"{done} of {whole}", end="\r" if done < whole else "\n", highlight=False)
 
 
 def print_json(value: object) -> None:
@@ -76,18 +91,25 @@ def print_thing(thing: Mapping[str, JsonValue], *, as_json: bool) -> None:
     people.print(table)
 
 
+def whole_id(given: str) -> str:
+    """Return the id of a proposal or duty as it was given; anything else is wrong usage (exit 2)."""
+    if not re.fullmatch("[0-9a-f]{32}", given):
+        raise typer.BadParameter("an id is 32 hexadecimal digits")
+    return given
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before what cannot be undone. Without a terminal and without ``--yes`` nothing is done (exit 2)."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to ask on; give --yes")
-    typer.confirm(question, abort=True)
+    typer.confirm(visible(question), abort=True, err=True)
 
 
 def _cell(value: JsonValue) -> Text:
     """Return a value as people read it, and never as markup: it may be somebody else's text."""
-    return Text(_plain(value))
+    return Text(visible(_plain(value)))
 
 
 def _plain(value: JsonValue) -> str:

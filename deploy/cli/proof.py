@@ -29,7 +29,7 @@ def prove(
     """Prove one record by a small file that verifies offline (C2SP tlog-proof), or that nothing before was changed.
 
     The file carries the record, its path in the tree and the signed checkpoint: check it with `guosuo evidence
-    check-proof` or `guosuo-verify`. With --since SIZE the file proves that the newest checkpoint continues that log.
+    check-proof` or `guosuo-vouch`. With --since SIZE the file proves that the newest checkpoint continues that log.
     """
     if (since is None) == (not wanted):
         raise typer.BadParameter("give a record, or --since SIZE")

@@ -1,4 +1,4 @@
-"""Roles: ``role appoint|assign|list``."""
+"""Roles: ``role appoint|assign|replace|withdraw|list``."""
 
 from pathlib import Path
 from typing import Annotated

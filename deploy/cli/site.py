@@ -102,15 +102,18 @@ def migrate(site: State = None) -> None:
 def doctor(site: State = None, as_json: AsJson = False) -> None:
     """Say what is missing on this machine, each with the command that cures it.
 
-    With a site (--site, or GUOSUO_STATE) also how its background work stands: failing jobs, silent witnesses.
+    With a site (--site, or GUOSUO_STATE) also how its background work stands: jobs that fail or do not run, silent
+    witnesses.
     """
     from deploy import doctor as examination
-    from deploy import standing, wiring
+    from deploy import standing, vouching, wiring
 
     findings = examination.inspect()
     if site is not None or "GUOSUO_STATE" in os.environ:
-        database = wiring.store(site_settings.load(site or site_settings.default_state()))
-        findings += standing.inspect(database, wiring.clock())
+        settings = site_settings.load(site or site_settings.default_state())
+        database = wiring.store(settings)
+        periods, witnesses = wiring.periods(settings, database), vouching.asked(settings)
+        findings += standing.inspect(database, wiring.clock().now(), periods, witnesses)
         database.close()
     rows: list[dict[str, JsonValue]] = [
         {"part": found.name, "ok": found.ok, "found": found.found, "expected": found.expected, "cure": found.cure}

@@ -26,7 +26,7 @@ from core.signing import GoodStanding, Origin
 from deploy.app import SERVICE, service_app
 from deploy.settings import Settings
 from deploy.wiring import Built
-from pki.issuance import IssuedCertificate
+from pki.request import IssuedCertificate
 from tests.authz import permissions
 from tests.authz.house import POLICIES, House
 from tests.authz.permissions import NOBODY, SUBJECTS, actions, allowed
@@ -70,6 +70,18 @@ def test_bootstrap_appoints_and_nothing_else() -> None:
 
 def test_system_administrator_reads_no_business_data() -> None:
     assert rights("system-administrator") & BUSINESS == set()
+
+
+def test_who_places_holds_sees_them_and_so_does_the_auditor() -> None:
+    assert {one for one in rights("security-administrator") if one.startswith("evidence:")} == {
+        "evidence:hold:place",
+        "evidence:hold:read",
+        "evidence:hold:release",
+    }
+    assert {who for who in SUBJECTS if allowed(POLICIES, who, "evidence:hold:read")} == {
+        "auditor",
+        "security-administrator",
+    }
 
 
 def test_auditor_changes_nothing() -> None:

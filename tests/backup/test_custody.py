@@ -15,7 +15,7 @@ from core.database import Database
 from core.ledger import body, evidence, hold, purge, selection
 from core.ledger.checkpoint import parse_verifier_key
 from core.ledger.entry import Event, encode
-from core.ledger.errors import BodyErased
+from core.ledger.errors import BodyErased, NoBody
 from core.ledger.hold import Kind
 from core.ledger.models import EvidenceBody, EvidenceHold, EvidencePurge, EvidenceRow
 from core.ledger.purge import Purger, TwoPeople
@@ -51,7 +51,7 @@ def decide(realm: Realm) -> int:
         by = selection.rule(session, RegisterOfRecord(), accountable.retention(), NOW())
         asked = Asked(NOW() - timedelta(days=200))
         chosen = selection.select_records(session, asked, by)
-        purge.decide(session, asked, chosen, by, TwoPeople("wei-auditor", "lu-security"))
+        purge.decide(session, asked, chosen, by, TwoPeople("wei-auditor", "lu-security"), at=NOW())
     realm.sequence()
     return chosen.count
 
@@ -111,6 +111,35 @@ def test_what_was_erased_or_held_after_the_cut_stays_so(realm: Realm, come_back:
         assert session.get_one(EvidenceHold, placed).placed_by == "lu-security"
 
 
+def test_bodies_that_went_with_the_store_are_named(realm: Realm, come_back: Return) -> None:  # noqa: F811
+    """The mirror holds no bodies: which were lost is said, and which had been erased is told apart from them."""
+
+    def tell(session: Session, number: int) -> str:
+        event = Event("test.thing.made", "li-wen", f"thing:{number}", "outer-finance")
+        return evidence.append(session, event, at=NOW(), body={"name": f"演练样本-{number}"})
+
+    with realm.database.write() as session:
+        before = tell(session, 1)
+    realm.point()
+    with realm.database.write() as session:
+        lost, erased = tell(session, 2), tell(session, 3)
+        details = {"record": erased, "proposer": "lu-security", "approver": "wei-auditor"}
+        event = Event("ledger.body.erased", "wei-auditor", f"record:{erased}", details=details)
+        evidence.append(session, event, at=NOW())
+        body.wipe(session, body.get(session, erased), by="wei-auditor", at=NOW())
+    second = come_back()
+    with second.database.read() as session:
+        rows = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == lost)).all()
+        assert second.told["bodies_lost"] == f"1: {rows[0].sequence}"
+        (told,) = session.exec(select(EvidenceRow).where(EvidenceRow.type == "backup.restore.reconciled")).all()
+        assert json.loads(told.content)["details"]["bodies_lost"] == f"1: {rows[0].sequence}"
+        assert body.read(session, before) == {"name": "演练样本-1"}
+        with pytest.raises(BodyErased, match="wei-auditor"):
+            body.read(session, erased)
+        with pytest.raises(NoBody):
+            body.read(session, lost)
+
+
 def _hold(session: Session, value: str) -> str:
     until = NOW() + timedelta(days=30)
     row = hold.place(
@@ -145,6 +174,7 @@ def test_a_mirror_with_a_record_taken_out_is_refused(
         ("ledger.records.purged", {}),
         ("ledger.records.purged", {"numbers": [[3, 1]]}),
         ("ledger.records.purged", {"numbers": "all"}),
+        ("ledger.records.purged", {"numbers": [[0, 2**53 - 1]]}),
         ("ledger.purge.completed", {}),
         ("ledger.hold.placed", {"kind": "object", "value": "x", "until": "soon"}),
         ("ledger.hold.released", {}),
@@ -164,3 +194,9 @@ def test_a_stub_is_named_among_what_cannot_be_rebuilt(sqlite_database: Database)
         work.apply(parse_record(4, stub))
         assert [(one.sequence, one.type) for one in work.left] == [(4, "purged")]
     assert json.loads(stub)["purged"] is True
+
+
+@pytest.mark.parametrize("content", [b"[" * 60_000, b"{" + b'"a":{' * 9_000, b"[]", b"7", b'{"id":"1"}', b""])
+def test_what_is_no_record_is_damage(content: bytes) -> None:
+    with pytest.raises(Damaged, match="record 3 of the evidence cannot be read"):
+        parse_record(3, content)

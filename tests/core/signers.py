@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from sqlmodel import Session
 
-from core.clock import to_rfc3339
+from core.clock import Clock, to_rfc3339
 from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKind
 from core.registry.credential import Credential, CredentialStanding
 from core.signed import Statement
 from core.signing import Peer, Signature
+from tests.clock import ManualClock
 
 ORIGIN = "guosuo.example/evidence"
 
@@ -51,7 +52,7 @@ class Signer:
     certificate: bytes
     serial: str
 
-    def peer(self, at: datetime, origin: str = ORIGIN) -> Peer:
+    def peer(self, at: datetime, origin: str = ORIGIN, clock: Clock | None = None) -> Peer:
         principal = Principal(
             kind=SubjectKind.PERSON,
             identifier=self.person,
@@ -61,7 +62,7 @@ class Signer:
             issuer="issuing",
             serial=Serial(self.serial),
         )
-        return Peer(principal, self.certificate, origin, at, CredentialStanding())
+        return Peer(principal, self.certificate, origin, at, CredentialStanding(), clock or ManualClock(at))
 
     def sign(self, act: str, object_: str, digest: str, at: datetime, *, origin: str = ORIGIN) -> Signature:
         text = Statement(act, object_, digest, self.person, at, origin).text

@@ -2,12 +2,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from sqlmodel import select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel, select
 
 from core.database import Database
+from core.errors import Malformed
 from core.ledger import evidence
 from core.ledger.entry import Event
-from core.ledger.models import EvidenceRow
+from core.ledger.models import EvidenceRow, WitnessProgress
 from core.registry.models import Organisation
 from tests.clock import ManualClock
 
@@ -47,3 +49,36 @@ def test_failed_block_leaves_nothing(database: Database) -> None:
         raise RuntimeError
     with database.read() as session:
         assert session.exec(select(EvidenceRow)).all() == []
+
+
+PROGRESS = SQLModel.metadata.tables[str(WitnessProgress.__tablename__)]
+
+
+def progress(name: str, size: int, done_at: datetime | None, error: str = "") -> dict[str, object]:
+    tried_at = datetime(2026, 11, 25, 8, tzinfo=UTC)
+    return {"witness": name, "size": size, "tried_at": tried_at, "done_at": done_at, "error": error}
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_rows_come_in_by_the_driver_as_by_a_session(database: Database, clock: ManualClock, count: int) -> None:
+    """One row or many: nothing, large numbers, moments, and texts that an array would have to quote."""
+    texts = ["", "NULL", '{"a",\\b}', "演练样本", "it's; --"]
+    rows = [progress(f"w{n}", 2**53 - n, clock.now() if n % 2 else None, texts[n % len(texts)]) for n in range(count)]
+    database.insert(PROGRESS, rows)
+    with database.read() as session:
+        found = session.exec(select(WitnessProgress).order_by(WitnessProgress.witness)).all()
+    kept = [(one.witness, one.size, one.tried_at, one.done_at, one.error) for one in found]
+    assert kept == sorted(tuple(row.values()) for row in rows)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_rows_that_the_store_refuses_are_all_refused(database: Database, count: int) -> None:
+    good = [progress(f"w{n}", n, None) for n in range(count - 1)]
+    database.insert(PROGRESS, [progress("there", 1, None)])
+    with pytest.raises(IntegrityError):
+        database.insert(PROGRESS, [*good, progress("there", 2, None)])
+    if not database.is_sqlite:
+        with pytest.raises(Malformed):
+            database.insert(PROGRESS, [*good, progress("long" * 100, 1, None)])
+    with database.read() as session:
+        assert [one.witness for one in session.exec(select(WitnessProgress)).all()] == ["there"]

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.site import MEMORY, Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
+from tests.crash.site import Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
+from tests.memory import MEMORY
 from tests.services import postgres as services
 
 

@@ -22,8 +22,9 @@ from tests.crash.fuse import Fuse
 from tests.crash.invariant import check_records
 from tests.crash.nursery import Child, Say
 from tests.crash.parts import ORIGIN
-from tests.crash.site import MEMORY, Token
+from tests.crash.site import Token
 from tests.ledger_check import check_folder, check_ledger
+from tests.memory import MEMORY
 from tests.people import PROVINCE
 
 #: By point: how often it is passed in one founding.

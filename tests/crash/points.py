@@ -1,7 +1,7 @@
 """The crash points of the product: every comment that says what a crash at that place leaves.
 
 Nothing of this is in the product: a point is the comment itself. Its name is the module, the function and the number of
-the comment in that function: ``pki.issuance.CertificateAuthority.issue#2``.
+the comment in that function: ``pki.issuance.CertificateAuthority.issue#1``.
 """
 
 import ast

@@ -29,7 +29,7 @@ from tests.backup.realm import Realm
 from tests.crash.fuse import Fuse
 from tests.crash.invariant import check_records
 from tests.crash.nursery import Child, Say
-from tests.crash.site import MEMORY
+from tests.memory import MEMORY
 
 #: Gives an empty database to restore into, or nothing for SQLite.
 NewStore = Callable[[], str]

@@ -9,7 +9,7 @@ from core.approval import acts, administrator
 from core.approval import jobs as approvals
 from core.approval.acts import Acts
 from core.errors import TrustError, Unavailable
-from core.identity import Principal
+from core.identity import Principal, SubjectKind
 from core.jobs import run_due
 from core.ledger import evidence, selection
 from core.ledger import purge as purging
@@ -20,6 +20,7 @@ from core.registry import accountable, role
 from core.registry.accountable import RegisterOfRecord
 from deploy import installation
 from pki import revocation, revocation_api
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
@@ -46,12 +47,27 @@ def issue(place: Place, say: Say) -> None:
         say("issued", parts.issue().serial)
 
 
-def be_refused(place: Place, say: Say) -> None:
-    """The request names somebody else than the register knows."""
+def issue_together(place: Place, say: Say) -> None:
+    """One by one, and in batches with a request among them that is refused."""
     parts = Parts(place)
-    for _ in range(3):
+    say("issued", parts.issue().serial)
+    for _ in range(2):
+        for one in parts.issue_batch(("li-wen", "sun-yue", "nobody-here", "wu-ops")):
+            if isinstance(one, IssuedCertificate):
+                say("issued", one.serial)
+
+
+def be_refused(place: Place, say: Say) -> None:
+    """The request names somebody else than the register knows, alone and among good ones."""
+    parts = Parts(place)
+    nobody = IssuanceRequest(b"", "person", SubjectKind.PERSON, "nobody-here")
+    for _ in range(2):
         with contextlib.suppress(TrustError):
-            parts.issue("nobody-here")
+            parts.authority.check(nobody, actor="zhao-ra")
+    with contextlib.suppress(TrustError):
+        parts.issue("nobody-here")
+    for _ in range(2):
+        parts.issue_batch(("sun-yue", "nobody-here", "li-wen"))
 
 
 def revoke(place: Place, say: Say) -> None:
@@ -198,7 +214,8 @@ def purge(place: Place, say: Say) -> None:
         by = selection.rule(session, RegisterOfRecord(), accountable.retention(), parts.clock.now())
         asked = Asked(parts.clock.now() - timedelta(days=200), domain="outer-finance")
         chosen = selection.select_records(session, asked, by)
-        say("recorded", purging.decide(session, asked, chosen, by, TwoPeople("he-sysadmin", "lu-security")))
+        people = TwoPeople("he-sysadmin", "lu-security")
+        say("recorded", purging.decide(session, asked, chosen, by, people, at=parts.clock.now()))
     for _ in range(2):
         parts.sequencer().run_once()
         parts.purger().work_off()
@@ -240,8 +257,9 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),
     "pki.crl.CrlPublisher._refresh#3": Scenario(publish, 4),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
-    "pki.issuance.CertificateAuthority.issue#1": Scenario(be_refused, 3),
-    **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (2, 3, 4)},
+    "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
+    "pki.issuance.CertificateAuthority._issue#1": Scenario(be_refused, 3),
+    **{f"pki.issuance.CertificateAuthority._issue#{n}": Scenario(issue_together, 3) for n in (2, 3)},
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),
     "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
     "pki.revocation_api._act#1": Scenario(hold, 3),

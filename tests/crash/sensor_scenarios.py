@@ -17,7 +17,7 @@ from monitor.sighting import Blind, Leak, Plan, Watched
 from monitor.spool import Spool
 from tests.crash.fuse import Fuse
 from tests.crash.nursery import Child, Say
-from tests.crash.site import MEMORY
+from tests.memory import MEMORY
 
 LEAKS = 6
 DOCUMENT = "机密★10年\n演练样本\n北辰省财政厅 预算草案（样本）\n"

@@ -16,7 +16,8 @@ from hsm.settings import HsmSettings
 from tests.crash import nursery
 from tests.crash.fuse import Fuse
 from tests.crash.nursery import Child, Say
-from tests.crash.site import MEMORY, Token
+from tests.crash.site import Token
+from tests.memory import MEMORY
 
 Strike = Callable[[Token, Fuse, str], None]
 

@@ -5,7 +5,6 @@ demands everything that must hold.
 """
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -28,15 +27,13 @@ from tests.crash.fuse import Fuse
 from tests.crash.nursery import Child
 from tests.crash.parts import CHECKPOINT_KEY, Parts, Place
 from tests.crash.witness import Witness
+from tests.memory import MEMORY
 from tests.people import enter_province
 from tests.services import postgres
 from tests.services.relay import SignerRelay
 
 #: What the clock is moved on by before the repair: more than any lease, and than the patience with an open intention.
 LATER = timedelta(minutes=10)
-
-#: A kill leaves what was written, flushed or not: memory serves as well as a disk here, and much faster.
-MEMORY = next((place for place in (Path("/dev/shm"),) if os.access(place, os.W_OK)), None)
 
 #: Gives the address of a new store with every table and the province in it.
 StoreMaker = Callable[[], str]

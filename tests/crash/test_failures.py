@@ -251,6 +251,55 @@ def test_sequencer_goes_on_after_any_file(broken: Broken, nth: int, how: Failure
     broken.settle()
 
 
+BATCH = ("li-wen", "sun-yue", "li-wen", "wu-ops")
+
+
+@pytest.mark.parametrize(
+    ("nth", "how", "left"),
+    [
+        (1, Failure.NOT_APPLIED, []),
+        (1, Failure.APPLIED, ["abandoned", "abandoned"]),
+        (2, Failure.NOT_APPLIED, ["abandoned", "abandoned"]),
+        (2, Failure.APPLIED, ["issued", "issued"]),
+    ],
+)
+def test_a_batch_whose_write_fails_leaves_all_or_none(broken: Broken, nth: int, how: Failure, left: list[str]) -> None:
+    """Of the two transactions of a batch, however many certificates it is."""
+    broken.fails(lambda: broken.parts.issue_batch(BATCH), nth, how)
+    assert broken.signings("issuing-ca") == (4 if nth == 2 else 0)
+    broken.settle()
+    assert broken.intents() == left
+
+
+@pytest.mark.parametrize("loss", list(Loss))
+def test_a_batch_whose_signatures_are_lost_is_given_up_whole(broken: Broken, loss: Loss) -> None:
+    broken.site.relay.lose("issuing-ca", loss)
+    broken.fails(lambda: broken.parts.issue_batch(BATCH))
+    assert broken.intents() == ["open", "open"]
+    broken.settle()
+    assert broken.intents() == ["abandoned", "abandoned"]
+
+
+@pytest.mark.parametrize(
+    ("table", "nth"), [("issuance_intent", 3), ("certificate", 2), ("credential", 4), ("evidence", 6)]
+)
+def test_store_that_refuses_one_insert_of_a_batch(token: Token, postgres: StoreMaker, table: str, nth: int) -> None:
+    """One row among many: none of its transaction is there, and what may have been signed is revoked."""
+    site = Site(token, postgres())
+    site.settle()
+    broken = Broken(site)
+    try:
+        with failing_insert(broken.database, table, nth):
+            broken.fails(lambda: broken.parts.issue_batch(BATCH))
+        broken.settle()
+        assert broken.intents() == ([] if table == "issuance_intent" else ["abandoned", "abandoned"])
+        with site.parts.database.read() as session:
+            assert [credential.held_by(session, "person", one) for one in set(BATCH) - {"sun-yue"}] == [[], []]
+    finally:
+        broken.parts.close()
+        site.close()
+
+
 @pytest.mark.parametrize(
     ("table", "nth", "left"),
     [

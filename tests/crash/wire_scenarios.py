@@ -21,7 +21,7 @@ from monitor.sighting import Plan
 from tests.crash.fuse import Fuse
 from tests.crash.nursery import Child, Say, die_with_parent
 from tests.crash.sensor_scenarios import FileCentre, plan
-from tests.crash.site import MEMORY
+from tests.memory import MEMORY
 from tests.monitor.marked_application import Documents
 
 #: Points that a sensor passes while it watches, and the one that it passes before.

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
+import core.approval.api
 import core.duty.api
 from core.access import Decision, DecisionPoint, DecisionRequest
 from core.approval import acts, administrator
@@ -87,6 +88,7 @@ def house(sqlite_database: Database, signer_process: softhsm.Running, tmp_path: 
     with database.write() as session:
         role.appoint(session, person=PersonId(SECURITY), role="security-administrator", giver="test", at=now)
     app = service.application(database, SystemClock())
+    app.include_router(core.approval.api.router)
     app.include_router(core.duty.api.router)
     app.include_router(leaving.router)
     app.state.provided[Holders] = HOLDERS
@@ -268,3 +270,22 @@ def test_duties_follow_the_post(house: House) -> None:
     assert [one["id"] for one in house.ask("wu-ops", "GET", "/duty/mine").json()["items"]] == [mine]
     with house.database.read() as session:
         assert duty.get(session, mine).state == "open"
+
+
+def test_a_body_that_cannot_be_signed_is_refused_at_once(house: House) -> None:
+    """Also when it is only looked at: whoever previews is told what proposing would say."""
+    signature = {"at": to_rfc3339(SystemClock().now()), "signature": "AAAA"}
+    nested = json.loads("[" * 200 + "]" * 200)
+    for incoming in ("\ud800", "a\0", 1.5, 10**30, float("inf"), "x" * 20_000, nested, {"\ud800": 1}, True):
+        body = {"act": administrator.NAME, "body": {"role": "auditor", "incoming": incoming}, "reason": "演练样本"}
+        for path, asked in (("/approval/preview", body), ("/approval", {**body, "signed": signature})):
+            text, json_ = json.dumps(asked), {"content-type": "application/json"}
+            answer = house.ask(SECURITY, "POST", path, content=text, headers=json_)
+            assert (answer.status_code, answer.json()["reason"]) == (400, "malformed"), answer.text
+
+
+def test_a_time_that_is_none_is_refused(house: House) -> None:
+    body = {"act": administrator.NAME, "body": {"role": "auditor", "incoming": "li-wen"}, "reason": "演练样本"}
+    signature = {"at": "0001-01-01T00:00:00.000+14:00", "signature": "AAAA"}
+    answer = house.ask(SECURITY, "POST", "/approval", json={**body, "signed": signature})
+    assert (answer.status_code, answer.json()["reason"]) == (400, "malformed"), answer.text

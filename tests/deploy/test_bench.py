@@ -13,8 +13,12 @@ def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
     found = {one["name"]: one for one in json.loads(done.stdout)}
     assert set(found) == {
         *(
-            f"ledger-{size}-vs-fdatasync{store}"
-            for size in (1, 16, 256, "batch-16", "batch-256")
+            f"ledger-{comparison}{store}"
+            for comparison in (
+                "1-vs-fdatasync",
+                *(f"{size}-vs-{peer}" for size in (16, 256) for peer in ("fdatasync", "one-fdatasync")),
+                *(f"batch-{size}-vs-one-fdatasync" for size in (16, 256)),
+            )
             for store in ("", "-postgres")
         ),
         "sign-p256-vs-bare-pkcs11",

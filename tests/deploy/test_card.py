@@ -13,7 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core import signed
+from core.errors import NotFound, Unavailable
 from core.signed import Statement
+from deploy import login
+from deploy.card import Card
 from tests.services import card
 from tests.services.card import Token
 
@@ -113,3 +116,33 @@ def test_the_pin_stands_in_no_command_line_and_in_no_file_of_the_login(token: To
     written = [path for path in tmp_path.iterdir() if path.is_file()]
     assert written
     assert [path.name for path in written if card.PIN.encode() in path.read_bytes()] == []
+
+
+def test_another_token_than_the_login_kept_is_asked(token: Token, tmp_path: Path) -> None:
+    """Each of the two begins the program again with a configuration of its own: once, and not for ever."""
+    own, folder = certificate(token, tmp_path), tmp_path / "home"
+    kept = token.uri().replace("object=signing", "object=other")
+    login.save(login.Login("https://localhost:1", str(own), kept, str(own)), folder)
+    asked = ["login", "https://localhost:1", "--cert", str(own), "--key", token.uri(), "--trust", str(own)]
+    done = guosuo(token, folder, *asked)
+    assert (done.returncode, "does not answer" in done.stderr) == (4, True), done.stderr
+
+
+def test_files_that_stand_there_are_not_written_again(token: Token, tmp_path: Path) -> None:
+    """Two commands at once would otherwise take each other's half-written file away."""
+    made = Card(token.uri(), tmp_path)
+    made.prepare()
+    before = [path.stat().st_ino for path in (made.configuration, made.pem)]
+    made.prepare()
+    assert [path.stat().st_ino for path in (made.configuration, made.pem)] == before
+
+
+def test_a_pin_file_that_cannot_be_one(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="PIN cannot be read"):
+        Card("pkcs11:token=card;object=k?pin-source=%00", tmp_path).pin()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="nothing can be kept"):
+        Card("pkcs11:token=card;object=k", tmp_path / "file").prepare()

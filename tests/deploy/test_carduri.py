@@ -46,6 +46,27 @@ def test_everything_else_is_refused(text: str) -> None:
     assert "1" not in refused.value.detail or "pin-value" not in text or "PIN" in refused.value.detail
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pkcs11:token=card;object=k?Pin-Value=135790",
+        "pkcs11:token=card;object=k?pin=135790",
+        "pkcs11:token=card;object=k;pin-value=135790",
+        "pkcs11:token=card;object=k?pin-source=/x;pin-value=135790",
+        "pkcs11:token=card;object=k?pin-source=135790|",
+    ],
+)
+def test_no_refusal_repeats_a_pin(text: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        carduri.parse_uri(text)
+    assert "135790" not in f"{refused.value.detail} {refused.value.hint}"
+
+
+def test_a_uri_has_a_longest_size() -> None:
+    with pytest.raises(Malformed, match="names no key"):
+        carduri.parse_uri(f"pkcs11:token=card;object={'k' * 70_000}")
+
+
 def test_a_file_is_no_uri() -> None:
     assert not carduri.is_uri("my/key.pem")
     assert carduri.is_uri("pkcs11:token=x;object=y")

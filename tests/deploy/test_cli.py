@@ -35,6 +35,20 @@ def test_unknown_command_is_wrong_usage(tmp_path: Path) -> None:
     assert guosuo(tmp_path, "conjure").returncode == 2
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("approval", "show", "../role"),
+        ("approval", "approve", "", "--yes"),
+        ("duty", "ack", "mine"),
+        ("approval", "list", "--state", "lost"),
+    ],
+)
+def test_what_is_no_id_or_state_is_wrong_usage(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = guosuo(tmp_path, *command)
+    assert (done.returncode, "Usage" in done.stderr) == (2, True), done.stderr
+
+
 def test_nobody_logged_in_is_refused_with_a_hint(tmp_path: Path) -> None:
     done = guosuo(tmp_path, "cert", "list")
     assert done.returncode == 1
@@ -104,3 +118,17 @@ def test_request_never_overwrites_a_key(tmp_path: Path) -> None:
     assert again.returncode == 1
     assert "exists already" in again.stderr
     assert key.read_bytes() == before
+
+
+def test_the_help_of_a_proof_names_what_checks_one(tmp_path: Path) -> None:
+    """`guosuo-verify` reads bundles only."""
+    done = guosuo(tmp_path, "evidence", "prove", "--help")
+    assert "guosuo-vouch" in done.stdout
+    assert "guosuo-verify" not in done.stdout
+
+
+def test_the_command_line_does_not_load_the_store() -> None:
+    """It takes half of the time until a command does anything; only what runs a site needs it."""
+    loaded = "import sys, deploy.cli.main; print([one for one in ('sqlalchemy', 'fastapi') if one in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

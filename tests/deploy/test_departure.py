@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from core.approval import acts, administrator, routing
 from core.approval.acts import Acts
-from core.approval.errors import NotYours
+from core.approval.errors import NobodyCanApprove, NotYours
 from core.approval.holding import Proposals
 from core.approval.models import Approval
 from core.database import Database
@@ -15,11 +15,12 @@ from core.duty import duty
 from core.errors import Malformed, TrustError
 from core.identity import PersonId
 from core.ledger.models import EvidenceRow
-from core.registry import leaver, role
+from core.registry import appointment, leaver, role
 from core.registry.errors import LastAdministrator, SeparationOfDuties
 from core.registry.holding import Holders
 from core.registry.leaver import Leaving
 from core.registry.models import Person
+from core.rule import OUTGOING
 from core.signed import Json
 from deploy import departure
 from tests.clock import ManualClock
@@ -68,9 +69,20 @@ def test_nobody_decides_who_is_concerned(desk: Desk, who: str) -> None:
 
 
 def test_nobody_takes_part_in_their_own_leaving(desk: Desk) -> None:
-    row = propose(desk, AUDITOR)
-    assert desk.approve(SYSTEM, row).state == "failed"
+    """Refused when it is proposed, with the rule; nothing waits for anybody."""
+    with pytest.raises(NotYours, match="takes no part in it") as refused:
+        propose(desk, AUDITOR)
+    assert refused.value.rule == str(OUTGOING)
+    assert desk.records("approval.") == []
     assert not left(desk, AUDITOR)
+
+
+def test_nobody_decides_on_the_posts_that_come_to_them(desk: Desk) -> None:
+    with desk.database.write() as session:
+        appointment.fill(session, "czt-operations", AUDITOR, basis=BASIS, actor=SECURITY, at=desk.clock.now())
+    desk.clock.advance(minutes=1)
+    with pytest.raises(NobodyCanApprove):
+        propose(desk, body={**BODY, "successor": SYSTEM})
 
 
 @pytest.mark.parametrize(
@@ -82,6 +94,8 @@ def test_nobody_takes_part_in_their_own_leaving(desk: Desk) -> None:
         ({**BODY, "items": ["x"]}, Malformed),
         ({**BODY, "items": {"role:site/auditor": 1}}, Malformed),
         ({**BODY, "since": "yesterday"}, Malformed),
+        ({**BODY, "since": "0001-01-01T00:00:00+14:00"}, Malformed),
+        ({**BODY, "since": "9999-12-31T23:59:59-12:00"}, Malformed),
         ({**BODY, "person": "x" * 81}, Malformed),
         ({**BODY, "person": "nobody-here"}, TrustError),
     ],

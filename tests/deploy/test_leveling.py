@@ -1,9 +1,12 @@
 """Setting a level: what becomes stricter and for whom is shown before, and it takes two people."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.approval import acts
 from core.approval.acts import Acts
+from core.approval.errors import NotYours
 from core.database import Database
 from core.errors import Conflict, Malformed
 from core.identity import DomainId
@@ -19,7 +22,7 @@ from tests.deploy.holdings import HOLDERS, certify
 from tests.people import enter_province
 
 ASKED = Asked(HOLDERS, strength.weak)
-BODY = {"domain": "outer-finance", "level": 4, "basis": "定级报告〔2026〕3号 演练样本"}
+BODY = {"domain": "outer-finance", "from": 3, "level": 4, "basis": "定级报告〔2026〕3号 演练样本"}
 
 
 @pytest.fixture
@@ -49,6 +52,13 @@ def test_the_preview_names_parameters_and_who_does_not_meet_them(province: Datab
     assert lines[0].startswith("domain `outer-finance`: level 3 → 4 (level table ")
     assert any("longer than 180 days in all" in line for line in lines)
     assert lines[-1] == "1 certificates of the domain do not meet level 4 as they are"
+
+
+def test_a_certificate_that_fails_twice_is_counted_once(province: Database, clock: ManualClock) -> None:
+    told = preview(province, clock, "outer-finance", 4)
+    (too_long,) = told.affected
+    twice = replace(told, affected=(too_long, replace(too_long, why="its key is P-256")))
+    assert twice.sentences()[-1] == "1 certificates of the domain do not meet level 4 as they are"
 
 
 def test_a_level_below_a_graded_system_is_refused(province: Database, clock: ManualClock) -> None:
@@ -90,12 +100,25 @@ def desk(database: Database, clock: ManualClock) -> Desk:
 def test_it_takes_the_officer_in_charge(desk: Desk) -> None:
     row = desk.propose(body=BODY, act=act.NAME, object_="domain:outer-finance")
     assert desk.state(row) == "waiting"
-    with pytest.raises(Exception, match=r"may not|not yours|decide"):
+    with pytest.raises(NotYours, match="may not decide"):
         desk.approve("he-sysadmin", row)
     level_of(desk, 3)
     desk.approve("zhou-head", row)
     assert desk.state(row) == "done"
     level_of(desk, 4)
+
+
+def test_what_was_proposed_from_another_level_is_not_carried_out(desk: Desk) -> None:
+    """Proposed as stricter, 3 → 4; meanwhile the level is 5, and it would be looser."""
+    row = desk.propose(body=BODY, act=act.NAME, object_="domain:outer-finance")
+    with desk.database.write() as session:
+        leveling.set_level(session, DomainId("outer-finance"), 5, actor="x", basis="y", at=desk.clock.now())
+    desk.clock.advance(minutes=1)
+    done = desk.approve("zhou-head", row)
+    assert (done.state, "has level 5 now, and not 3" in done.result) == ("failed", True)
+    level_of(desk, 5)
+    with pytest.raises(Conflict, match="has level 5 now"):
+        desk.propose(body=BODY, act=act.NAME, object_="domain:outer-finance", reason="again")
 
 
 def level_of(desk: Desk, level: int) -> None:
@@ -110,6 +133,7 @@ def level_of(desk: Desk, level: int) -> None:
     [
         {**BODY, "level": "4"}, {**BODY, "level": True}, {**BODY, "level": 0}, {**BODY, "basis": " "},
         {**BODY, "more": 1}, {"domain": "outer-finance", "level": 4}, {**BODY, "domain": "x" * 81},
+        {**BODY, "from": "3"}, {**BODY, "from": 0},
     ],
 )  # fmt: skip
 def test_a_body_that_makes_no_sense_is_refused(desk: Desk, body: dict[str, object]) -> None:

@@ -30,10 +30,34 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "login.json").exists()
 
 
-def test_damaged_profile_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "login.json").write_text('{"url": 1')
-    with pytest.raises(Malformed):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"url": 1',
+        b"[1]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"url": 1, "certificate": 2, "key": 3, "trusted": 4}',
+        b'{"url": "https://x", "certificate": "c", "key": "k"}',
+        b'{"url": "https://x", "certificate": "c", "key": "k", "trusted": "t", "more": ""}',
+    ],
+)
+def test_damaged_profile_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "login.json").write_bytes(content)
+    with pytest.raises(Malformed, match="damaged"):
         login.load(tmp_path)
+    login.prepare(tmp_path)
+
+
+def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+    """And keeps no command from its help: ``prepare`` comes before every one of them."""
+    home = tmp_path / "file"
+    home.write_text("")
+    login.prepare(home)
+    for act in (lambda: login.load(home), lambda: login.save(sample(tmp_path), home), lambda: login.forget(home)):
+        with pytest.raises(NotFound) as refused:
+            act()
+        assert "GUOSUO_HOME" in refused.value.hint
 
 
 def test_logout_forgets_once(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def differences(database: Database) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), METADATA))
 
 
-def test_upgrade_makes_what_the_models_say(store_url: str) -> None:
-    database = Database(store_url)
+def test_upgrade_makes_what_the_models_say(bare_url: str) -> None:
+    database = Database(bare_url)
     assert differences(database)
     schema.upgrade(database)
     assert differences(database) == []
@@ -33,11 +33,11 @@ def test_upgrade_makes_what_the_models_say(store_url: str) -> None:
     database.close()
 
 
-def test_processes_that_start_together_upgrade_once(store_url: str) -> None:
+def test_processes_that_start_together_upgrade_once(bare_url: str) -> None:
     refused: list[TrustError] = []
 
     def upgrade() -> None:
-        database = Database(store_url)
+        database = Database(bare_url)
         try:
             schema.upgrade(database)
         except TrustError as error:
@@ -49,23 +49,23 @@ def test_processes_that_start_together_upgrade_once(store_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    database = Database(store_url)
+    database = Database(bare_url)
     assert refused == []
     assert differences(database) == []
     database.close()
 
 
-def test_store_without_tables_is_not_current(store_url: str) -> None:
-    database = Database(store_url)
+def test_store_without_tables_is_not_current(bare_url: str) -> None:
+    database = Database(bare_url)
     with pytest.raises(Conflict, match="revision") as caught:
         schema.check_current(database)
     assert "guosuo migrate" in caught.value.hint
     database.close()
 
 
-def test_what_was_in_the_register_before_has_a_history(store_url: str) -> None:
+def test_what_was_in_the_register_before_has_a_history(bare_url: str) -> None:
     """A store of an earlier version: every entry gets its first version, from when it was entered."""
-    database = Database(store_url)
+    database = Database(bare_url)
     configuration = schema.configuration()
     at = datetime(2026, 3, 1, 8, 0, 0, 5, tzinfo=UTC)
     with database.engine.execution_options(guosuo_write=True).begin() as connection:

@@ -3,13 +3,17 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from core.database import Database
 from core.errors import Unavailable
 from core.jobs import Job, JobLease
-from deploy import worker
+from core.ledger import jobs
+from deploy import standing, wiring, worker
+from deploy.settings import TimestampSection, WitnessSection
+from tests.deploy.test_settings import sample
 
 #: Longer than any of this takes; a test that fails ends all the same.
 PATIENCE = 20.0
@@ -69,3 +73,16 @@ def test_a_store_that_is_gone_ends_the_whole_worker(database: Database) -> None:
     with pytest.raises(Unavailable):
         worker.work(absent, ([], [job("outward", end)]), threading.Event())
     absent.close()
+
+
+def test_what_the_doctor_asks_of_is_what_the_worker_runs(database: Database, tmp_path: Path) -> None:
+    asking = {"witness": WitnessSection(policy=Path("w"), every_seconds=7), "timestamp": TimestampSection(urls=("u",))}
+    settings = sample(tmp_path)
+    # The first group runs when lists are wanted, however long that takes: what is late there is told by the lists.
+    running = [job for group in wiring.jobs(settings, database)[1:] for job in group]
+    assert {job.name: job.every for job in running} == wiring.periods(settings, database)
+    # One that waits for the longest of the others is not late.
+    assert max(job.lease for job in running) <= standing.WAITS
+    more = wiring.periods(settings.model_copy(update=asking), database)
+    assert set(more) - {job.name for job in running} == {jobs.WITNESS, jobs.TIMESTAMP}
+    assert more[jobs.WITNESS] == timedelta(seconds=7)

@@ -18,8 +18,8 @@ from core.database import Database
 from core.web import install_error_handlers
 from pki import hierarchy, issuer, revocation, status_api
 from pki.feed import Feed
-from pki.issuance import IssuedCertificate
 from pki.ocsp_http import OcspEndpoint
+from pki.request import IssuedCertificate
 from tests.pki.conftest import Pki
 from tests.services.http import serving
 

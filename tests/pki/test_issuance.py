@@ -9,15 +9,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
 from sqlmodel import func, select
 
 from core.errors import TrustError
 from core.identity import Serial, SubjectKind
 from core.ledger.models import EvidenceRow
 from core.registry import credential
-from pki import hierarchy, revocation
-from pki.issuance import IssuanceRequest, IssuedCertificate
+from pki import hierarchy, issuance_api, revocation
 from pki.models import Certificate, IssuanceIntent
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.pki.conftest import Pki, csr
 
 P256 = ec.generate_private_key(ec.SECP256R1())
@@ -225,3 +226,9 @@ def test_a_key_below_the_level_is_refused_naming_it(pki: Pki) -> None:
         pki.issue("han-office", rsa.generate_private_key(65537, 3072))
     assert refused.value.word == "weak-key"
     assert "4096" in refused.value.hint
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 2**31, 10**30])
+def test_a_lifetime_that_no_certificate_has_is_not_asked_for(seconds: int) -> None:
+    with pytest.raises(ValidationError, match="lifetime_seconds"):
+        issuance_api.IssueRequest(csr="x", profile="person", holder="li-wen", lifetime_seconds=seconds)

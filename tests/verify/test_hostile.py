@@ -314,12 +314,17 @@ def test_a_further_signature_of_somebody_else_is_welcome(sound: Sound, tmp_path:
     assert guosuo_verify.open_note(sound.members["checkpoint"] + witness, key).size == 21
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, program: str = "guosuo_verify", most: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command; with ``most`` it has so many octets of memory."""
+    limited = ["prlimit", f"--as={most}"] if most else []
     return subprocess.run(
-        [sys.executable, "-m", "guosuo_verify", *arguments],
+        [*limited, sys.executable, "-m", program, *arguments],
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
         cwd=Path(guosuo_verify.__file__).parent,
         env={"PATH": "/usr/bin:/bin", **environment},
     )

@@ -46,7 +46,7 @@ def log(sqlite_database: Database, clock: ManualClock, tmp_path: Path) -> Log:
     with log.database.write() as session:
         by = custodian.rule(session, log)
         asked = Asked(clock.now() - timedelta(days=760))
-        purge.decide(session, asked, seen, by, TwoPeople("wei-auditor", "lu-security"))
+        purge.decide(session, asked, seen, by, TwoPeople("wei-auditor", "lu-security"), at=clock.now())
     for _ in range(2):
         log.sequencer().run_once()
         custodian.purger(log).work_off()

@@ -191,11 +191,14 @@ def _hanging(connection: sa.Connection, kind: str, identifier: str) -> Mapping[s
 
 
 def _entered(connection: sa.Connection, kind: str, identifier: str) -> datetime:
-    evidence = sa.table("evidence", sa.column("at", UtcDateTime()), sa.column("object"), sa.column("type"))
+    names = ("object", "type", "sequence")
+    evidence = sa.table("evidence", sa.column("at", UtcDateTime()), *(sa.column(name) for name in names))
     first = sa.select(sa.func.min(evidence.c.at)).where(
         evidence.c.object == f"{kind}:{identifier}", evidence.c.type == f"registry.{kind}.entered"
     )
-    found = connection.execute(first).scalar()
+    # The index by object covers numbered records alone; those that wait are few, and found by having no number.
+    numbered, waiting = evidence.c.sequence.is_not(None), evidence.c.sequence.is_(None)
+    found = connection.execute(first.where(numbered)).scalar() or connection.execute(first.where(waiting)).scalar()
     # Nobody knows since when: it was always so.
     return found if isinstance(found, datetime) else datetime(2000, 1, 1, tzinfo=UTC)
 

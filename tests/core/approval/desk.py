@@ -17,6 +17,7 @@ from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow
 from core.registry import role
 from core.signed import Json
+from core.signing import Peer
 from tests.clock import ManualClock
 from tests.core.signers import Signer, certified
 from tests.people import enter_province
@@ -96,23 +97,48 @@ class Desk:
         signature = signer.sign(content.PROPOSE, name, digest, at)
         with self.database.write() as session:
             return proposal.propose(
-                session, self.acts, act=act, body=content_, reason=reason, peer=signer.peer(at), signature=signature
+                session,
+                self.acts,
+                act=act,
+                body=content_,
+                reason=reason,
+                peer=self.seen(signer, at),
+                signature=signature,
             )
 
+    def seen(self, signer: Signer, at: datetime) -> Peer:
+        """The person as the service sees them, whose request came at ``at``."""
+        return signer.peer(at, clock=self.clock)
+
     def decide(
-        self, verb: Callable[..., Approval], act: str, who: str, row: Approval, comment: str = "fine", to: str = ""
+        self,
+        verb: Callable[..., Approval],
+        act: str,
+        who: str,
+        row: Approval,
+        comment: str = "fine",
+        *,
+        to: str = "",
+        asked: datetime | None = None,
     ) -> Approval:
         """Sign a decision on ``row`` at its revision, and send it there, or to the proposal ``to``."""
-        signer, at = self.people[who], self.clock.now()
+        signer, at = self.people[who], asked or self.clock.now()
         with self.database.read() as session:
             proposed = proposal.steps.current(session, row).digest
         digest = content.decision(proposal=proposed, revision=row.revision, comment=comment)
         signature = signer.sign(act, content.name(row.id), digest, at)
         with self.database.write() as session:
-            return verb(session, self.acts, to or row.id, comment=comment, peer=signer.peer(at), signature=signature)
+            return verb(
+                session,
+                self.acts,
+                to or row.id,
+                comment=comment,
+                peer=self.seen(signer, at),
+                signature=signature,
+            )
 
-    def approve(self, who: str, row: Approval, *, to: str = "") -> Approval:
-        return self.decide(decision.approve, content.APPROVE, who, row, to=to)
+    def approve(self, who: str, row: Approval, *, to: str = "", asked: datetime | None = None) -> Approval:
+        return self.decide(decision.approve, content.APPROVE, who, row, to=to, asked=asked)
 
     def return_(self, who: str, row: Approval) -> Approval:
         return self.decide(decision.return_, content.RETURN, who, row, "correct this")
@@ -132,7 +158,13 @@ class Desk:
         signature = signer.sign(content.RESUBMIT, content.name(row.id), digest, at)
         with self.database.write() as session:
             return proposal.resubmit(
-                session, self.acts, row.id, body=body, reason=reason, peer=signer.peer(at), signature=signature
+                session,
+                self.acts,
+                row.id,
+                body=body,
+                reason=reason,
+                peer=self.seen(signer, at),
+                signature=signature,
             )
 
     def expire(self) -> int:

@@ -9,6 +9,7 @@ from core.errors import Conflict, Malformed, NotFound, TrustError
 from core.identity import PersonId
 from core.registry import role
 from core.registry.errors import SeparationOfDuties
+from core.registry.models import Person
 from tests.clock import ManualClock
 from tests.core.approval.desk import AUDITOR, SECURITY, SYSTEM, Desk, opened
 
@@ -43,6 +44,17 @@ def propose(desk: Desk, who: str = SECURITY, **body: str) -> object:
 def test_bodies_that_make_no_sense_are_refused(desk: Desk, body: dict[str, str], error: type[TrustError]) -> None:
     with pytest.raises(error):
         propose(desk, **body)
+    assert desk.records() == []
+
+
+@pytest.mark.parametrize(("gone", "word"), [("left_at", "left at"), ("suspended", "is suspended")])
+def test_whoever_could_not_use_the_office_does_not_come(desk: Desk, gone: str, word: str) -> None:
+    with desk.database.write() as session:
+        human = session.get_one(Person, NEW)
+        setattr(human, gone, desk.clock.now() if gone == "left_at" else True)
+        session.add(human)
+    with pytest.raises(TrustError, match=word):
+        propose(desk, role="auditor", outgoing=AUDITOR, incoming=NEW)
     assert desk.records() == []
 
 

@@ -3,13 +3,14 @@
 import threading
 
 import pytest
+from sqlmodel import select
 
 from core.approval.errors import NobodyCanApprove, NotWaiting, NotYours, UnknownAct, UnknownApproval
 from core.database import Database
-from core.errors import Malformed, NotFound, Rejected, TrustError, Unavailable
+from core.errors import Malformed, NotFound, Rejected, TrustError, Unauthenticated, Unavailable
 from core.identity import PersonId, Serial
 from core.registry import credential, role
-from core.registry.models import Person, RoleAssignment
+from core.registry.models import Person, PostHolding, RoleAssignment
 from core.signed import BadSignature
 from tests.clock import ManualClock
 from tests.core.approval.desk import AUDITOR, FINANCE, HEAD, OPERATOR, SECURITY, SYSTEM, Desk, opened
@@ -68,6 +69,18 @@ def test_officers_of_the_domain_concerned_and_of_no_other(sqlite_desk: Desk) -> 
     assert sqlite_desk.approve(HEAD, row).state == "done"
     with pytest.raises(NotYours):
         sqlite_desk.propose(OPERATOR, {"thing": "1", "domain": "inner-office"})
+
+
+def test_a_vacant_post_keeps_nobody_else_from_deciding(sqlite_desk: Desk) -> None:
+    with sqlite_desk.database.write() as session:
+        held = session.exec(select(PostHolding).where(PostHolding.person == OPERATOR)).one()
+        held.until = sqlite_desk.clock.now()
+        session.add(held)
+    sqlite_desk.clock.advance(minutes=1)
+    row = sqlite_desk.propose(body={"thing": "1", "domain": FINANCE})
+    assert sqlite_desk.approve(HEAD, row).state == "done"
+    with pytest.raises(NotYours):
+        sqlite_desk.propose(OPERATOR, {"thing": "2", "domain": FINANCE})
 
 
 def test_below_its_level_one_person_is_enough(sqlite_database: Database, clock: ManualClock) -> None:
@@ -234,6 +247,14 @@ def test_rejected_and_withdrawn_are_the_end(sqlite_desk: Desk) -> None:
     with pytest.raises(NotWaiting):
         sqlite_desk.withdraw(SECURITY, first)
     assert sqlite_desk.world.done == []
+
+
+def test_nothing_is_withdrawn_with_a_revoked_certificate(sqlite_desk: Desk) -> None:
+    row = sqlite_desk.propose()
+    revoke(sqlite_desk, SECURITY)
+    with pytest.raises(Unauthenticated, match="not good any more"):
+        sqlite_desk.withdraw(SECURITY, row)
+    assert (sqlite_desk.state(row), len(sqlite_desk.records())) == ("waiting", 1)
 
 
 def test_expired_even_before_anybody_notes_it(desk: Desk) -> None:

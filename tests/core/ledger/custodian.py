@@ -7,7 +7,7 @@ from sqlmodel import Session
 from core.approval.acts import Body
 from core.identity import PersonId
 from core.ledger import evidence, purge, selection
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.ledger.models import EvidenceRow
 from core.ledger.purge import Purger
 from core.ledger.selection import Asked, Rule, Selection
@@ -23,12 +23,19 @@ PROPOSER, APPROVER = PersonId("wei-auditor"), PersonId("lu-security")
 
 
 def fill(
-    log: Log, count: int = 300, *, days: int = 400, kind: str = "test.thing.made", domain: str = "outer-finance"
+    log: Log,
+    count: int = 300,
+    *,
+    days: int = 400,
+    kind: str = "test.thing.made",
+    domain: str = "outer-finance",
+    **named: JsonValue,
 ) -> None:
     """Append records of so many days ago, and publish them."""
     with log.database.write() as session:
         for number in range(count):
-            event = Event(kind, "li-wen", f"thing:{number}", domain, details={"n": number, "secret": f"only-{number}"})
+            details: dict[str, JsonValue] = {"n": number, "secret": f"only-{number}", **named}
+            event = Event(kind, "li-wen", f"thing:{number}", domain, details=details)
             evidence.append(session, event, at=log.clock.now() - timedelta(days=days))
     log.sequencer().run_once()
 
@@ -47,7 +54,7 @@ def look(log: Log, *, days: int = 200, **more: str) -> Selection:
 def proposal(log: Log, seen: Selection, *, days: int = 200, **more: str) -> Body:
     """Return the body of the act as the preview gives it."""
     before = (log.clock.now() - timedelta(days=days)).isoformat()
-    texts = {"before": before, "domain": "", "object": "", **more}
+    texts = {"before": before, "as_of": log.clock.now().isoformat(), "domain": "", "object": "", **more}
     return {**texts, "through": seen.through, "count": seen.count, "ranges": seen.digest}
 
 

@@ -7,7 +7,7 @@ from core.clock import Clock
 from core.database import Database
 from core.ledger import checkpoint, evidence
 from core.ledger.entry import Event
-from core.ledger.sequencer import Sequencer
+from core.ledger.sequencer import PATIENCE, Sequencer
 from core.ledger.storage import Writer
 from tests.core.ledger.keys import MemoryCheckpointSigner
 from tests.ledger_check import check_folder, check_ledger
@@ -40,6 +40,7 @@ class Log:
         writer: Writer | None = None,
         signer: checkpoint.CheckpointSigner | None = None,
         database: Database | None = None,
+        patience: float = PATIENCE,
     ) -> Sequencer:
         return Sequencer(
             database=database or self.database,
@@ -50,6 +51,7 @@ class Log:
             owner=owner,
             mirror=self.mirror,
             writer=writer,
+            patience=patience,
         )
 
     def append(self, count: int = 1, *, kind: str = "test.thing.made") -> list[str]:

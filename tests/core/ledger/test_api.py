@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection, event
 from sqlmodel import select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -302,3 +303,20 @@ def test_a_record_and_the_growth_are_proved_to_the_auditor(client: TestClient, l
         assert client.get(f"/api/v1/evidence/{path}", headers=AUDITOR).status_code == status
     assert client.get("/api/v1/evidence/17/proof", headers=OTHER).status_code == 403
     assert client.get("/ledger/checkpoint.cosigned").status_code == 404
+
+
+def test_a_record_that_is_numbered_meanwhile_is_shown_once(client: TestClient, log: Log) -> None:
+    """PostgreSQL shows each statement what is committed by then; the list is made by two."""
+    log.append(2)
+    asked: list[str] = []
+
+    def number(_connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+        if statement.startswith("SELECT") and "sequence IS NOT NULL" in statement and not asked:
+            asked.append(statement)
+            log.sequencer().run_once()
+
+    event.listen(log.database.engine, "before_cursor_execute", number)
+    shown = [one["id"] for one in found(client, type="test.thing.made")]
+    event.remove(log.database.engine, "before_cursor_execute", number)
+    assert asked
+    assert len(shown) == len(set(shown)) == 2

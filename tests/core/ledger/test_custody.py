@@ -11,18 +11,22 @@ import pytest
 import rfc8785
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection, event
 from sqlmodel import select
 
 from core.access import Authenticator, Decision, DecisionPoint, DecisionRequest
 from core.clock import Clock
 from core.database import Database
-from core.ledger import api, custody, evidence, handing, proof
+from core.ledger import api, custody, evidence, handing, proof, purge
+from core.ledger import body as bodies
 from core.ledger.checkpoint import parse_verifier_key
 from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow
 from core.ledger.place import LedgerPlace
+from core.ledger.purge import TwoPeople
 from core.ledger.register import Register
 from core.ledger.retention import Retention
+from core.ledger.selection import Asked
 from core.web import install_error_handlers
 from tests.clock import ManualClock
 from tests.core.ledger import custodian
@@ -30,6 +34,7 @@ from tests.core.ledger.custodian import SERIAL
 from tests.core.ledger.logs import Log
 from tests.core.ledger.test_api import AUDITOR, OTHER, Tls, TwoCertificates
 from tests.core.ledger.test_bundle import sequencing
+from tests.failing import FailingDatabase, Failure
 from tests.people import enter_province
 from tests.verify.bundles import place_of
 
@@ -113,6 +118,17 @@ def test_a_purge_that_the_law_forbids_is_refused_and_on_record(
     assert [row.object for row in rows] == ["log:records", f"certificate:{SERIAL}"]
 
 
+EDGES = ["0001-01-01T00:00:00%2B14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z"]
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("path", ["?since=", "?until=", "/trace?what=person:li-wen&as_of=", "/purge?before="])
+def test_times_at_the_edge_of_the_calendar(client: TestClient, path: str, edge: str) -> None:
+    answer = client.get(BASE + path + edge)
+    assert answer.status_code == 400, answer.text
+    assert "between the years 1970 and 9900" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "query",
     [{}, {"before": "soon"}, {"before": "2020-01-01T00:00:00"}, {"before": "2020-01-01T00:00:00Z", "force": "1"}],
@@ -155,6 +171,8 @@ def test_holds(client: TestClient, log: Log, clock: ManualClock) -> None:
         {"reason": "z" * 3_000},
         {"until": "2020-01-01T00:00:00Z"},
         {"until": "2030-01-01"},
+        {"until": "9999-12-31T23:59:59-12:00"},
+        {"until": "9999-12-31T23:59:59Z"},
         {"extra": 1},
     ],
 )
@@ -177,8 +195,37 @@ def test_a_body_and_its_proof(client: TestClient, log: Log) -> None:
     committed = hashlib.sha256(bytes.fromhex(shown["salt"]) + rfc8785.dumps(shown["body"])).hexdigest()
     (row,) = client.get(BASE, params={"object": "thing:1"}).json()["items"]
     assert row["details"]["body"]["sha256"] == committed
+    (told,) = client.get(BASE, params={"type": "ledger.body.disclosed"}).json()["items"]
+    assert (told["object"], told["actor"], told["domain"]) == (f"record:{record}", "auditor", "outer-finance")
+    assert "演练样本" not in json.dumps(told, ensure_ascii=False)
     assert client.get(f"{BASE}/body/{'0' * 32}").status_code == 404
     assert client.get(f"{BASE}/body/nonsense").status_code == 400
+
+
+def test_nothing_is_disclosed_that_is_not_recorded(client: TestClient, log: Log) -> None:
+    """What was refused disclosed nothing."""
+    record = with_body(log)
+    client.get(f"{BASE}/body/{'0' * 32}")
+    assert client.get(f"{BASE}/body/{record}", headers=OTHER).status_code == 403
+    with log.database.write() as session:
+        bodies.wipe(session, bodies.get(session, record), by="lu-security", at=log.clock.now())
+    assert client.get(f"{BASE}/body/{record}").json()["reason"] == "body-erased"
+    assert client.get(BASE, params={"type": "ledger.body.disclosed"}).json()["items"] == []
+
+
+@pytest.mark.parametrize("how", list(Failure))
+def test_a_disclosure_that_cannot_be_recorded_is_none(client: TestClient, log: Log, how: Failure) -> None:
+    record = with_body(log)
+    broken = FailingDatabase(log.database.url)
+    broken.arm(1, how)
+    tls = client.app
+    assert isinstance(tls, Tls)
+    assert isinstance(tls.app, FastAPI)
+    tls.app.state.provided[Database] = broken
+    answer = client.get(f"{BASE}/body/{record}")
+    broken.close()
+    assert answer.status_code == 503
+    assert "演练样本" not in answer.text
 
 
 def test_a_bundle_with_disclosed_bodies(client: TestClient, log: Log) -> None:
@@ -222,6 +269,22 @@ def test_a_few_records_with_their_proofs(client: TestClient, log: Log) -> None:
     assert json.loads(row.content)["details"]["numbers"] == [0, number]
 
 
+def test_the_writer_does_not_wait_for_proofs(client: TestClient, log: Log) -> None:
+    log.append(5)
+    log.sequencer().run_once()
+    waited: list[str] = []
+
+    def before(connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+        if "guosuo_write" in connection.get_execution_options():
+            waited.append(statement.split(maxsplit=1)[0])
+
+    event.listen(log.database.engine, "before_cursor_execute", before)
+    answer = client.post(f"{BASE}/extract", json={"records": ["1", "3"]})
+    event.remove(log.database.engine, "before_cursor_execute", before)
+    assert answer.status_code == 200, answer.text
+    assert [one for one in waited if one != "BEGIN"] == ["INSERT"]
+
+
 @pytest.mark.parametrize("records", [[], ["x"], ["999999"], ["0" * 32], ["1"] * 201, "1", [1], [""]])
 def test_hostile_extracts(client: TestClient, log: Log, records: object) -> None:
     log.sequencer().run_once()
@@ -238,6 +301,26 @@ def test_a_purged_record_is_shown_as_such_and_has_no_proof(client: TestClient, l
     assert (shown["sequence"], shown["at"], shown["actor"]) == (number, "", "")
     assert shown["details"]["purged_by"] == "ab" * 16
     assert client.get(f"{BASE}/trace", params={"what": str(number)}).status_code == 404
+
+
+def test_proving_a_purged_record_says_that_it_was_purged(client: TestClient, log: Log) -> None:
+    custodian.fill(log)
+    seen = custodian.look(log)
+    with log.database.write() as session:
+        asked, people = Asked(log.clock.now() - timedelta(days=200)), TwoPeople("wei-auditor", "lu-security")
+        by = purge.decide(session, asked, seen, custodian.rule(session, log), people)
+    for _ in range(2):
+        log.sequencer().run_once()
+        custodian.purger(log).work_off()
+    number = seen.ranges[0][0]
+    answer = client.get(f"{BASE}/{number}/proof")
+    told = answer.json()
+    said = f"record {number} was purged"
+    assert (answer.status_code, told["reason"], told["detail"]) == (404, "unknown-record", said)
+    assert told["hint"] == f"record `{by}` says by whom and why"
+    # Whoever asks by the id that the record had learns no more than that nothing is called so.
+    assert client.get(f"{BASE}/{'0' * 32}/proof").json()["reason"] == "unknown-record"
+    assert client.get(f"{BASE}/{by}/proof").status_code == 200
 
 
 def test_trace(client: TestClient, log: Log) -> None:

@@ -17,9 +17,9 @@ PURGE = "ab" * 16
 
 
 @pytest.fixture
-def store(store_url: str, clock: ManualClock) -> Iterator[Database]:
+def store(bare_url: str, clock: ManualClock) -> Iterator[Database]:
     """A store as migrations make it, with two numbered records and one that is not numbered yet."""
-    made = Database(store_url)
+    made = Database(bare_url)
     schema.upgrade(made)
     with made.write() as session:
         for number in range(3):

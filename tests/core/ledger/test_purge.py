@@ -9,9 +9,9 @@ import pytest
 from sqlmodel import Session, col, select
 
 from core.approval import purge as act
-from core.errors import Malformed
+from core.errors import Malformed, TrustError, Unavailable
 from core.ledger import evidence, hold, reference
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog, Kept, StorageFailed
 from core.ledger.hold import Kind
 from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
@@ -194,6 +194,43 @@ def test_a_hold_keeps_what_it_names_until_it_ends(log: Log, clock: ManualClock, 
     assert custodian.look(log).stays["hold"] == 0
 
 
+@pytest.mark.parametrize(
+    ("named", "value"),
+    [
+        ({"person": "zhou-min"}, "person:zhou-min"),
+        ({"person": "zhou-min"}, "zhou-min"),
+        ({"holder": "zhou-min"}, "person:zhou-min"),
+        ({"approver": "zhou-min"}, "person:zhou-min"),
+        ({"proposer": "zhou-min"}, "person:zhou-min"),
+        ({"items": [{"successor": "zhou-min"}]}, "person:zhou-min"),
+        ({"candidates": ["5e" * 16, "5f" * 16]}, f"request:{'5f' * 16}"),
+        ({"request_id": "5e" * 16}, f"request:{'5e' * 16}"),
+        ({"request_id": "5e" * 16}, "5e" * 16),
+        ({"proposal": "6a" * 16}, f"approval:{'6a' * 16}"),
+    ],
+)
+def test_a_hold_keeps_what_a_record_names_in_its_details(
+    log: Log, clock: ManualClock, named: dict[str, JsonValue], value: str
+) -> None:
+    custodian.fill(log, 150)
+    custodian.fill(log, 150, **named)
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(
+            session, kind=Kind.OBJECT, value=value, reason="演练样本", until=until, actor="lu-security", at=clock.now()
+        )
+    assert custodian.look(log).stays["hold"] == 150
+
+
+@pytest.mark.parametrize("value", ["person:zhou", "person:min", "min", "request:zhou-min", "zhou-min "])
+def test_a_hold_keeps_nothing_of_another_name(log: Log, clock: ManualClock, value: str) -> None:
+    custodian.fill(log, person="zhou-min")
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=Kind.OBJECT, value=value, reason="x", until=until, actor="lu-security", at=clock.now())
+    assert custodian.look(log).stays["hold"] == 0
+
+
 def test_a_hold_between_proposal_and_approval_stops_the_purge(log: Log, clock: ManualClock) -> None:
     custodian.fill(log)
     body = custodian.proposal(log, custodian.look(log))
@@ -208,6 +245,53 @@ def test_a_hold_between_proposal_and_approval_stops_the_purge(log: Log, clock: M
     with log.database.read() as session:
         assert session.exec(select(EvidencePurge)).all() == []
         assert session.exec(select(EvidenceRow).where(col(EvidenceRow.leaf).is_not(None))).all() == []
+
+
+def test_time_alone_changes_nothing_that_was_previewed(log: Log, clock: ManualClock) -> None:
+    """Records whose retention ends between preview and approval stay: the rule is that as of the preview."""
+    longest = max(custodian.NUMBERS.days_by_level.values())
+    custodian.fill(log, 128, days=longest + 1, domain="")
+    custodian.fill(log, 172, days=longest - 1, domain="")
+    seen = custodian.look(log)
+    body = custodian.proposal(log, seen)
+    record_at = clock.now() + timedelta(days=2)
+    clock.advance(days=2)
+    assert custodian.look(log, days=202).count > seen.count == 128
+    with log.database.write() as session:
+        told = ACT.carry_out(session, body, PROPOSER, APPROVER, clock.now())
+    assert told["count"] == 128
+    with log.database.read() as session:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.identifier == told["record"])).one()
+    assert row.at == record_at, "when it was approved, not when it was looked at"
+    assert json.loads(row.content)["details"]["as_of"] == "2026-11-20T08:00:00.000Z"
+
+
+def test_a_hold_stops_a_purge_also_when_time_has_passed(log: Log, clock: ManualClock) -> None:
+    custodian.fill(log)
+    body = custodian.proposal(log, custodian.look(log))
+    clock.advance(days=1)
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=Kind.OBJECT, value="thing:7", reason="x", until=until, actor="lu", at=clock.now())
+    clock.advance(days=1)
+    with pytest.raises(Kept, match="no longer what the preview showed"), log.database.write() as session:
+        ACT.carry_out(session, body, PROPOSER, APPROVER, clock.now())
+
+
+def test_what_was_looked_at_counts_only_while_the_rule_is_the_same(log: Log, clock: ManualClock) -> None:
+    custodian.fill(log)
+    body = custodian.proposal(log, custodian.look(log))
+    assert ACT.look is not None
+    with log.database.read() as session:
+        looked = ACT.look(session, body, clock.now())
+        for change in ({"domain": "management"}, {"through": 7}, {"as_of": "2026-11-20T07:59:59Z"}):
+            with pytest.raises(Unavailable, match="at this very moment"):
+                looked.consequences(session, {**body, **change}, clock.now())
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=Kind.OBJECT, value="thing:7", reason="x", until=until, actor="lu", at=clock.now())
+    with pytest.raises(Unavailable, match="at this very moment"), log.database.write() as session:
+        looked.carry_out(session, body, PROPOSER, APPROVER, clock.now())
 
 
 def test_more_records_since_the_preview_change_nothing(log: Log, clock: ManualClock) -> None:
@@ -242,6 +326,11 @@ def test_what_closes_a_checkpoint_or_proves_a_purge_stays(log: Log, clock: Manua
     [
         {"before": "yesterday"},
         {"before": "2020-01-01T00:00:00"},
+        {"before": "0001-01-01T00:00:00+14:00"},
+        {"before": "9999-12-31T23:59:59-12:00"},
+        {"as_of": "just now"},
+        {"as_of": "2026-11-20T08:00:00.001Z"},
+        {"as_of": None},
         {"count": -1},
         {"count": True},
         {"count": "3"},
@@ -289,6 +378,26 @@ def test_a_changed_row_is_not_written_into_the_log(log: Log) -> None:
     with pytest.raises(InconsistentLog, match="records 0-255"):
         custodian.purger(log).work_off()
     assert b"only-200" in everything(log.directory / "tile/entries")
+
+
+@pytest.mark.parametrize("left", [None, 0, 8_000, 8_191, 8_224, 8_193])
+def test_a_hash_tile_that_cannot_be_read_is_named_and_nothing_is_written(log: Log, left: int | None) -> None:
+    """Gone, cut, or grown: the purge waits until the tile is there again."""
+    custodian.fill(log)
+    approve(log)
+    log.sequencer().run_once()
+    path = log.mirror / "tile/0/000"
+    whole = path.read_bytes()
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes((whole * 2)[:left])
+    with pytest.raises(TrustError, match="tile"):
+        custodian.purger(log).work_off()
+    assert b'"only-0"' in everything(log.mirror / "tile")
+    path.write_bytes(whole)
+    finish(log)
+    log.check()
 
 
 @pytest.mark.parametrize("how", list(Failure))

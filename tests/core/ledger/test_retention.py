@@ -1,6 +1,7 @@
 """The rule, as a function of values."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from core.registry import accountable
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 NUMBERS = accountable.retention()
 SERIAL = "0b" * 20
+ROOT = Path(__file__).parents[3]
 
 
 def dated(days: float, **more: object) -> Dated:
@@ -47,9 +49,23 @@ def test_what_the_log_needs_stays(kind: str) -> None:
     assert keeps(Dated(kind, NOW - timedelta(days=9_999), level=3), NUMBERS, NOW) is Keeps.NEEDED
 
 
+@pytest.mark.parametrize("kind", sorted(NUMBERS.kept_types))
+def test_what_is_kept_is_what_is_written(kind: str) -> None:
+    """A type that nothing writes keeps nothing: the rule would promise a record that there never is."""
+    written = [path for path in (ROOT / "core").rglob("*.py") if f'"{kind}"' in path.read_text(encoding="utf-8")]
+    assert written, kind
+
+
 def test_five_years_to_the_day_and_leap_days() -> None:
     assert released(datetime(2021, 11, 25, tzinfo=UTC), NUMBERS) == datetime(2026, 11, 25, tzinfo=UTC)
     assert released(datetime(2024, 2, 29, tzinfo=UTC), NUMBERS) == datetime(2029, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("end", [datetime(9996, 2, 29, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)])
+def test_what_never_lapses_is_never_released(end: datetime) -> None:
+    """RFC 5280, 4.1.2.5: 99991231235959Z is a certificate without a well-defined end."""
+    assert released(end, NUMBERS).year == 9999
+    assert keeps(dated(400, lapses=end), NUMBERS, NOW) is Keeps.CERTIFICATE
 
 
 @pytest.mark.parametrize(

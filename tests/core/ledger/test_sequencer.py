@@ -9,7 +9,15 @@ from sqlmodel import col, select
 
 from core.errors import Unavailable
 from core.ledger import publication
-from core.ledger.errors import BadCheckpointSignature, Fenced, InconsistentLog, LeaseHeld, NotPublished, UnknownRecord
+from core.ledger.errors import (
+    BadCheckpointSignature,
+    Fenced,
+    InconsistentLog,
+    LeaseHeld,
+    NotPublished,
+    StorageFailed,
+    UnknownRecord,
+)
 from core.ledger.models import EvidenceRow, LedgerCheckpoint
 from core.ledger.sequencer import BUNDLE_EXPORTED
 from tests.clock import ManualClock
@@ -231,6 +239,33 @@ def test_run_publishes_until_it_is_stopped(log: Log) -> None:
         stop.set()
         thread.join()
     assert log.check() == 5
+
+
+def test_a_sequencer_that_idles_between_its_failures_still_says_so(sqlite_log: Log) -> None:
+    """A copy of which one tile cannot be looked at: that is tried every second, and between there is nothing to do."""
+    sqlite_log.append(256)
+    raised: list[Exception] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            sqlite_log.sequencer(patience=1.5).run(stop)
+        except StorageFailed as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        (identifier,) = sqlite_log.append(1)
+        publication.await_publication(sqlite_log.database, identifier, timeout=20)
+        tile = sqlite_log.mirror / "tile/entries/000"
+        tile.unlink()
+        tile.mkdir()
+        thread.join(8)
+    finally:
+        stop.set()
+        thread.join()
+    assert "tile/entries/000" in raised[0].detail
 
 
 def test_publication_is_awaited_in_vain(log: Log) -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_what_only_looks_like_a_stub_is_none(entry: bytes) -> None:
 def test_ranges() -> None:
     ranges = stub.ranges_of([0, 1, 2, 5, 7, 8])
     assert ranges == [(0, 2), (5, 5), (7, 8)]
-    assert list(stub.numbers_in(ranges)) == [0, 1, 2, 5, 7, 8]
+    assert [number for number in range(-1, 12) if stub.is_in(ranges, number)] == [0, 1, 2, 5, 7, 8]
+    assert not stub.is_in([], 0)
     assert stub.parse_ranges([[0, 2], [5, 5], [7, 8]]) == ranges
     assert stub.parse_ranges([]) == []
 
@@ -85,3 +87,41 @@ def test_a_stub_counts_only_with_a_later_record_that_names_its_number() -> None:
     assert see(one, record("ledger.records.purged", numbers=[[1, 5]])) == [0]
     assert see(one, record("ledger.records.purged", identifier="cd" * 16, numbers=[[0, 0]])) == [0]
     assert see(one, record("test.thing.made", word="ledger.records.purged", numbers=[[0, 0]])) == [0]
+
+
+def test_ranges_without_end_and_countless_records_take_no_longer() -> None:
+    """Each stub is looked up once, whatever a hostile log says."""
+    one, whole = Stub(leaf_hash(b"a record"), BY).content(), Account()
+    other = Account()
+    for number in range(20_000):
+        whole.see(number, one)
+        other.see(number, one)
+    begun = time.monotonic()
+    whole.see(20_000, record("ledger.records.purged", numbers=[[0, 2**53 - 1]]))
+    assert whole.unnamed() == []
+    ranges = [[40_000 + 2 * number, 40_000 + 2 * number] for number in range(4_000)]
+    for number in range(20_000, 20_020):
+        other.see(number, record("ledger.records.purged", numbers=ranges))
+    assert len(other.unnamed()) == 20_000
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b'{"type":"ledger.records.purged","x":' + b"[" * 60_000,
+        b'["ledger.records.purged"]',
+        b'"ledger.records.purged"',
+        b"ledger.records.purged",
+        b'{"type":"ledger.records.purged","id":"%b"}' % BY.encode(),
+        b'{"type":"ledger.records.purged","id":"%b","details":[]}' % BY.encode(),
+        b'{"type":"ledger.records.purged","id":"%b","details":{"numbers":[[0,%b]]}}' % (BY.encode(), b"9" * 5_000),
+        b'{"type":"ledger.records.purged","id":"%b","details":{"numbers":[[0,1.5]]}}' % BY.encode(),
+    ],
+)
+def test_a_purge_that_cannot_be_read_is_an_error(entry: bytes) -> None:
+    account = Account()
+    account.see(0, Stub(leaf_hash(b"a record"), BY).content())
+    with pytest.raises(ValueError, match=r"."):
+        account.see(1, entry)
+    assert account.unnamed() == [0]

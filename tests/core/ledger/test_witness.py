@@ -12,7 +12,15 @@ from sqlmodel import SQLModel, select
 from core.database import Database
 from core.errors import Malformed, Unavailable
 from core.ledger import checkpoint, cosignature, merkle, proving, published, witness
-from core.ledger.errors import BadCheckpoint, ForeignSignature, ForkedLog, MalformedProof, StaleSize, UnknownLog
+from core.ledger.errors import (
+    BadCheckpoint,
+    ForeignSignature,
+    ForkedLog,
+    MalformedProof,
+    StaleSize,
+    UnknownLog,
+    WitnessDamaged,
+)
 from core.ledger.models import EvidenceRow, RefusedCheckpoint, WitnessedLog
 from core.ledger.place import LedgerPlace
 from core.ledger.proof import Submission
@@ -264,6 +272,41 @@ def test_a_store_that_fails_gives_no_cosignature_and_the_next_try_does(
         published.signed(other.directory, 7) + ours.add_checkpoint(body(place, old, 7)), WITNESS_KEY
     )
     database.close()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"root": "no root"},
+        {"root": ""},
+        {"root": "00" * 32},
+        {"size": 2},
+        {"size": 4},
+        {"note": b""},
+        {"note": fork(3)},
+    ],
+)
+def test_a_witness_whose_store_contradicts_itself_says_so_and_cosigns_nothing(
+    log: Log, other: Log, changed: dict[str, object]
+) -> None:
+    place = grown(other, 3, 4)
+    ours = witness_of(log)
+    ours.add_checkpoint(body(place, 0, 3))
+    with log.database.write() as session:
+        row = session.get_one(WitnessedLog, ORIGIN)
+        for name, value in changed.items():
+            setattr(row, name, value)
+        session.add(row)
+    before = state(log)
+    for old, size in ((3, 7), (0, 7), (3, 3), (2, 7)):
+        with pytest.raises(WitnessDamaged, match=f"keeps of the log `{ORIGIN}` is not what that log signed") as damaged:
+            ours.add_checkpoint(body(place, old, size))
+        assert "recover.md" in damaged.value.hint
+    assert state(log) == before
+    assert events(log, "ledger.witness.refused") == []
+    with serving(application(log, ours)) as url, httpx2.Client() as client:
+        answer = client.post(f"{url}/witness/add-checkpoint", content=body(place, 3, 7))
+    assert (answer.status_code, answer.json()["reason"]) == (503, "witness-damaged")
 
 
 def test_without_its_key_the_witness_counts_nothing(log: Log, other: Log) -> None:

@@ -170,7 +170,11 @@ def test_a_log_that_was_rolled_back_is_found_out(log: Log, request: pytest.Fixtu
         forked.sequencer().run_once()
         with pytest.raises(WitnessFailed, match="was it rolled back"):
             witnessing_of(forked, [party]).run()
-        forked.append(20)
+        forked.append(10)
+        forked.sequencer().run_once()
+        with pytest.raises(WitnessFailed, match="cosigned another tree of 30 records of this log: two histories"):
+            witnessing_of(forked, [party]).run()
+        forked.append(10)
         forked.sequencer().run_once()
         with pytest.raises(WitnessFailed, match="422"):
             witnessing_of(forked, [party]).run()
@@ -226,7 +230,8 @@ def line_of(note: bytes, at_seconds: float, log: Log, signer: MemoryCheckpointSi
         ("size is endless", "no size"),
         ("always stale", "409"),
         ("ahead", "rolled back"),
-        ("control characters", "500: a +b"),
+        ("this very size", "cosigned another tree of 6 records"),
+        ("control characters", "500: a\N{REPLACEMENT CHARACTER}+b"),
     ],
 )
 def test_whatever_a_witness_answers(sqlite_log: Log, case: str, why: str) -> None:
@@ -252,6 +257,7 @@ def test_whatever_a_witness_answers(sqlite_log: Log, case: str, why: str) -> Non
         "size is endless": lambda _: size_answer("9" * 4000),
         "always stale": lambda _: size_answer("1\n"),
         "ahead": lambda _: size_answer("99\n"),
+        "this very size": lambda _: size_answer(f"{size}\n"),
         "control characters": lambda _: Response("a\x1b\nb", 500),
     }
     hostile = Hostile(replies[case])

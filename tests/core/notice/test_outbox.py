@@ -124,6 +124,53 @@ def test_urgent_is_told_at_once_and_again_only_after_a_quarter_of_an_hour(
     assert [one["importance"] for one in relay.mails] == ["high"] * 3
 
 
+def test_a_digest_that_falls_due_just_after_something_urgent_waits(
+    province: Database, clock: ManualClock, relay: Relay
+) -> None:
+    box = outbox(province, clock, mail(relay.port))
+    told, begun = [], clock.now()
+    for minute, kind in ((0, "proposal"), (1439, "alert"), (1440, ""), (1453, ""), (1454, ""), (1455, "")):
+        clock.advance(minutes=minute - (clock.now() - begun) / timedelta(minutes=1))
+        if kind:
+            with province.write() as session:
+                burden(session, minute, clock, kind=kind)
+        told.append(run(box))
+    assert told == [1, 1, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("contact", "answer", "error"),
+    [
+        ("wu.ops@fin.beichen.example", "550 5.1.1 <{}>: no such user", "550 5.1.1 <(address)>: no such user"),
+        ("wu.ops@fin.beichen.example", "550 {} unknown", "550 (address) unknown"),
+        ("吴运维, 13800000000", "", "the holder has no address of a mailbox"),
+        ("", "", "the holder has no address of a mailbox"),
+    ],
+)
+def test_an_error_names_no_address(
+    province: Database, clock: ManualClock, relay: Relay, contact: str, answer: str, error: str
+) -> None:
+    """Whoever may see what left may not see where somebody is reached."""
+    with province.write() as session:
+        session.get_one(Person, "wu-ops").contact = contact
+        burden(session, 1, clock)
+    if answer:
+        relay.refuse[contact] = answer.format(contact)
+    box = outbox(province, clock, mail(relay.port))
+    assert run(box) == 0
+    assert rows(province)[0].error == error
+    tried = trial.run(box, province, clock, post="czt-operations", actor="he-sysadmin")
+    assert [one.said for one in tried] == [error]
+
+
+def test_nor_where_a_relay_or_receiver_is(province: Database, clock: ManualClock) -> None:
+    port = free_port()
+    nobody = Syslog(SyslogSettings(host="127.0.0.1", port=port, transport="tcp"), host="here")
+    done = trial.run(outbox(province, clock, mail(port), nobody), province, clock, post="czt-operations", actor="he")
+    assert [one.said.split(":")[0] for one in done] == ["the relay did not take it", "the receiver did not take it"]
+    assert all("127.0.0.1" not in one.said and str(port) not in one.said for one in done)
+
+
 def test_what_is_overdue_is_told_to_the_post_in_charge(province: Database, clock: ManualClock, relay: Relay) -> None:
     with province.write() as session:
         session.get_one(Person, "zhou-head").contact = "zhou@fin.beichen.example"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from core.notice import channel, digest, jobs, outbox, rfc5424, schedule
 from core.notice.digest import Mark, Told
-from core.notice.message import clean, clip
+from core.notice.message import clip
+from core.text import clean
 from tests.core.notice.messages import HOSTILE, NOW, TO, message
 
 TEXTS = st.one_of(st.text(), st.sampled_from(HOSTILE))
@@ -53,7 +54,9 @@ def told(kind: str = "proposal", *, overdue: bool = False, moved: timedelta = ti
     [
         (Mark(), [], False),
         (Mark(), [told()], True),
-        (Mark(NOW - DAY, NOW), [told()], True),
+        (Mark(NOW - DAY, NOW - digest.PAUSE), [told()], True),
+        (Mark(NOW - DAY, NOW - digest.PAUSE + timedelta(seconds=1)), [told()], False),
+        (Mark(None, NOW), [told()], False),
         (Mark(NOW - DAY + timedelta(seconds=1), NOW), [told()], False),
     ],
 )

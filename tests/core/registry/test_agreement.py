@@ -1,5 +1,6 @@
 """Sharing agreements: signed by whoever answers on either side, over the content; then fixed, and only ended."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from core.identity import PersonId, PostId
 from core.registry import agreement, change, changeset, handover, history, view
 from core.registry.errors import BadAgreement, NotInRegister, RegisterRejected
 from core.registry.handover import Order
+from core.registry.models import Agreement
 from tests.clock import ManualClock
 from tests.people import enter_province
 
@@ -71,6 +73,24 @@ def test_what_was_signed_is_the_content_and_a_change_takes_both_again(province: 
     assert sign(province, "zhang-hr", clock) == "draft"
     clock.advance(hours=1)
     assert sign(province, "yan-police", clock) == "signed"
+
+
+def test_what_is_being_changed_is_not_signed_meanwhile(province: Database, clock: ManualClock) -> None:
+    """The second signature waits for the change, and is then the first under what the agreement says now."""
+    sign(province, "yan-police", clock)
+    clock.advance(hours=1)
+    with ThreadPoolExecutor(1) as threads:
+        with province.write() as session:
+            change.lock(session)
+            signing = threads.submit(sign, province, "zhang-hr", clock)
+            done, _waits = wait([signing], timeout=0.5)
+            assert not done
+            text = f"basis: x\nchange:\n  agreements: [{{id: {ONE}, purpose: 另一用途}}]\n"
+            asked = changeset.parse_change_set(text, history.whole(session, clock.now()))
+            change.apply(session, asked.wanted, actor="lu-security", at=clock.now(), basis=asked.basis)
+        assert signing.result() == "draft"
+    with province.read() as session:
+        assert session.get_one(Agreement, ONE).state == "draft"
 
 
 def test_whoever_holds_the_post_signs(province: Database, clock: ManualClock) -> None:

@@ -87,6 +87,25 @@ BAD = {
         "cannot end: domain `outer-fin` refers to it",
     ),
     "a person": ("basis: x\nend:\n  people:\n    - sun-jing\n", "sun-jing", "", "leaves, and is not ended by a file"),
+    "ended and added": (
+        "basis: x\nadd:\n  devices:\n    - {id: gate, kind: sensor, name: a, system: budget}\nend: {devices: [gate]}\n",
+        "id: gate",
+        "id",
+        "ends in the same file",
+    ),
+    "changed twice": (
+        "basis: x\nchange:\n  people:\n    - {id: sun-jing, name: a}\n    - {id: sun-jing,\n       contact: b}\n",
+        "{id: sun-jing,\n",
+        "id",
+        "stands already in line 4",
+    ),
+    "added and changed": (
+        "basis: x\nadd: {devices: [\n\n {id: gate-b, kind: sensor, name: a, system: budget}]}\n"  # noqa: ISC004  # one text
+        "change:\n  devices:\n    - {id: gate-b, name: b}\n",
+        "{id: gate-b, name: b}",
+        "id",
+        "stands already in line 4",
+    ),
     "no officer": (
         "basis: x\nadd:\n  systems: [{id: sys-a, name: a, domain: outer-pub, organisation: fin, in_charge: fin-ops}]\n",
         "sys-a",

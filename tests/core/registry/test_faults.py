@@ -135,6 +135,8 @@ REPLACED: dict[str, tuple[str, str, str, str]] = {
         "no domain `no-such`",
     ),
     "unknown membership": (r"member_of: \[", "member_of: [no-such, ", "member_of", "no domain `no-such`"),
+    "membership twice": (r"member_of: \[([\w-]+)", r"member_of: [\1, \1", "member_of", "stands twice in `member_of`"),
+    "nobody's name space": (r"name_space: .*", "name_space: a.invalid", "name_space", "is a name that nobody can have"),
     "unknown clearance": (r"clearance: \w+", "clearance: 超密", "clearance", "`clearance` is `超密`"),
     "role without a domain": (r'roles: \["', 'roles: ["reader", "', "roles", "not written `domain:role`"),
     "role in an unknown domain": (r'roles: \["', 'roles: ["no-such:reader", "', "roles", "no domain `no-such`"),
@@ -148,7 +150,7 @@ REPLACED: dict[str, tuple[str, str, str, str]] = {
     "no name": (r"name: [^,}]+", "name: ''", "name", "`name` is not a text"),
     "unprintable name": (r"name: [^,}]+", r'name: "\\u202Ea"', "name", "cannot be printed"),
     "unknown field": (r"\{id: ", "{shoe_size: 42, id: ", "shoe_size", "is not known here"),
-    "field twice": (r"\{id: ", "{name: 一, id: ", "name", "stands twice"),
+    "field twice": (r"\{id: (?=.*\bname: )", "{name: 一, id: ", "name", "stands twice"),
     "level of words": (r"^    level: \d", "    level: three", "level", "not a number from 1 to 5"),
     "level six": (r"^    level: \d", "    level: 6", "level", "not a number from 1 to 5"),
     "unknown network": (r"network: \w+", "network: middle", "network", "`network` is `middle`"),
@@ -189,6 +191,8 @@ REPLACED: dict[str, tuple[str, str, str, str]] = {
     "agreement about nothing": (r"^    elements: .*", "    elements: []", "elements", "`elements` is empty"),
     "term that ends before it begins": (r"^    until: .*", "    until: 2025-01-01", "until", "ends before it begins"),
     "term that is no time": (r"^    until: .*", "    until: 明年", "until", "is not a time"),
+    "term before the calendar": (r"^    until: .*", "    until: '0001-01-01'", "until", "is not a time"),
+    "term after the calendar": (r"^    until: .*", "    until: '9999-12-31T23:59:59-12:00'", "until", "is not a time"),
     "post of a stranger": (r"^    received_by: .*", "    received_by: xxb-director", "received_by", "is not one of"),
 }
 

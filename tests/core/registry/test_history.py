@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from core.database import Database
+from core.errors import Malformed
 from core.identity import DomainId, PersonId, PostId, SystemId
+from core.ledger.models import EvidenceRow
 from core.registry import change, changeset, handover, history, leaver, loader, responsibility, summary, view
 from core.registry.errors import BadHandover, HasLeft, NoOfficer, NotInRegister, RegisterRejected
 from core.registry.handover import Order
@@ -86,6 +88,37 @@ def test_who_was_responsible_before_during_and_after_a_handover_and_after_leavin
         assert shown["left_at"] == left.isoformat()
         assert "left_at" not in view.entry(session, "person", "li-wen", left - MOMENT)
         assert [one["changed"] for one in view.changes(session, "person", "li-wen")] == [["entered"], ["left"]]
+
+
+def test_leaving_by_an_earlier_act_names_the_successor_from_then_on(sound: Database, clock: ManualClock) -> None:
+    """Nobody who had left is named for the time since; and nobody leaves before they came."""
+    began, now = clock.now() - timedelta(days=1), clock.now()
+    left = now - timedelta(hours=5, microseconds=7)
+    for since, words in ((began - MOMENT, "was not in the register"), (began, "holds the post `fin-head` since")):
+        asked = Leaving(PersonId("li-wen"), "调离", successor=PersonId("sun-jing"), since=since)
+        with sound.write() as session, pytest.raises(Malformed, match=words):
+            leaver.leave(session, Holders((Tenure(),)), asked, actor="lu-an", at=now)
+    with sound.write() as session:
+        asked = Leaving(PersonId("li-wen"), "调离", successor=PersonId("sun-jing"), since=left)
+        leaver.leave(session, Holders((Tenure(),)), asked, actor="lu-an", at=now)
+    with sound.read() as session:
+        row = session.exec(select(EvidenceRow).where(EvidenceRow.type == "registry.person.left")).one()
+        assert left.isoformat() in row.content.decode()
+        assert [in_charge(session, at) for at in (began, left - MOMENT, left, now)] == [
+            "li-wen", "li-wen", "sun-jing", "sun-jing",
+        ]  # fmt: skip
+
+
+def test_a_successor_who_came_later_does_not_follow_from_an_earlier_time(sound: Database, clock: ManualClock) -> None:
+    left = clock.now() - timedelta(hours=5)
+    apply_set(
+        sound,
+        "basis: x\nadd: {people: [{id: new-one, name: 新, organisation: fin, domain: outer-fin}]}\n",
+        clock.now(),
+    )
+    asked = Leaving(PersonId("li-wen"), "调离", successor=PersonId("new-one"), since=left)
+    with sound.write() as session, pytest.raises(Malformed, match="`new-one` was not in the register"):
+        leaver.leave(session, Holders((Tenure(),)), asked, actor="lu-an", at=clock.now())
 
 
 def test_a_leaver_holds_no_post_and_is_given_none(sound: Database, clock: ManualClock) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.registry import loader
+from core.registry import difference, loader
 from core.registry.errors import RegisterRejected
 from core.registry.province import Province
 from tests.core.registry.files import SOUND, changed, line_of
@@ -64,7 +64,7 @@ SPOILED: list[tuple[str, str, str]] = [
     ("[10.20.0.0/16,", "[10.20.0.0/016,", "is written `10.20.0.0/16`"),
     ("[10.20.0.0/16,", "[10.20.0.0/255.255.0.0,", "is written `10.20.0.0/16`"),
     ("[10.20.0.0/16,", "[10.20.0.0/16, 10.20.3.0/24,", "overlaps `10.20.0.0/16` of `outer-fin`"),
-    ("[10.20.0.0/16,", "[10.20.0.0/16, 10.20.0.0/16,", "overlaps"),
+    ("[10.20.0.0/16,", "[10.20.0.0/16, 10.20.0.0/16,", "stands twice in `addresses`"),
     ("addresses: [10.20.0.0/16,", "addresses: [[10.20.0.0/16],", "holds something that is not a text"),
     ('roles: ["outer-fin:reader"]', 'roles: ["reader"]', "is not written `domain:role`"),
     ('roles: ["outer-fin:reader"]', 'roles: ["outer-fin:"]', "is not written `domain:role`"),
@@ -135,6 +135,31 @@ def test_a_subdomain_may_lie_in_the_name_space_of_its_parent() -> None:
     assert loader.parse_province(text).domains[1].parent == "outer-fin"
 
 
+APPLICATIONS = """\
+applications:
+  - {id: one, name: 一, system: budget, host: desk.fin.example}
+  - {id: two, name: 二, system: budget, host: desk.fin.example}
+"""
+
+ELEMENTS = """\
+elements:
+  - {id: one, name: 统一 ID 号, source: fin, system: budget, sharing: conditional}
+  - {id: two, name: 统一ｉｄ号, source: prov, system: budget, sharing: conditional}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (APPLICATIONS, "the host `desk.fin.example` belongs to `one` already"),
+        (ELEMENTS, "`统一ｉｄ号` has two sources: `fin` (`one`) and `prov` (`two`)"),
+    ],
+)
+def test_what_is_one_is_not_given_twice(more: str, told: str) -> None:
+    last = SOUND.count("\n") + 3
+    assert [(line, told in message) for line, message in faults(SOUND + more)] == [(last, True)]
+
+
 HOSTILE: dict[str, str] = {
     "empty": "",
     "only a comment": "# nothing",
@@ -146,6 +171,10 @@ HOSTILE: dict[str, str] = {
     "two documents": f"{SOUND}---\n{SOUND}",
     "control character": "province: a\x00b",
     "lone surrogate": "province: \ud800",
+    "escape beyond Unicode": 'province: "\\UFFFFFFFF"',
+    "escape above Unicode": 'province: "\\U00110000"',
+    "half a character": 'province: "\\ud800"',
+    "field of half a character": 'province: a\n"\\ud800": b',
     "alias": "a: &x [1]\nb: *x",
     "bomb": "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c]",
     "tag": "province: !!python/object/apply:os.system ['true']",
@@ -162,8 +191,20 @@ HOSTILE: dict[str, str] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_quickly(name: str) -> None:
     began = time.monotonic()
-    assert all(len(told) < 600 for _line, told in faults(HOSTILE[name]))
+    # What is told can be written in an answer.
+    assert all(len(told.encode("utf-8")) < 600 for _line, told in faults(HOSTILE[name]))
     assert time.monotonic() - began < 5
+
+
+def test_a_long_chain_of_parents_is_read_and_ordered_quickly() -> None:
+    """Children before parents, one below the other: the time grows with their number and no faster."""
+    chain = [f"  - {{id: o{number}, name: a, tier: county, parent: o{number + 1}}}" for number in range(1500)]
+    text = "\n".join(["province: p", "organisations:", *chain, "  - {id: o1500, name: a, tier: province}"])
+    began = time.monotonic()
+    whole = loader.parse_province(text)
+    ordered = difference.parents_first("organisation", whole.organisations)
+    assert time.monotonic() - began < 5
+    assert [entry.id for entry in ordered] == [f"o{number}" for number in range(1500, -1, -1)]
 
 
 @pytest.mark.parametrize(

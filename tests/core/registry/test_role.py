@@ -13,6 +13,7 @@ from core.ledger.models import EvidenceRow
 from core.registry import change, loader, role
 from core.registry.errors import NotInRegister, SeparationOfDuties
 from core.registry.models import RoleAssignment
+from core.rule import DISJOINT
 from tests.clock import ManualClock
 from tests.core.registry.files import SOUND
 
@@ -82,6 +83,15 @@ def test_only_the_three_are_appointed_and_they_are_not_assigned(register: Databa
         with pytest.raises(NotInRegister):
             role.assign(session, person=PersonId("x"), domain="site", role="analyst", giver="z", at=clock.now())
     assert records(register) == []
+
+
+def test_reaching_for_a_second_office_quotes_the_rule(register: Database, clock: ManualClock) -> None:
+    """Also by the way on which no administrator is made at all: an error with a rule is put on record at the edge."""
+    with register.write() as session:
+        role.appoint(session, person=LI, role="security-administrator", giver="bootstrap", at=clock.now())
+        with pytest.raises(SeparationOfDuties) as refused:
+            role.assign(session, person=LI, domain="site", role="auditor", giver=LI, at=clock.now())
+    assert refused.value.rule == str(DISJOINT)
 
 
 def test_a_role_in_a_domain_hinders_no_office(register: Database, clock: ManualClock) -> None:

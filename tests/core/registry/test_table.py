@@ -1,5 +1,8 @@
 """Tables of people and devices: encodings, headers, rows refused with line and field, and nothing that runs."""
 
+import csv
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +35,10 @@ def test_a_table_is_read_in_each_encoding(encoding: str) -> None:
     assert found["li-wen"].clearance == 2
     assert found["li-wen"].member_of == ("outer-fin",)
     assert set(found) == {"li-wen", "wang-fang", "sun-jing", "zhang-san"}
+
+
+def test_a_mark_before_the_header_is_not_part_of_it() -> None:
+    assert people("\ufeff" + GOOD) == people(GOOD)
 
 
 def test_english_headers_and_devices() -> None:
@@ -90,12 +97,14 @@ def test_other_kinds_come_as_change_sets() -> None:
         table.parse_table("id\na\n", "domain", PRESENT)
 
 
-@pytest.mark.parametrize("evil", ["=cmd|' /C calc'!A0", "+86 138", "-1", "@SUM(A1)", "=1+1", "'quoted"])
+@pytest.mark.parametrize(
+    "evil", ["=cmd|' /C calc'!A0", "+86 138", "-1", "@SUM(A1)", "=1+1", "'quoted", "'=1+1", "''-", "010-1, 010-2"]
+)
 def test_what_is_exported_runs_nothing_and_comes_back(evil: str) -> None:
     text = SOUND.replace("{id: sun-jing, name: 孙静,", f'{{id: sun-jing, name: "{evil}", contact: "{evil}",')
     whole = loader.parse_province(text)
     written = table.write_table("person", whole.people)
-    cells = [cell.strip('"') for row in written.split("\r\n") for cell in row.split(",")]
+    cells = [cell for row in csv.reader(io.StringIO(written, newline="")) for cell in row]
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells if cell != "-")
     assert table.parse_table(written, "person", PRESENT).people == whole.people
 

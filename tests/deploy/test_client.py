@@ -1,0 +1,99 @@
+"""A client speaks TLS to a service or not at all; what it saves is its own file, whole or absent."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from core.errors import Malformed, Unavailable
+from deploy import tls
+from deploy.client import ServiceClient
+from deploy.login import Login
+
+CONTENT = b"bundle" * 1000
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT)
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+def identity(folder: Path) -> Login:
+    """One self-signed certificate that is root, server and client."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+    made = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    (folder / "cert").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    (folder / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return Login("", str(folder / "cert"), str(folder / "key"), str(folder / "cert"))
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[ServiceClient]:
+    own = identity(tmp_path)
+    server = HTTPServer(("localhost", 0), Answering)
+    context = tls.server_context(certificate=Path(own.certificate), key=Path(own.key), trusted=Path(own.trusted))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    url = f"https://localhost:{server.server_port}"
+    with ServiceClient(Login(url, own.certificate, own.key, own.trusted)) as made:
+        yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:8443",
+        "http://localhost:8443",
+        "https://",
+        "https://[::",
+        "https://localhost:port",
+        "https://who@localhost",
+        "ftp://x",
+    ],
+)
+def test_what_is_not_reached_over_tls_is_no_service(tmp_path: Path, url: str) -> None:
+    own = identity(tmp_path)
+    with pytest.raises(Malformed, match="is not the address of a service") as refused:
+        ServiceClient(Login(url, own.certificate, own.key, own.trusted))
+    assert "https://" in refused.value.hint
+
+
+def test_a_file_that_somebody_put_there_does_not_read_along(client: ServiceClient, tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "bundle", tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"")
+    os.symlink(elsewhere, tmp_path / ".bundle.part")
+    client.save("/x", {}, out)
+    assert (out.read_bytes(), out.is_symlink(), elsewhere.read_bytes()) == (CONTENT, False, b"")
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_written_is_said(client: ServiceClient, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for out in (tmp_path / "nowhere" / "bundle", tmp_path / "folder"):
+        with pytest.raises(Unavailable, match="cannot be written"):
+            client.save("/x", {}, out)
+    assert not (tmp_path / ".folder.part").exists()

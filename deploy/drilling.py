@@ -191,7 +191,7 @@ def _serving(settings: Settings, database: Database, keys: SignerClient, clock: 
     publisher = CrlPublisher(database=database, keys=keys, clock=clock, settings=names)
     publisher.refresh(force=True)
     app = FastAPI()
-    app.state.provided = {Database: database}
+    app.state.provided = {Database: database, Clock: clock}
     install_error_handlers(app)
     app.include_router(status_api.router)
     feed = Feed(database=database, responder=OcspResponder(database=database, keys=keys, clock=clock), clock=clock)

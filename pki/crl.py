@@ -4,6 +4,7 @@ A revocation encodes its entry and names its shard; here a shard is one read, on
 list is signed only after its digest is on record, under a number that is never used again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,7 +58,8 @@ class CrlPublisher:
 
         One number for an authority, whatever lists of it are published.
         """
-        return [number for name in (ROOT, ISSUING) if (number := self._refresh(name, force=force)) is not None]
+        wanted = {name: listing.scopes(name) if force else () for name in (ROOT, ISSUING)}
+        return [number for name in wanted if (number := self.publish(name, wanted[name])) is not None]
 
     def is_due(self) -> bool:
         """Say whether there is something to publish; asks the store only."""
@@ -73,16 +75,17 @@ class CrlPublisher:
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
 
-    def _refresh(self, name: str, *, force: bool) -> int | None:
+    def publish(self, name: str, wanted: Sequence[str] = ()) -> int | None:
+        """Publish the lists of these scopes, or what is due, and return their number; nothing when nothing was due."""
         now = self._now()
         with self._database.read() as session:
-            if not force and not listing.due(session, name, now, self._lifetime):
+            if not wanted and not listing.due(session, name, now, self._lifetime):
                 return None
             authority = issuer.load(session, name, self._keys)
         with self._database.write() as session:
             # One at a time for each authority, or two would take the same number (SQLite: by the write lock).
             session.get_one(Authority, name, with_for_update=True)
-            taken = self._prepare(session, authority, now, force=force)
+            taken = self._prepare(session, authority, now, wanted)
         if taken is None:
             return None
         # A crash here leaves a number that is never used again: the next publication takes the next.
@@ -93,9 +96,9 @@ class CrlPublisher:
         # A crash here leaves published lists whose number nobody was told: they are served from the store.
         return taken.number
 
-    def _prepare(self, session: Session, authority: Issuer, now: datetime, *, force: bool) -> Round | None:
+    def _prepare(self, session: Session, authority: Issuer, now: datetime, wanted: Sequence[str]) -> Round | None:
         frame, url = Frame.of(authority.certificate), self._settings.public_url
-        return listing.prepare(session, authority.name, frame, url, now=now, lifetime=self._lifetime, force=force)
+        return listing.prepare(session, authority.name, frame, url, now=now, lifetime=self._lifetime, wanted=wanted)
 
     def _conclude(self, session: Session, name: str, taken: Round, made: list[Signed]) -> None:
         # Held, so that whoever finishes later finds the newer list, and leaves it.

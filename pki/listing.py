@@ -4,7 +4,7 @@ A shard is read from its rows; the full list is joined from the shards as they w
 million entries costs no row; a delta tells the changes since its base (RFC 5280, 5.2.4).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -102,13 +102,20 @@ def _lags(session: Session, name: str, known: Mapping[str, Known], dirty: set[in
 
 
 def prepare(
-    session: Session, name: str, frame: Frame, public_url: str, *, now: datetime, lifetime: timedelta, force: bool
+    session: Session,
+    name: str,
+    frame: Frame,
+    public_url: str,
+    *,
+    now: datetime,
+    lifetime: timedelta,
+    wanted: Sequence[str],
 ) -> Round | None:
-    """Take the next number and record what is to be signed under it; nothing when nothing is due.
+    """Take the next number and record what is to be signed under it: ``wanted``, or what is due, if anything is.
 
     The caller holds the authority's row: a higher number never tells less than a lower one.
     """
-    wanted = list(scopes(name)) if force else due(session, name, now, lifetime)
+    wanted = list(wanted) or due(session, name, now, lifetime)
     if not wanted:
         return None
     until = now + lifetime

@@ -18,14 +18,11 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import TrustError, Unavailable
 from core.identity import Serial
-from core.registry import credential
 from hsm.client import SignerClient
-from pki import issuer, ocsp_message, reason
+from pki import issuer, ocsp_message, reason, standing
 from pki.issuer import ISSUING, OCSP, Issuer
-from pki.models import CertificateHold, Revocation
 from pki.ocsp_message import CertId, Failure, Question, Status
 from pki.ocsp_store import Answer, Answers
-from pki.reason import HOLD
 
 #: How long an answer may be kept; one that was signed ahead is signed anew at half of that.
 VALIDITY = timedelta(minutes=5)
@@ -149,14 +146,11 @@ def _is_ours(one: CertId, signing: _Signing) -> bool:
 
 
 def _status(session: Session, serial: Serial) -> Status:
-    """Return what the store says now of a serial number of the issuing authority."""
-    revoked = session.get(Revocation, serial)
-    if revoked is not None:
-        return Status("revoked", revoked.at.replace(microsecond=0), reason.listed_code(revoked.reason))
-    held = session.get(CertificateHold, serial)
-    if held is not None:
-        return Status("revoked", held.at.replace(microsecond=0), reason.listed_code(HOLD))
-    return Status("good") if credential.find(session, serial) is not None else _UNKNOWN
+    """Return what the store says now of a serial number of the issuing authority; on hold is revoked for a reason."""
+    found = standing.of(session, serial)
+    if found.since is None:
+        return Status(found.state)
+    return Status("revoked", found.since.replace(microsecond=0), reason.listed_code(found.reason))
 
 
 def _hash(content: bytes, algorithm: hashes.HashAlgorithm) -> bytes:

@@ -104,6 +104,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/bench/responding.py",
     "deploy/bench/sequencing.py",
     "deploy/client.py",
     "deploy/drilling.py",

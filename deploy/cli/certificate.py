@@ -1,4 +1,4 @@
-"""Certificates: ``cert csr|issue|request|list|show|revoke``, and ``key list``."""
+"""Certificates: ``cert csr|issue|request|list|show|hold|release|revoke``, and ``key list``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_t
 from deploy.client import items
 from deploy.file import check_target, read_bytes, read_text
 
-app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, revoke.")
+app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, hold, release, revoke.")
 keys = typer.Typer(no_args_is_help=True, help="The keys in the token.")
 
 _COLUMNS = ("serial", "holder", "profile", "domain", "state", "not_after")
@@ -136,6 +136,36 @@ def revoke(
         found = client.get(f"/api/v1/certificate/{serial}")
         confirm(f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?", yes=yes)
         answer = client.post(f"/api/v1/certificate/{serial}/revocation", {"reason": reason})
+    print_thing(answer, as_json=as_json)
+
+
+@app.command()
+def hold(
+    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
+    until: Annotated[str, typer.Option(help="When it ends by itself, for example 2026-12-01T08:00:00+08:00.")],
+    message: Annotated[str, typer.Option(help="For whoever asks; at most 400 characters.")] = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a certificate on hold: refused everywhere from the next request on, until its end or `cert release`."""
+    with connect() as client:
+        found = client.get(f"/api/v1/certificate/{serial}")
+        confirm(f"hold {found['profile']} certificate of {found['holder']} until {until}?", yes=yes)
+        answer = client.post(f"/api/v1/certificate/{serial}/hold", {"until": until, "message": message})
+    print_thing(answer, as_json=as_json)
+
+
+@app.command()
+def release(
+    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Release a certificate from hold: good again everywhere. What is revoked stays so."""
+    with connect() as client:
+        found = client.get(f"/api/v1/certificate/{serial}")
+        confirm(f"release {found['profile']} certificate of {found['holder']}?", yes=yes)
+        answer = client.post(f"/api/v1/certificate/{serial}/release", {})
     print_thing(answer, as_json=as_json)
 
 

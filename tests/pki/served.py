@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 
+from core.clock import Clock
 from core.database import Database
 from core.web import install_error_handlers
 from pki import hierarchy, issuer, revocation, status_api
@@ -72,7 +73,7 @@ def served(pki: Pki) -> Iterator[Served]:
         revocation.hold(session, certificates["held"].serial, until=end, message="演练样本", actor="x", at=at)
     feed = Feed(database=pki.database, responder=pki.responder, clock=pki.clock)
     app = FastAPI()
-    app.state.provided = {Database: pki.database}
+    app.state.provided = {Database: pki.database, Clock: pki.clock}
     install_error_handlers(app)
     app.include_router(status_api.router)
     with serving(OcspEndpoint(app, feed)) as url:

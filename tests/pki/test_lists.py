@@ -1,5 +1,6 @@
 """Lists beside each other: shards, the full list and its delta say the same, and openssl believes each of them."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -94,6 +95,26 @@ def test_a_list_that_is_known_is_not_sent_again(status: Served) -> None:
         assert content
         again, _headers, nothing = fetch(f"{status.url}{path}", if_none_match=headers["etag"])
         assert (again, nothing) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("good", ("good", "")), ("revoked", ("revoked", "superseded")), ("held", ("held", "certificate-hold"))],
+)
+def test_anybody_may_ask_for_a_status_and_learns_no_more(status: Served, name: str, expected: tuple[str, str]) -> None:
+    serial = status.certificates[name].serial
+    found, _headers, content = fetch(f"{status.url}/api/v1/status/{serial.upper()}")
+    said = json.loads(content)
+    assert (found, said["serial"], said["state"], said["reason"]) == (200, serial, *expected)
+    assert bool(said["since"]) == (name != "good")
+    assert set(said) == {"serial", "state", "since", "reason", "at", "crl_number"}
+
+
+def test_what_nobody_has_is_unknown_and_what_is_none_is_refused(status: Served) -> None:
+    _found, _headers, content = fetch(f"{status.url}/api/v1/status/{'01' * 20}")
+    assert json.loads(content)["state"] == "unknown"
+    for wrong in ("1", "x" * 40, "01" * 21, "%20"):
+        assert fetch(f"{status.url}/api/v1/status/{wrong}")[0] == 400
 
 
 def told(crl: x509.CertificateRevocationList) -> dict[str, str]:

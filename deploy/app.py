@@ -17,6 +17,7 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.bulk_api
 import pki.issuance_api
 import pki.revocation_api
 import pki.status_api
@@ -43,6 +44,7 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.api.router,
     pki.issuance_api.router,
     pki.revocation_api.router,
+    pki.bulk_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,

@@ -111,6 +111,18 @@ class NotOnHold(Conflict):
     reason = "not-on-hold"
 
 
+class NothingChosen(Conflict):
+    """Nothing is left to be revoked."""
+
+    reason = "nothing-chosen"
+
+
+class NeedsTwo(Conflict):
+    """So many certificates take two people."""
+
+    reason = "needs-two-people"
+
+
 class BadHold(Malformed):
     """A hold needs an end that is still to come, and not too far away."""
 

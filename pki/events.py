@@ -4,9 +4,9 @@ import base64
 from datetime import datetime
 
 from core.clock import to_rfc3339
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import IssuanceIntent
+from pki.models import BulkRevocation, IssuanceIntent
 
 
 def intended(intent: IssuanceIntent) -> Event:
@@ -72,6 +72,18 @@ def released(of: Credential, *, actor: str) -> Event:
     """A certificate was released from hold, by somebody or because its end had come."""
     details = {"serial": of.serial, "issuer": of.issuer, "holder": of.holder}
     return Event("pki.certificate.released", actor, f"certificate:{of.serial}", of.domain, details=details)
+
+
+def ordered(made: BulkRevocation) -> Event:
+    """Many certificates are to be revoked; each has its own record when it is."""
+    details: dict[str, JsonValue] = {"reason": made.reason, "total": made.total}
+    return Event("pki.revocation.ordered", made.actor, f"certificates:{made.id}", details=details)
+
+
+def carried_out(made: BulkRevocation) -> Event:
+    """Every certificate of an order is revoked."""
+    details: dict[str, JsonValue] = {"reason": made.reason, "total": made.total, "skipped": made.skipped}
+    return Event("pki.revocation.finished", made.actor, f"certificates:{made.id}", details=details)
 
 
 def crl_published(issuer: str, number: int, entries: int, lists: int) -> Event:

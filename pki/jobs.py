@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from core.database import Database
 from core.jobs import Job
-from pki import expiry, revocation
+from pki import bulk, expiry, revocation
 from pki.crl import CrlPublisher
 
 #: After so long an intention without outcome is given up: no signature takes a tenth of that.
@@ -25,12 +25,27 @@ def jobs(database: Database) -> list[Job]:
             revocation.release_ended(session, now)
         # A crash here leaves certificates that are good again and still listed: the job below publishes their list.
 
+    def go_on(now: datetime) -> None:
+        with database.read() as session:
+            orders = bulk.open_orders(session)
+        for identifier in orders:
+            state = "open"
+            while state == "open":
+                with database.write() as session:
+                    state = bulk.step(session, identifier, now).state
+                # A crash here leaves an order that is carried out in part: the next run goes on with the rest.
+
+    def waits() -> bool:
+        with database.read() as session:
+            return bool(bulk.open_orders(session))
+
     def tell_expiry(now: datetime) -> None:
         with database.write() as session:
             expiry.tell(session, now)
 
     return [
         Job("pki.certificate.expiry", timedelta(minutes=10), tell_expiry),
+        Job("pki.revocation.bulk", timedelta(seconds=1), go_on, lease=timedelta(minutes=10), wanted=waits),
         Job("pki.hold.release", timedelta(seconds=5), release),
         Job("pki.issuance.resume", timedelta(minutes=1), give_up),
     ]

@@ -137,3 +137,30 @@ class CrlList(SQLModel, table=True):
     start: int = 0
     length: int = 0
     der: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+
+
+class BulkRevocation(SQLModel, table=True):
+    """An order to revoke many certificates; ``id`` is the digest of what was ordered, ``done`` how many were looked at.
+
+    ``state`` is open until none is left; ``skipped`` were revoked before.
+    """
+
+    __tablename__ = "bulk_revocation"
+
+    id: str = Field(primary_key=True, max_length=64)
+    reason: str = Field(max_length=40)
+    actor: str = Field(max_length=120)
+    at: datetime = Field(sa_type=UtcDateTime)
+    total: int
+    done: int = 0
+    skipped: int = 0
+    state: str = Field(default="open", index=True, max_length=10)
+
+
+class BulkRevocationItem(SQLModel, table=True):
+    """A certificate that an order still has to revoke; it goes when that is done."""
+
+    __tablename__ = "bulk_revocation_item"
+
+    order: str = Field(primary_key=True, max_length=64)
+    serial: str = Field(primary_key=True, max_length=40)

@@ -13,6 +13,7 @@ from pki import pointers
 from pki.issuer import ISSUING, ROOT
 from pki.models import (
     Authority,
+    BulkRevocation,
     Certificate,
     CertificateHold,
     CrlList,
@@ -153,6 +154,8 @@ def _check_acknowledged(site: Site, entries: list[bytes]) -> None:
                 row = session.get(CrlPublication, (name, int(number)))
                 assert row is not None
                 assert row.published_at is not None
+            elif kind == "ordered":
+                assert session.get_one(BulkRevocation, value).state == "done"
             elif kind == "held":
                 # Released or revoked since, perhaps; never good without a record that says so.
                 state = credential.get(session, Serial(value)).state

@@ -19,7 +19,7 @@ from core.ledger.selection import Asked
 from core.registry import accountable, role
 from core.registry.accountable import RegisterOfRecord
 from deploy import installation
-from pki import revocation, revocation_api
+from pki import bulk, bulk_api, revocation, revocation_api
 from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
@@ -93,6 +93,34 @@ def hold(place: Place, say: Say) -> None:
         revocation_api.hold(serial, body, principal, parts.database, parts.clock)
         say("held", serial)
     revocation_api.release(freed, principal, parts.database, parts.clock)
+
+
+def revoke_many(place: Place, say: Say) -> None:
+    """A choice is ordered and the first part carried out at once; the worker does the rest."""
+    parts = Parts(place)
+    for _ in range(2):
+        principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
+        serials = [parts.issue().serial for _ in range(3)]
+        chosen = {"serials": list(serials), "reason": "superseded"}
+        with parts.database.read() as session:
+            digest = bulk.plan(session, *bulk.parse(chosen), parts.clock.now()).digest
+        body = bulk_api.OrderRequest(serials=list(serials), reason="superseded", digest=digest)
+        assert bulk_api.order(body, principal, parts.database, parts.clock).state == "done"
+        for serial in serials:
+            say("revoked", serial)
+
+
+def carry_on(place: Place, say: Say) -> None:
+    """Two people agreed; the worker revokes, a few in each transaction."""
+    parts = Parts(place)
+    for _ in range(2):
+        serials = [parts.issue().serial for _ in range(2)]
+        with parts.database.write() as session:
+            planned = bulk.plan(session, bulk.Choice(tuple(serials)), "superseded", parts.clock.now())
+            bulk.order(session, planned, "superseded", actor="lu-security", at=parts.clock.now())
+        say("ordered", planned.digest)
+        parts.clock.advance(seconds=2)
+        assert parts.work_off("first") == []
 
 
 def end_holds(place: Place, say: Say) -> None:
@@ -260,6 +288,8 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
     "pki.issuance.CertificateAuthority._issue#1": Scenario(be_refused, 3),
     **{f"pki.issuance.CertificateAuthority._issue#{n}": Scenario(issue_together, 3) for n in (2, 3)},
+    **{f"pki.bulk_api.order#{n}": Scenario(revoke_many, 2) for n in (1, 2)},
+    "pki.jobs.jobs.go_on#1": Scenario(carry_on, 2),
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),
     "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
     "pki.revocation_api._act#1": Scenario(hold, 3),

@@ -99,7 +99,7 @@ STEPS = some.lists(some.tuples(SETS, some.booleans(), MAPPINGS, some.booleans())
 
 
 @given(steps=STEPS, initial=some.frozensets(some.sampled_from(NAMES), min_size=1))
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 def test_graph_says_what_the_tree_says(
     steps: list[tuple[set[bytes], bool, dict[bytes, frozenset[bytes]], bool]], initial: frozenset[bytes]
 ) -> None:

@@ -161,6 +161,22 @@ def test_required_policy_that_is_missing_is_refused() -> None:
     assert (caught.value.word, caught.value.section) == ("no-valid-policy", "6.1.3 (f)")
 
 
+def test_last_certificate_can_require_a_policy_for_itself() -> None:
+    """6.1.5 (b): as soon as it says 0, the path must be good for one."""
+    for after, expected in ((0, "no-valid-policy"), (1, "accepted")):
+        limits = x509.PolicyConstraints(require_explicit_policy=after, inhibit_policy_mapping=None)
+        assert word(make("last", "Root", [(limits, True)])) == expected
+        assert word(make("last", "Root", [(limits, True), (policies(1), False)])) == "accepted"
+
+
+def word(content: bytes) -> str:
+    try:
+        validate([content])
+    except RefusedPath as error:
+        return error.word
+    return "accepted"
+
+
 def test_more_policies_than_anybody_has_are_refused() -> None:
     with pytest.raises(RefusedPath) as caught:
         certificate.parse(make("last", "Root", [(policies(*range(39), *range(40, 80)), False)]))

@@ -79,9 +79,12 @@ def test_list_by_somebody_else_with_the_right_name_says_nothing() -> None:
     assert word(OF_ROOT, List("Authority 1", {3: ReasonFlags.key_compromise}, signer="x"), OF_AUTHORITY) == "accepted"
 
 
-def test_one_list_that_revokes_is_enough() -> None:
-    older = List("Authority 1", {3: ReasonFlags.key_compromise}, start=NOW - 2 * DAY)
-    assert word(OF_ROOT, older, OF_AUTHORITY) == "revoked"
+def test_newest_list_decides() -> None:
+    revoking = {3: ReasonFlags.certificate_hold}
+    older, newer = List("Authority 1", start=NOW - 2 * DAY), List("Authority 1", revoking)
+    assert word(OF_ROOT, older, newer) == word(OF_ROOT, newer, older) == "revoked"
+    lifted = List("Authority 1", start=NOW - DAY / 2)
+    assert word(OF_ROOT, newer, lifted) == word(OF_ROOT, lifted, newer) == "accepted"
 
 
 def partial(*, reasons: frozenset[ReasonFlags] | None = None, **only: bool) -> Extensions:
@@ -105,6 +108,23 @@ def test_lists_for_some_reasons_count_together() -> None:
     assert word(OF_ROOT, first, rest) == "accepted"
     held = List("Authority 1", {3: ReasonFlags.certificate_hold}, extensions=partial(reasons=frozenset(every - some_)))
     assert word(OF_ROOT, first, held) == "revoked"
+
+
+def test_point_without_a_name_is_that_of_its_issuers() -> None:
+    """A list that names a point is about a certificate that names its issuer alone, when the names are the same."""
+    issuer = [x509.DirectoryName(named("Lists"))]
+    point = x509.CRLDistributionPoints([x509.DistributionPoint(None, None, None, issuer)])
+    chain = [CHAIN[0], make("last", "Authority 1", [(point, False)], serial=3)]
+    signer = make("Lists", "Root", SIGNS_LISTS, serial=9)
+
+    def indirect(*own: x509.GeneralName, is_indirect: bool = True) -> List:
+        made = x509.IssuingDistributionPoint([*own] or None, None, False, False, None, is_indirect, False)
+        return List("Lists", extensions=[(made, True)])
+
+    for made in (indirect(), indirect(*issuer)):
+        assert word(OF_ROOT, made, signers=(signer,), chain=chain) == "accepted"
+    for made in (indirect(*place("x")), indirect(*issuer, is_indirect=False)):
+        assert word(OF_ROOT, made, signers=(signer,), chain=chain) == "status-undetermined"
 
 
 def test_list_of_authorities_says_nothing_of_users() -> None:

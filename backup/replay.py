@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import replay_approval, replay_custody, replay_duty, replay_register
+from backup import replay_approval, replay_custody, replay_duty, replay_profile, replay_register
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -289,6 +289,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
+    **replay_profile.HANDLERS,
     **replay_register.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,

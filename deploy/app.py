@@ -18,6 +18,7 @@ import hsm.api
 import monitor.api
 import pki.api
 import pki.issuance_api
+import pki.profile_api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
@@ -38,6 +39,7 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.issuance_api.router,
+    pki.profile_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,

@@ -58,7 +58,7 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import hierarchy
+from pki import activation, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.holding import Certificates
@@ -257,7 +257,7 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
+    return Acts(acts.load(), [administrator.ACT, activation.ACT, departure.act(asked), leveling.act(asked), *kept])
 
 
 def build(settings: Settings) -> Built:

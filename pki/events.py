@@ -3,9 +3,9 @@
 import base64
 
 from core.clock import to_rfc3339
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import IssuanceIntent
+from pki.models import IssuanceIntent, ProfileSet
 
 
 def intended(intent: IssuanceIntent) -> Event:
@@ -50,6 +50,20 @@ def refused(holder: str, profile: str, reason: str, *, actor: str) -> Event:
     """A request was refused; no serial number was used."""
     details = {"reason": reason, "profile": profile}
     return Event("pki.request.refused", actor, f"holder:{holder}", result="refused", details=details)
+
+
+def profiles_activated(row: ProfileSet, *, before: str) -> Event:
+    """Other profiles came into force; their text stands in the record, so that a restore can rebuild them."""
+    details: dict[str, JsonValue] = {
+        "number": row.number,
+        "digest": row.digest,
+        "version": row.version,
+        "before": before,
+        "proposer": row.proposer,
+        "basis": row.basis,
+        "text": row.text,
+    }
+    return Event("pki.profile.activated", row.approver, f"profiles:{row.digest[:16]}", details=details)
 
 
 def revoked(serial: str, issuer: str, reason: str, *, holder: str, domain: str, actor: str) -> Event:

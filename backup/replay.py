@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping
 
 from sqlmodel import Session, col, select
 
-from backup import replay_approval, replay_custody, replay_duty, replay_register, replay_status
+from backup import (
+    replay_approval,
+    replay_custody,
+    replay_duty,
+    replay_profile,
+    replay_register,
+    replay_status,
+)
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -43,6 +50,7 @@ RECORDS_ONLY = frozenset(
         "notice.message.queued",
         "notice.message.sent",
         "pki.request.refused",
+        "pki.revocation.finished",
         "registry.province.applied",
         RECONCILED,
     }
@@ -205,6 +213,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
+    **replay_profile.HANDLERS,
     **replay_register.HANDLERS,
     **replay_status.HANDLERS,
     POINT_BEGUN: _point,

@@ -19,6 +19,7 @@ import monitor.api
 import pki.api
 import pki.bulk_api
 import pki.issuance_api
+import pki.profile_api
 import pki.revocation_api
 import pki.status_api
 from core.web import BodyLimit, install_error_handlers
@@ -43,6 +44,7 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.issuance_api.router,
+    pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,
     authz.api.router,

@@ -59,7 +59,7 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import bulk_act, hierarchy
+from pki import activation, bulk_act, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.feed import Feed
@@ -262,7 +262,8 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, bulk_act.ACT, departure.act(asked), leveling.act(asked), *kept])
+    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, departure.act(asked), leveling.act(asked)]
+    return Acts(acts.load(), [*ours, *kept])
 
 
 def build(settings: Settings) -> Built:

@@ -1,8 +1,8 @@
 """From a peer certificate to a principal: path, record, status, register. The status is read at every call."""
 
 import hashlib
+from functools import lru_cache
 
-from cryptography import x509
 from sqlmodel import Session
 
 from core.clock import Clock
@@ -19,6 +19,9 @@ from pki.errors import DepartedHolder, OnHold, Revoked, SuspendedHolder, Unknown
 from pki.issuer import ISSUING, ROOT
 from pki.models import CertificateHold
 
+#: How many clients' certificates are kept as issued by us.
+_KEPT = 512
+
 
 class CertificateAuthenticator:
     """Implements ``core.access.Authenticator``."""
@@ -27,7 +30,10 @@ class CertificateAuthenticator:
         """Read status from ``database``; our authorities' certificates are read once, they do not change."""
         self._database = database
         self._clock = clock
-        self._authorities: tuple[x509.Certificate, ...] = ()
+        self._authorities: path.Authorities | None = None
+        # A client comes again and again: who issued its certificate does not change, so it is kept, for as many
+        # certificates as a site's busiest hour sees. What is refused is not kept, and takes no room.
+        self._issued = lru_cache(maxsize=_KEPT)(path.issued)
 
     def authenticate(self, certificate: bytes) -> Principal:
         """Return whom the DER ``certificate`` stands for, now. Raises an ``Unauthenticated`` with its reason."""
@@ -36,7 +42,9 @@ class CertificateAuthenticator:
 
     def authenticate_within(self, session: Session, certificate: bytes) -> Principal:
         """As ``authenticate``, in the caller's transaction."""
-        found = path.validate(certificate, self._chain(session), self._clock.now())
+        authorities = self._chain(session)
+        found = self._issued(certificate, authorities)
+        path.check(found, authorities, self._clock.now())
         serial = Serial(f"{found.serial_number:040x}")
         held = credential.find(session, serial)
         if held is None or held.certificate_sha256 != hashlib.sha256(certificate).hexdigest():
@@ -51,10 +59,9 @@ class CertificateAuthenticator:
             raise OnHold(f"the certificate {serial} is on hold", hint=hint, about=_name(held))
         return _principal(session, held)
 
-    def _chain(self, session: Session) -> tuple[x509.Certificate, ...]:
-        if not self._authorities:
-            rows = [issuer.get(session, name) for name in (ISSUING, ROOT)]
-            self._authorities = tuple(x509.load_der_x509_certificate(row.der) for row in rows)
+    def _chain(self, session: Session) -> path.Authorities:
+        if self._authorities is None:
+            self._authorities = path.trust([issuer.get(session, name).der for name in (ISSUING, ROOT)])
         return self._authorities
 
 

@@ -199,3 +199,19 @@ class SuspendedHolder(Unauthenticated):
     """The holder is suspended."""
 
     reason = "suspended"
+
+
+class RefusedPath(Unauthenticated):
+    """The certification path is not valid (RFC 5280, 6), or what it is made of cannot be read.
+
+    ``word`` is the reason, ``section`` where RFC 5280 asks for it, ``place`` the certificate's place from 1 (the one
+    that the trust anchor issued); 0 where no single certificate is at fault.
+    """
+
+    reason = "invalid-path"
+
+    def __init__(self, detail: str, *, reason: str, section: str, place: int = 0) -> None:
+        """Keep all of it."""
+        super().__init__(detail, reason=reason)
+        self.section = section
+        self.place = place

@@ -6,7 +6,7 @@ from datetime import datetime
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import BulkRevocation, IssuanceIntent
+from pki.models import BulkRevocation, IssuanceIntent, ProfileSet
 
 
 def intended(intent: IssuanceIntent) -> Event:
@@ -51,6 +51,20 @@ def refused(holder: str, profile: str, reason: str, *, actor: str) -> Event:
     """A request was refused; no serial number was used."""
     details = {"reason": reason, "profile": profile}
     return Event("pki.request.refused", actor, f"holder:{holder}", result="refused", details=details)
+
+
+def profiles_activated(row: ProfileSet, *, before: str) -> Event:
+    """Other profiles came into force; their text stands in the record, so that a restore can rebuild them."""
+    details: dict[str, JsonValue] = {
+        "number": row.number,
+        "digest": row.digest,
+        "version": row.version,
+        "before": before,
+        "proposer": row.proposer,
+        "basis": row.basis,
+        "text": row.text,
+    }
+    return Event("pki.profile.activated", row.approver, f"profiles:{row.digest[:16]}", details=details)
 
 
 def revoked(of: Credential, reason: str, *, since: datetime | None, actor: str) -> Event:

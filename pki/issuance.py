@@ -21,7 +21,7 @@ from core.ledger import evidence
 from core.ledger.entry import Event
 from core.ledger.group import GroupCommit
 from hsm.client import SignerClient
-from pki import admission, events, issuer, outcome, profile, template
+from pki import admission, events, issuer, outcome, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
 from pki.errors import AuthorityExpired
@@ -124,8 +124,8 @@ class CertificateAuthority:
         return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
 
     def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
-        profiles = profile.shipped()
         with self._database.read() as session:
+            profiles = profileset.active(session)
             judged = admission.judge(session, profiles, requests)
             if self._authority is None:
                 # Read once: an authority's certificate does not change.

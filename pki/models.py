@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary
+from sqlalchemy import Column, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
@@ -40,6 +40,21 @@ class IssuanceIntent(SQLModel, table=True):
     state: str = Field(default="open", index=True, max_length=10)
     request: str = Field(default="", index=True, max_length=64)
     profiles: str = Field(default="", max_length=64)
+
+
+class ProfileSet(SQLModel, table=True):
+    """Profiles that two people put into force; the newest counts. ``text`` is what they agreed on, octet for octet."""
+
+    __tablename__ = "profile_set"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(max_length=64)
+    version: str = Field(max_length=40)
+    text: str = Field(sa_type=Text)
+    proposer: str = Field(max_length=80)
+    approver: str = Field(max_length=80)
+    basis: str = Field(max_length=400)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Certificate(SQLModel, table=True):

@@ -20,8 +20,11 @@ from core.identity import SubjectKind
 from core.registry.levels import Title
 from pki.errors import WrongProfile
 
-#: Most octets of a set of profiles: ours has five thousand.
-LARGEST = 65_536
+#: The act of two people that puts profiles into force.
+ACTIVATE = "pki.profile.activate"
+
+#: Most octets of a set of profiles: ours has five thousand, and a proposal of two people holds it whole.
+LARGEST = 12_000
 
 
 class KeyKind(StrEnum):

@@ -125,6 +125,7 @@ READERS = (
     "backup/replay_approval.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",
+    "backup/replay_profile.py",
     "backup/replay_register.py",
     "backup/replay_status.py",
     "backup/examine.py",

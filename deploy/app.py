@@ -23,12 +23,17 @@ import pki.acme.api
 import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
+import pki.bulk_api
 import pki.issuance_api
 import pki.profile_api
+import pki.revocation_api
+import pki.status_api
 from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
 from pki.acme import jws, server
+from pki.feed import Feed
+from pki.ocsp_http import OcspEndpoint
 
 #: Every router of the service; each enforces by its route class.
 SERVICE: tuple[APIRouter, ...] = (
@@ -48,13 +53,15 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.acme.api.router,
     pki.issuance_api.router,
     pki.profile_api.router,
+    pki.revocation_api.router,
+    pki.bulk_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
 )
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.status_api.router, core.ledger.witness_api.submission)
 
 
 #: What machines without a certificate use, each request signed by itself (RFC 8555).
@@ -93,4 +100,5 @@ def _app(
     for router in routers:
         app.include_router(router)
     handle_errors(app)
-    return BodyLimit(app, largest)
+    limited, feed = BodyLimit(app, largest), built.provided.get(Feed)
+    return OcspEndpoint(limited, feed) if isinstance(feed, Feed) else limited

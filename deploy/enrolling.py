@@ -19,7 +19,6 @@ from pki.acme.nonce import Nonces
 from pki.acme.server import AcmeServer
 from pki.acme.settings import AcmeSettings
 from pki.acme.validation import Validation
-from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority
 from pki.issuer import ISSUING
 
@@ -38,14 +37,14 @@ def asked(settings: Settings, section: AcmeSection) -> AcmeSettings:
 
 
 def provided(
-    settings: Settings, database: Database, *, clock: Clock, authority: CertificateAuthority, publisher: CrlPublisher
+    settings: Settings, database: Database, *, clock: Clock, authority: CertificateAuthority
 ) -> dict[type, object]:
     """Return the server by its type; nothing where none is configured."""
     if settings.acme is None:
         return {}
     secret = acme.secret(settings)
     wanted = asked(settings, settings.acme)
-    return {AcmeServer: server(wanted, database, clock=clock, authority=authority, publisher=publisher, secret=secret)}
+    return {AcmeServer: server(wanted, database, clock=clock, authority=authority, secret=secret)}
 
 
 def server(
@@ -54,7 +53,6 @@ def server(
     *,
     clock: Clock,
     authority: CertificateAuthority,
-    publisher: CrlPublisher,
     secret: bytes,
 ) -> AcmeServer:
     """Return a server."""
@@ -70,7 +68,6 @@ def server(
         nonces=nonces,
         callers=Callers(database=database, nonces=nonces, urls=urls),
         finalizer=Finalizer(database=database, authority=authority, clock=clock),
-        publisher=publisher,
         requests=Pace(clock=clock, most=REQUESTS, within=minute),
         refusals=Pace(clock=clock, most=REFUSALS, within=minute),
     )

@@ -17,6 +17,8 @@ from deploy import settings as site_settings
 from deploy import tls, wiring
 from deploy.peer import CertificateProtocol
 from deploy.settings import AcmeSection, Settings
+from deploy.wiring import Built
+from pki.feed import Feed
 
 
 def serve(settings: Settings) -> None:
@@ -25,7 +27,9 @@ def serve(settings: Settings) -> None:
     beside = {"status": _status_server(settings, apps.status_app(built))}
     if settings.acme is not None:
         beside["acme"] = _acme_server(settings, settings.acme, apps.acme_app(built))
+    stop = threading.Event()
     threads = [threading.Thread(target=one.run, name=name, daemon=True) for name, one in beside.items()]
+    threads.append(threading.Thread(target=_follow, args=(built, stop), name="feed", daemon=True))
     for thread in threads:
         thread.start()
     _service_server(settings, apps.service_app(built)).run()
@@ -33,8 +37,16 @@ def serve(settings: Settings) -> None:
     built.queue.close()
     for one in beside.values():
         one.should_exit = True
+    stop.set()
     for thread in threads:
         thread.join(timeout=5)
+
+
+def _follow(built: Built, stop: threading.Event) -> None:
+    """Keep the responder's answers true until ``stop``."""
+    feed = built.provided[Feed]
+    assert isinstance(feed, Feed)
+    feed.run(stop)
 
 
 def _service_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
@@ -83,6 +95,7 @@ def _status_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
             host=settings.listen.address,
             port=settings.listen.status_port,
             log_level="warning",
+            access_log=False,
             server_header=False,
             timeout_graceful_shutdown=3,
         )

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import core.approval.jobs
@@ -40,18 +41,14 @@ from core.ledger.purge import Purger
 from core.ledger.register import Register
 from core.ledger.retention import Retention
 from core.ledger.sequencer import Sequencer
-from core.notice.channel import Channel
-from core.notice.mail import Mail
 from core.notice.outbox import Outbox
-from core.notice.syslog import Syslog
-from core.notice.webhook import Webhook
 from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, enrolling, leveling, vouching
+from deploy import departure, enrolling, leveling, noticing, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -59,10 +56,11 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import activation, hierarchy
+from pki import activation, bulk_act, hierarchy
 from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.feed import Feed
 from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
@@ -189,19 +187,6 @@ def holders(settings: Settings) -> Holders:
     return Holders((Certificates(), Enrolments(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
-def outbox(settings: Settings, database: Database) -> Outbox:
-    """Return the outbox of notices, with every way out that is configured."""
-    clock, asked = SystemClock(), settings.notice
-    channels: list[Channel] = []
-    if asked.mail is not None:
-        channels.append(Mail(asked.mail))
-    if asked.webhook is not None:
-        channels.append(Webhook(asked.webhook, now=lambda: int(clock.now().timestamp())))
-    if asked.syslog is not None:
-        channels.append(Syslog(asked.syslog, host=settings.listen.host))
-    return Outbox(database=database, clock=clock, channels=channels, settings=asked, site=settings.site.name)
-
-
 def backup(settings: Settings, database: Database) -> Backup:
     """Return what makes recovery points."""
     asked = BackupSettings(
@@ -215,30 +200,40 @@ def backup(settings: Settings, database: Database) -> Backup:
 
 
 def jobs(settings: Settings, database: Database) -> Sequence[Sequence[Job]]:
-    """Return the background work: our own, what waits for others, and what looks at machines. None holds another up."""
+    """Return the background work: lists, what else is our own, what waits for others, and for machines.
+
+    None holds another up.
+    """
     keys = signer(settings)
-    sending = core.notice.jobs.outward(outbox(settings, database))
+    lists = publisher(settings, database, keys)
+    sending = core.notice.jobs.outward(noticing.outbox(settings, database, SystemClock()))
     outward = [*sending, *_vouching_jobs(settings, database, keys)]
-    return inward_jobs(settings, database), outward, enrolling.looking(settings, database, clock=SystemClock())
+    machines = enrolling.looking(settings, database, clock=SystemClock())
+    return pki.jobs.publishing(lists), inward_jobs(settings, database), outward, machines
 
 
 def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
     """Return how often each job of ``jobs`` runs, by name; this needs no signer."""
-    ours = [*inward_jobs(settings, database), *core.notice.jobs.outward(outbox(settings, database))]
+    ours = [
+        *inward_jobs(settings, database),
+        *core.notice.jobs.outward(noticing.outbox(settings, database, SystemClock())),
+    ]
+    ours += enrolling.looking(settings, database, clock=SystemClock())
     return {job.name: job.every for job in ours} | vouching.periods(settings)
 
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
-    lists = publisher(settings, database, signer(settings))
+    keys, names = signer(settings), certification(settings)
     return [
-        *pki.jobs.jobs(database, lists),
+        *pki.jobs.jobs(database),
         *pki.acme.jobs.jobs(database),
+        *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
-        *core.notice.jobs.jobs(outbox(settings, database)),
+        *core.notice.jobs.jobs(noticing.outbox(settings, database, SystemClock())),
         *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
 
@@ -261,7 +256,8 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, activation.ACT, departure.act(asked), leveling.act(asked), *kept])
+    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, departure.act(asked), leveling.act(asked)]
+    return Acts(acts.load(), [*ours, *kept])
 
 
 def build(settings: Settings) -> Built:
@@ -272,7 +268,8 @@ def build(settings: Settings) -> Built:
     queue = FastQueue(database=database, group=group)
     point = decisions(settings, database, queue, group)
     place = ledger_place(settings, keys)
-    issuing, lists = authority(settings, database, keys, group), publisher(settings, database, keys)
+    issuing = authority(settings, database, keys, group)
+    responder = OcspResponder(database=database, keys=keys, clock=clock)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -282,8 +279,7 @@ def build(settings: Settings) -> Built:
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: issuing,
-        CrlPublisher: lists,
-        OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
+        Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
         GoodStanding: CredentialStanding(),
@@ -292,8 +288,8 @@ def build(settings: Settings) -> Built:
         Retention: accountable.retention(),
         Backup: backup(settings, database),
         Holders: holders(settings),
-        Outbox: outbox(settings, database),
-        **enrolling.provided(settings, database, clock=clock, authority=issuing, publisher=lists),
+        Outbox: noticing.outbox(settings, database, SystemClock()),
+        **enrolling.provided(settings, database, clock=clock, authority=issuing),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided, queue)

@@ -2,14 +2,12 @@
 
 import hashlib
 import ssl
-from contextlib import suppress
 
 from cryptography import x509
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
 from core.enforcement import EnforcedRoute, public
-from core.errors import Unavailable
 from core.identity import Serial
 from core.provision import ReadSession
 from core.registry import credential
@@ -65,10 +63,7 @@ def revoke(asking: ByEither, server: Server) -> Response:
             actor=events.actor_of(held.holder),
             at=server.clock.now(),
         )
-    # From here on every decision refuses. A crash here leaves the list to the job that publishes it.
-    with suppress(Unavailable):
-        # The revocation is in force in any case: the job repeats this every 2 s.
-        server.publisher.refresh()
+    # From here on every decision refuses. A crash here leaves the lists to the job that publishes them.
     return Response(status_code=200, headers=server.headers())
 
 

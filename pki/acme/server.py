@@ -28,7 +28,6 @@ from pki.acme.errors import BadMedia, BadRequest, NotHere, TooMany
 from pki.acme.finalize import Finalizer
 from pki.acme.nonce import Nonces
 from pki.acme.settings import AcmeSettings
-from pki.crl import CrlPublisher
 
 MEDIA = "application/jose+json"
 
@@ -49,7 +48,6 @@ class AcmeServer:
     nonces: Nonces
     callers: Callers
     finalizer: Finalizer
-    publisher: CrlPublisher
     requests: Pace
     refusals: Pace
 

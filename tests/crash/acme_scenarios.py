@@ -34,7 +34,7 @@ class Machine:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        more = {"clock": parts.clock, "authority": parts.authority, "publisher": parts.publisher}
+        more = {"clock": parts.clock, "authority": parts.authority}
         self.server = enrolling.server(SETTINGS, parts.database, secret=bytes(32), **more)  # type: ignore[arg-type]
         key = _key()
         with parts.database.write() as session:

@@ -90,7 +90,7 @@ def build(pki: Pki, zone: Zone) -> Acme:
     settings = AcmeSettings(
         public_url="https://testserver", resolvers=(zone.address,), http_port=free_port(), tls_port=free_port()
     )
-    parts = {"clock": pki.clock, "authority": pki.authority, "publisher": pki.publisher}
+    parts = {"clock": pki.clock, "authority": pki.authority}
     server = enrolling.server(settings, pki.database, secret=bytes(range(32)), **parts)  # type: ignore[arg-type]
     built = SimpleNamespace(provided={AcmeServer: server, type(pki.database): pki.database})
     web = TestClient(app.acme_app(built), base_url="https://testserver", raise_server_exceptions=False)  # type: ignore[arg-type]

@@ -428,6 +428,7 @@ def test_certificate_is_revoked_by_its_account_or_its_own_key(acme: Acme) -> Non
         ("revoked", "superseded"),
         ("revoked", "key-compromise"),
     ]
+    acme.pki.publisher.refresh()
     listed = x509.load_der_x509_crl(acme.pki.publisher.current("issuing"))
     assert {one.serial_number for one in listed} == {int(one.serial, 16) for one in states}
 

@@ -61,9 +61,14 @@ def make(
 
 
 def secret_of(row: AcmeKey, secret: bytes) -> bytes:
-    """Return the key itself: 32 octets that follow from all that the row promises."""
+    """Return the key itself: 32 octets that follow from all that the row promises.
+
+    The first begins with a zero bit: written in base64url the key then begins with a letter. One in sixty-four would
+    begin with a hyphen otherwise, and a command line takes that for an option.
+    """
     promised = "\n".join(("acme key", row.id, row.holder_kind, row.holder, to_rfc3339(row.ends_at)))
-    return hmac.digest(secret, promised.encode(), "sha256")
+    octets = hmac.digest(secret, promised.encode(), "sha256")
+    return bytes([octets[0] & 0x7F, *octets[1:]])
 
 
 def withdraw(session: Session, identifier: str, *, actor: str, at: datetime) -> AcmeKey:

@@ -13,7 +13,7 @@ from sqlmodel import func, select
 from core.identity import Serial
 from core.registry import credential
 from core.registry.models import Device, SecurityDomain
-from pki.acme import finalize, jobs, limit
+from pki.acme import binding, finalize, jobs, limit
 from pki.acme.models import AcmeAccount, AcmeChallenge, AcmeNonce, AcmeOrder
 from pki.models import Certificate, IssuanceIntent
 from tests.pki.acme import client, machine
@@ -163,6 +163,17 @@ def test_wrong_bindings_bind_nobody(acme: Acme) -> None:
     assert len(acme.refusals()) == len(wrong)
     acme.pki.clock.advance(hours=73)
     assert kind(someone.register(identifier, secret)) == "403 unauthorized"
+
+
+def test_key_is_never_taken_for_an_option(acme: Acme) -> None:
+    """A client is given it on a command line: it does not begin with a hyphen, whatever was drawn."""
+    row = acme.key(acme.make_key()[0])
+    shown = set()
+    for number in range(500):
+        row.id = f"{number:032x}"
+        shown.add(b64(binding.secret_of(row, acme.server.secret)))
+    assert len(shown) == 500
+    assert not [one for one in shown if not one[0].isalpha()]
 
 
 def test_holder_of_a_changed_row_is_not_bound(acme: Acme) -> None:

@@ -17,6 +17,7 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.desk_api
 import pki.issuance_api
 import pki.profile_api
 from core.web import BodyLimit, install_error_handlers
@@ -39,6 +40,7 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.issuance_api.router,
+    pki.desk_api.router,
     pki.profile_api.router,
     authz.api.router,
     monitor.api.router,

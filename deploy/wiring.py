@@ -61,6 +61,7 @@ from monitor.holding import Watched
 from pki import activation, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.desk import RequestDesk
 from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
@@ -267,7 +268,7 @@ def build(settings: Settings) -> Built:
     group = GroupCommit(database)
     queue = FastQueue(database=database, group=group)
     point = decisions(settings, database, queue, group)
-    place = ledger_place(settings, keys)
+    place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -276,7 +277,8 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys, group),
+        CertificateAuthority: issuing,
+        RequestDesk: RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes),
         CrlPublisher: publisher(settings, database, keys),
         OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
         LedgerPlace: place,

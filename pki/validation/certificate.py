@@ -82,6 +82,8 @@ def _parse_tbs(content: bytes, tbs: Element, algorithm: Element, signature: byte
     if fields.take(SEQUENCE).whole != algorithm.whole:
         raise refused(Why.MALFORMED, "the signature's algorithm is not the one that is signed (RFC 5280, 4.1.1.2)")
     issuer = name.parse(fields.take(SEQUENCE).content)
+    if not issuer.relative:
+        raise refused(Why.MALFORMED, "the certificate names no issuer (RFC 5280, 4.1.2.4)")
     not_before, not_after = _validity(fields.take(SEQUENCE).content)
     subject = name.parse(fields.take(SEQUENCE).content)
     spki = fields.take(SEQUENCE).whole

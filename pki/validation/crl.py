@@ -20,7 +20,9 @@ LARGEST, MOST_ENTRIES = 16 * 2**20, 262_144
 REMOVED = 8
 
 _UNDERSTOOD = frozenset({extension.CRL_NUMBER, extension.DELTA, extension.ISSUING_POINT, extension.AUTHORITY_KEY})
-_UNDERSTOOD_OF_ENTRY = frozenset({extension.REASON, extension.CERTIFICATE_ISSUER})
+_UNDERSTOOD_OF_ENTRY = frozenset({extension.REASON})
+#: Only an indirect list speaks of other issuers' certificates (5.3.3).
+_UNDERSTOOD_OF_INDIRECT = _UNDERSTOOD_OF_ENTRY | {extension.CERTIFICATE_ISSUER}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +67,15 @@ def _parse_tbs(content: bytes, tbs: Element, algorithm: Element, signature: byte
     this_update, next_update = fields.take(UTC_TIME, GENERALIZED_TIME), fields.find(UTC_TIME, GENERALIZED_TIME)
     revoked, wrapped = fields.find(SEQUENCE), fields.find(0xA0)
     fields.end()
+    if not issuer.relative or (wrapped is not None and version is None):
+        raise refused(Why.MALFORMED, "the list has no issuer, or extensions that its version does not know")
     known = {} if wrapped is None else extension.parse(element.only(wrapped.content, SEQUENCE).content)
     point = known.get(extension.ISSUING_POINT)
     number, base = known.get(extension.CRL_NUMBER), known.get(extension.DELTA)
     key = known.get(extension.AUTHORITY_KEY)
-    entries, unknown = _entries(b"" if revoked is None else revoked.content, issuer)
+    about = None if point is None else extension.issuing_point(point.value, issuer)
+    understood = _UNDERSTOOD_OF_ENTRY if about is None or not about.indirect else _UNDERSTOOD_OF_INDIRECT
+    entries, unknown = _entries(b"" if revoked is None else revoked.content, issuer, understood)
     return Crl(
         content=content,
         tbs=tbs.whole,
@@ -80,14 +86,16 @@ def _parse_tbs(content: bytes, tbs: Element, algorithm: Element, signature: byte
         next_update=None if next_update is None else element.time(next_update),
         number=None if number is None else extension.number(number.value),
         base=None if base is None else extension.number(base.value),
-        point=None if point is None else extension.issuing_point(point.value, issuer),
+        point=about,
         authority_key=None if key is None else key.value,
         unknown=_unknown(known, _UNDERSTOOD) or unknown,
         entries=entries,
     )
 
 
-def _entries(content: bytes, issuer: Name) -> tuple[Mapping[tuple[Name, bytes], int], str]:
+def _entries(
+    content: bytes, issuer: Name, understood: frozenset[bytes]
+) -> tuple[Mapping[tuple[Name, bytes], int], str]:
     """Return the entries, and the first critical extension of an entry that is not understood."""
     entries: dict[tuple[Name, bytes], int] = {}
     unknown = ""
@@ -100,10 +108,13 @@ def _entries(content: bytes, issuer: Name) -> tuple[Mapping[tuple[Name, bytes], 
         wrapped = fields.find(SEQUENCE)
         fields.end()
         known = {} if wrapped is None else extension.parse(wrapped.content)
-        unknown = unknown or _unknown(known, _UNDERSTOOD_OF_ENTRY)
+        unknown = unknown or _unknown(known, understood)
         # The issuer of an entry is the issuer of those that follow, until another is named (5.3.3).
         about = _issuer(known, about)
-        entries[about, serial] = _reason(known)
+        # Of two entries about one certificate the one that revokes it counts.
+        reason = _reason(known)
+        if reason != REMOVED or (about, serial) not in entries:
+            entries[about, serial] = reason
     return entries, unknown
 
 

@@ -196,6 +196,8 @@ def _point(one: Element, issuer: Name) -> Point:
     signers = frozenset() if issuers is None else frozenset(name.parse_all(issuers.content))
     # A relative name is relative to who issues the list: somebody else, if the point says so.
     others = [found.value for found in signers if isinstance(found.value, Name)]
+    if len(others) > 1 and place is not None and place.content[:1] == b"\xa1":
+        raise refused(Why.MALFORMED, "a distribution point is relative to several names (RFC 5280, 4.2.1.13)")
     return Point(
         frozenset() if place is None else _place(place.content, others[0] if others else issuer),
         None if reasons is None else element.flags(reasons.content),

@@ -1,5 +1,6 @@
 """Names and how they are compared (RFC 5280, 7.1): by what they say, not by how they are encoded. Pure."""
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -40,6 +41,9 @@ _READ = {
     0x1C: "utf-32-be",
     0x1E: "utf-16-be",
 }
+
+#: What a written value cannot hold as it is (RFC 4514, 2.4), and how much of a value is shown.
+_SPECIAL, _ESCAPED, _SHOWN = re.compile(r'([,+"\\<>;=])'), r"\\\1", 80
 
 #: Most relative names of a name, and attributes of a relative name.
 _LONGEST = 64
@@ -134,7 +138,9 @@ def _attribute(part: Element, emails: list[str]) -> Attribute:
 def _written(part: Element) -> str:
     kind, value = element.split(part.content, 2)
     short = _SHORT.get(kind.content) or element.dotted(kind.content)
-    return f"{short}={value.content.decode(_READ.get(value.tag, 'latin-1'))}"
+    text = value.content.decode(_READ.get(value.tag, "latin-1"))
+    shown = "".join(one if one.isprintable() else "?" for one in text[:_SHOWN])
+    return f"{short}={_SPECIAL.sub(_ESCAPED, shown)}"
 
 
 def normal(text: str) -> str:

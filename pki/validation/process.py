@@ -163,7 +163,8 @@ def _least(value: int, limit: int | None) -> int:
 
 def _check_authority(certificate: Certificate) -> None:
     """(k) and (n)."""
-    if certificate.version != 3 or not certificate.is_authority:
+    # An older version than 3 has no extension that could say so.
+    if not certificate.is_authority:
         raise refused(Why.NOT_AUTHORITY, f"`{certificate.subject}` is no authority")
     if certificate.key_usage is not None and not certificate.key_usage & CERT_SIGN:
         raise refused(Why.KEY_USAGE, f"the key of `{certificate.subject}` is not for signing certificates")

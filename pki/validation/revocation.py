@@ -26,7 +26,8 @@ Verifier = Callable[[Crl, Key], bool]
 def check(certificate: Certificate, lists: Sequence[Crl], now: datetime, prove: Prover, verifies: Verifier) -> None:
     """Raise unless ``lists`` say for all reasons that the certificate is not revoked at ``now`` (6.3.3)."""
     covered = 0
-    current = [one for one in lists if _is_usable(one, now)]
+    # Of two lists about the same the newer one is asked, in whatever order they are handed in.
+    current = sorted((one for one in lists if _is_usable(one, now)), key=lambda one: one.this_update, reverse=True)
     for point in _points(certificate):
         for complete in (one for one in current if one.base is None):
             # (b), (d) and (e): the list speaks of this certificate, and of reasons that no list spoke of before.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -73,6 +73,9 @@ _ALGORITHMS = {
         "1.3.101.112": ("ed25519", ""),
     }.items()
 }
+#: A key of more bits makes one verification take long.
+_MOST_BITS = 16_384
+
 _MGF1 = element.octets_of("1.2.840.113549.1.1.8")
 
 
@@ -81,7 +84,7 @@ def load(spki: bytes, inherited: Key | None = None) -> Key:
     spki = _completed(spki, inherited)
     try:
         return Key(spki, load_der_public_key(spki))
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise refused(Why.ALGORITHM, "a public key cannot be read, or is of a kind that is not accepted") from error
 
 
@@ -113,7 +116,7 @@ def verify(key: Key, algorithm: bytes, content: bytes, signature: bytes, allowed
             _verify_pss(key, b"" if parameters is None else parameters.content, content, signature[1:], allowed)
         else:
             _verify(key, (kind, digest), content, signature[1:], allowed)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise refused(Why.SIGNATURE, "the signature does not verify with the issuer's key") from error
 
 
@@ -160,7 +163,7 @@ def _hash(digest: str, allowed: Algorithms) -> hashes.HashAlgorithm:
 
 
 def _check_size(bits: int, least: int) -> None:
-    if least == 0 or bits < least:
+    if least == 0 or not least <= bits <= _MOST_BITS:
         raise _not_allowed(f"a key of {bits} bits of its kind")
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
@@ -12,7 +14,7 @@ from pki.errors import RefusedPath
 from pki.validation import certificate, crl, element, extension, name
 from pki.validation.element import Element
 from tests.pki.validation import pkits
-from tests.pki.validation.chains import AUTHORITY, List, chain, make
+from tests.pki.validation.chains import AUTHORITY, DAY, NOW, List, chain, key, make, named
 
 
 @pytest.mark.parametrize(
@@ -194,3 +196,23 @@ def test_extension_that_comes_twice_is_refused() -> None:
     with pytest.raises(RefusedPath) as caught:
         extension.parse(basic + basic)
     assert "2.5.29.19 comes twice" in caught.value.detail
+
+
+def test_names_are_shown_so_that_they_cannot_pretend() -> None:
+    odd = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, "a,O=北辰省\nFAKE LINE"),
+            x509.NameAttribute(x509.ObjectIdentifier("1.2.3"), "x"),
+        ]
+    )
+    content = element.only(odd.public_bytes(), element.SEQUENCE).content
+    assert str(name.parse(content)) == r"CN=a\,O\=北辰省?FAKE LINE,1.2.3=x"
+
+
+def test_issuer_without_a_name_is_refused() -> None:
+    builder = x509.CertificateBuilder().subject_name(named("last")).issuer_name(x509.Name([])).serial_number(3)
+    builder = builder.public_key(key("last").public_key()).not_valid_before(NOW - DAY).not_valid_after(NOW + DAY)
+    nameless = builder.sign(key("Root"), hashes.SHA256()).public_bytes(Encoding.DER)
+    with pytest.raises(RefusedPath, match="names no issuer"):
+        certificate.parse(nameless)
+    assert certificate.parse(make(x509.Name([]), "Root")).subject.relative == ()

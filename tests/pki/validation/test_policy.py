@@ -99,7 +99,7 @@ STEPS = some.lists(some.tuples(SETS, some.booleans(), MAPPINGS, some.booleans())
 
 
 @given(steps=STEPS, initial=some.frozensets(some.sampled_from(NAMES), min_size=1))
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 def test_graph_says_what_the_tree_says(
     steps: list[tuple[set[bytes], bool, dict[bytes, frozenset[bytes]], bool]], initial: frozenset[bytes]
 ) -> None:
@@ -159,6 +159,22 @@ def test_required_policy_that_is_missing_is_refused() -> None:
     with pytest.raises(RefusedPath) as caught:
         path.validate(parsed, anchor(), Parameters(now=NOW, explicit_policy=True))
     assert (caught.value.word, caught.value.section) == ("no-valid-policy", "6.1.3 (f)")
+
+
+def test_last_certificate_can_require_a_policy_for_itself() -> None:
+    """6.1.5 (b): as soon as it says 0, the path must be good for one."""
+    for after, expected in ((0, "no-valid-policy"), (1, "accepted")):
+        limits = x509.PolicyConstraints(require_explicit_policy=after, inhibit_policy_mapping=None)
+        assert word(make("last", "Root", [(limits, True)])) == expected
+        assert word(make("last", "Root", [(limits, True), (policies(1), False)])) == "accepted"
+
+
+def word(content: bytes) -> str:
+    try:
+        validate([content])
+    except RefusedPath as error:
+        return error.word
+    return "accepted"
 
 
 def test_more_policies_than_anybody_has_are_refused() -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ReasonFlags
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -77,9 +79,12 @@ def test_list_by_somebody_else_with_the_right_name_says_nothing() -> None:
     assert word(OF_ROOT, List("Authority 1", {3: ReasonFlags.key_compromise}, signer="x"), OF_AUTHORITY) == "accepted"
 
 
-def test_one_list_that_revokes_is_enough() -> None:
-    older = List("Authority 1", {3: ReasonFlags.key_compromise}, start=NOW - 2 * DAY)
-    assert word(OF_ROOT, older, OF_AUTHORITY) == "revoked"
+def test_newest_list_decides() -> None:
+    revoking = {3: ReasonFlags.certificate_hold}
+    older, newer = List("Authority 1", start=NOW - 2 * DAY), List("Authority 1", revoking)
+    assert word(OF_ROOT, older, newer) == word(OF_ROOT, newer, older) == "revoked"
+    lifted = List("Authority 1", start=NOW - DAY / 2)
+    assert word(OF_ROOT, newer, lifted) == word(OF_ROOT, lifted, newer) == "accepted"
 
 
 def partial(*, reasons: frozenset[ReasonFlags] | None = None, **only: bool) -> Extensions:
@@ -103,6 +108,23 @@ def test_lists_for_some_reasons_count_together() -> None:
     assert word(OF_ROOT, first, rest) == "accepted"
     held = List("Authority 1", {3: ReasonFlags.certificate_hold}, extensions=partial(reasons=frozenset(every - some_)))
     assert word(OF_ROOT, first, held) == "revoked"
+
+
+def test_point_without_a_name_is_that_of_its_issuers() -> None:
+    """A list that names a point is about a certificate that names its issuer alone, when the names are the same."""
+    issuer = [x509.DirectoryName(named("Lists"))]
+    point = x509.CRLDistributionPoints([x509.DistributionPoint(None, None, None, issuer)])
+    chain = [CHAIN[0], make("last", "Authority 1", [(point, False)], serial=3)]
+    signer = make("Lists", "Root", SIGNS_LISTS, serial=9)
+
+    def indirect(*own: x509.GeneralName, is_indirect: bool = True) -> List:
+        made = x509.IssuingDistributionPoint([*own] or None, None, False, False, None, is_indirect, False)
+        return List("Lists", extensions=[(made, True)])
+
+    for made in (indirect(), indirect(*issuer)):
+        assert word(OF_ROOT, made, signers=(signer,), chain=chain) == "accepted"
+    for made in (indirect(*place("x")), indirect(*issuer, is_indirect=False)):
+        assert word(OF_ROOT, made, signers=(signer,), chain=chain) == "status-undetermined"
 
 
 def test_list_of_authorities_says_nothing_of_users() -> None:
@@ -236,3 +258,41 @@ def test_name_of_the_list_is_the_one_it_says() -> None:
     found = OF_AUTHORITY.parsed()
     assert str(found.issuer) == named("Authority 1").rfc4514_string()
     assert key("Authority 1").public_key() != key("Root").public_key()
+
+
+def test_entries_about_others_count_only_in_an_indirect_list() -> None:
+    """A direct list whose entries name another issuer says nothing: it could hide its own entries behind that."""
+    one = x509.RevokedCertificateBuilder().serial_number(3).revocation_date(NOW - DAY)
+    one = one.add_extension(x509.CertificateIssuer([x509.DirectoryName(named("Elsewhere"))]), critical=True)
+    made = x509.CertificateRevocationListBuilder().issuer_name(named("Authority 1")).last_update(NOW - DAY)
+    made = made.next_update(NOW + DAY).add_revoked_certificate(one.build())
+    direct = crl.parse(made.sign(key("Authority 1"), hashes.SHA256()).public_bytes(Encoding.DER))
+    point = x509.IssuingDistributionPoint(None, None, False, False, None, True, False)
+    made = made.add_extension(point, critical=True)
+    indirect = crl.parse(made.sign(key("Authority 1"), hashes.SHA256()).public_bytes(Encoding.DER))
+    assert (direct.unknown, indirect.unknown) == ("2.5.29.29", "")
+    parsed = [certificate.parse(one) for one in CHAIN]
+    validate(parsed, Evidence((OF_ROOT.parsed(), indirect)))
+    with pytest.raises(RefusedPath) as caught:
+        validate(parsed, Evidence((OF_ROOT.parsed(), direct)))
+    assert (caught.value.word, caught.value.place) == ("status-undetermined", 2)
+
+
+def test_of_two_entries_the_one_that_revokes_counts() -> None:
+    complete = List("Authority 1", extensions=number(5))
+    for reasons in ((ReasonFlags.key_compromise, ReasonFlags.remove_from_crl), (ReasonFlags.remove_from_crl,) * 2):
+        for order in (reasons, reasons[::-1]):
+            made = x509.CertificateRevocationListBuilder().issuer_name(named("Authority 1")).last_update(NOW - DAY)
+            made = made.next_update(NOW + DAY)
+            for value, critical in number(7, base=5):
+                made = made.add_extension(value, critical=critical)
+            for reason in order:
+                entry = x509.RevokedCertificateBuilder().serial_number(3).revocation_date(NOW - DAY)
+                made = made.add_revoked_certificate(entry.add_extension(x509.CRLReason(reason), critical=False).build())
+            delta = crl.parse(made.sign(key("Authority 1"), hashes.SHA256()).public_bytes(Encoding.DER))
+            evidence = Evidence((OF_ROOT.parsed(), complete.parsed(), delta))
+            if ReasonFlags.key_compromise in order:
+                with pytest.raises(RefusedPath, match="revoked"):
+                    validate(CHAIN, evidence)
+            else:
+                validate(CHAIN, evidence)

@@ -111,5 +111,6 @@ def _uses(session: Session, keys: Sequence[str]) -> dict[str, list[KeyUse]]:
     for serial, key, kind, name, state in session.exec(
         statement.where(col(Credential.spki_sha256).in_(keys)).group_by(*about)
     ):
-        uses.setdefault(key, []).append(KeyUse(serial, kind, name, state == CredentialState.REVOKED.value))
+        # On hold like revoked: a key that is in doubt is not certified again.
+        uses.setdefault(key, []).append(KeyUse(serial, kind, name, state != CredentialState.GOOD.value))
     return uses

@@ -26,6 +26,9 @@ def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
         "issuance-batch-vs-cfssl-sqlite",
         "issuance-batch-vs-cfssl",
         "issuance-cpu-vs-cfssl-sqlite",
+        "ocsp-post-vs-openssl",
+        "ocsp-post-keep-alive-vs-openssl",
+        "crl-full-100k-vs-openssl",
     }
     for one in found.values():
         assert set(one) == {"name", "ours", "peer", "peer_name", "ratio", "unit"}

@@ -5,8 +5,8 @@ from alembic import op
 
 from core.database import UtcDateTime
 
-revision = "0022"
-down_revision = "0021"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 

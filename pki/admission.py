@@ -106,6 +106,7 @@ def _uses(session: Session, keys: Sequence[str]) -> dict[str, list[KeyUse]]:
         return {}
     uses: dict[str, list[KeyUse]] = {}
     for one in session.exec(select(Credential).where(col(Credential.spki_sha256).in_(keys))):
-        revoked = one.state == CredentialState.REVOKED.value
+        # On hold like revoked: a key that is in doubt is not certified again.
+        revoked = one.state != CredentialState.GOOD.value
         uses.setdefault(one.spki_sha256, []).append(KeyUse(one.serial, one.holder_kind, one.holder, revoked))
     return uses

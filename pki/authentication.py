@@ -15,8 +15,9 @@ from core.registry.errors import HasLeft
 from core.registry.models import Person
 from core.rule import LEFT
 from pki import holder, issuer, path
-from pki.errors import DepartedHolder, Revoked, SuspendedHolder, UnknownCertificate
+from pki.errors import DepartedHolder, OnHold, Revoked, SuspendedHolder, UnknownCertificate
 from pki.issuer import ISSUING, ROOT
+from pki.models import CertificateHold
 
 #: How many clients' certificates are kept as issued by us.
 _KEPT = 512
@@ -52,6 +53,10 @@ class CertificateAuthenticator:
             hint = "ask the registration officer of your department"
             gone = str(LEFT) if _is_gone(session, held) else ""
             raise Revoked(f"the certificate {serial} was revoked", hint=hint, rule=gone, about=_name(held))
+        if held.state == CredentialState.HELD:
+            until = session.get_one(CertificateHold, serial).until
+            hint = f"it is on hold until {until:%Y-%m-%d %H:%M} UTC; ask the security administrator"
+            raise OnHold(f"the certificate {serial} is on hold", hint=hint, about=_name(held))
         return _principal(session, held)
 
     def _chain(self, session: Session) -> path.Authorities:

@@ -17,7 +17,12 @@ ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 def encode(tag: int, *contents: bytes) -> bytes:
     """Return a value of ``tag`` with the joined ``contents``."""
     content = b"".join(contents)
-    return bytes([tag]) + _length(len(content)) + content
+    return header(tag, len(content)) + content
+
+
+def header(tag: int, count: int) -> bytes:
+    """Return what stands before ``count`` octets of content."""
+    return bytes([tag]) + _length(count)
 
 
 def integer(value: int, tag: int = INTEGER) -> bytes:
@@ -30,7 +35,12 @@ def time(moment: datetime) -> bytes:
     moment = moment.astimezone(UTC)
     if moment.year < 2050:
         return encode(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode("ascii"))
-    return encode(GENERALIZED_TIME, moment.strftime("%Y%m%d%H%M%SZ").encode("ascii"))
+    return generalized(moment)
+
+
+def generalized(moment: datetime) -> bytes:
+    """Return a GeneralizedTime, to the second (RFC 5280, 4.1.2.5.2)."""
+    return encode(GENERALIZED_TIME, moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode("ascii"))
 
 
 def signed(to_be_signed: bytes, signature: bytes) -> bytes:

@@ -105,6 +105,30 @@ class AlreadyRevoked(Conflict):
     reason = "already-revoked"
 
 
+class NotOnHold(Conflict):
+    """Only what is on hold can be released."""
+
+    reason = "not-on-hold"
+
+
+class NothingChosen(Conflict):
+    """Nothing is left to be revoked."""
+
+    reason = "nothing-chosen"
+
+
+class NeedsTwo(Conflict):
+    """So many certificates take two people."""
+
+    reason = "needs-two-people"
+
+
+class BadHold(Malformed):
+    """A hold needs an end that is still to come, and not too far away."""
+
+    reason = "bad-hold"
+
+
 class UnknownReason(Malformed):
     """No revocation reason of RFC 5280."""
 
@@ -151,6 +175,12 @@ class Revoked(Unauthenticated):
     """The certificate was revoked."""
 
     reason = "revoked"
+
+
+class OnHold(Unauthenticated):
+    """The certificate is on hold."""
+
+    reason = "on-hold"
 
 
 class UnknownCertificate(Unauthenticated):

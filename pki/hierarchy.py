@@ -11,6 +11,7 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from sqlmodel import Session, col, update
 
 from core.clock import Clock
 from core.database import Database
@@ -29,6 +30,10 @@ Extensions = Sequence[tuple[x509.ExtensionType, bool]]
 _YEAR = timedelta(days=365)
 _KEYS = {ROOT: ("root-ca", KeyPurpose.CA), ISSUING: ("issuing-ca", KeyPurpose.CA), OCSP: ("ocsp", KeyPurpose.OCSP)}
 _LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR}
+
+#: The responder's certificate is renewed so long before its end.
+RENEWAL = timedelta(days=30)
+
 _SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING}
 
 
@@ -42,6 +47,22 @@ def establish(
             if session.get(Authority, name) is not None:
                 continue
         work.make(name)
+
+
+def renew_responder(
+    database: Database, keys: SignerClient, clock: Clock, random: Callable[[int], bytes], settings: PkiSettings
+) -> bool:
+    """Give the responder another certificate over its key when the present one ends soon; say whether it did.
+
+    Nobody asks about a responder's certificate (id-pkix-ocsp-nocheck), so all that ends it is its last day: that day
+    must never come.
+    """
+    with database.read() as session:
+        present = x509.load_der_x509_certificate(issuer.get(session, OCSP).der)
+    if present.not_valid_after_utc - clock.now() > RENEWAL:
+        return False
+    _Establishment(database, keys, clock, random, settings, Press()).make(OCSP)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,7 @@ class _Establishment:
             intent = session.get_one(IssuanceIntent, prepared.serial)
             intent.state = "issued"
             session.add(intent)
-            session.add(Authority(name=name, key=label, serial=prepared.serial, der=der))
+            enter(session, Authority(name=name, key=label, serial=prepared.serial, der=der))
             event = events.authority_made(name, prepared.serial, label, info.spki_sha256, der)
             evidence.append(session, event, at=self.clock.now())
         # A crash here leaves a finished authority: ``establish`` goes on with the next one.
@@ -158,6 +179,17 @@ _EXTENSIONS: dict[str, Extensions] = {
         (x509.OCSPNoCheck(), False),
     ],
 }
+
+
+def enter(session: Session, made: Authority) -> None:
+    """Enter an authority's certificate; one that it had before stays under a name of its own."""
+    before = session.get(Authority, made.name)
+    if before is not None:
+        session.expunge(before)
+        past = f"{made.name}-{before.serial}"[:40]
+        session.connection().execute(update(Authority).where(col(Authority.name) == made.name).values(name=past))
+    session.add(made)
+    session.flush()
 
 
 def pem_chain(database: Database) -> str:

@@ -4,13 +4,16 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from sqlmodel import Session
 
 from core.identity import Serial
 from hsm.client import SignerClient
 from pki import tbs
-from pki.errors import NotEstablished
+from pki.errors import BrokenProof, NotEstablished
 from pki.models import Authority
 from pki.tbs import Prepared, Press
 
@@ -44,6 +47,18 @@ class Issuer:
     def sign_octets(self, octets: bytes) -> bytes:
         """Sign the SHA-256 of ``octets`` in the token (DER ECDSA-Sig-Value)."""
         return sign_with(self._keys, self._key, octets)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a SHA-256 digest in the token and return the signature (DER ECDSA-Sig-Value), verified.
+
+        Raises ``BrokenProof`` when it does not verify.
+        """
+        signature = self._keys.sign(self._key, digest)
+        try:
+            self.public_key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        except InvalidSignature as error:
+            raise BrokenProof("the authority's signature does not verify; nothing is published") from error
+        return signature
 
 
 def sign_with(keys: SignerClient, label: str, octets: bytes) -> bytes:

@@ -138,7 +138,9 @@ class Parts:
 
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
-        due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.database, self.purger())]
+        # The lists last: the worker publishes them beside the others, and so also after them.
+        due = [*jobs.jobs(self.database), *ledger_jobs.jobs(self.database, self.purger())]
+        due += jobs.publishing(self.publisher)
         if vouching.is_asked(self.place.folder):
             due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())
         return run_due(self.database, due, self.clock, owner)

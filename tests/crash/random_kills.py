@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from core.errors import Unavailable
 from core.registry import role
 from hsm.models import KeyAlgorithm, KeyPurpose
-from pki import api, revocation
+from pki import revocation, revocation_api
 from pki.request import IssuedCertificate
 from tests.crash.invariant import check
 from tests.crash.ledger_scenarios import together
@@ -41,7 +42,7 @@ def work(place: Place, seed: int, issuance: bool, say: Say) -> None:
     """
     chosen = random.Random(seed)
     parts = Parts(place)
-    acts = [issue_and_decide, issue_and_decide, revoke, revoke_with_list, assign, run_jobs, publish, generate]
+    acts = [issue_and_decide, issue_and_decide, revoke, revoke_with_list, hold, assign, run_jobs, publish, generate]
     acts += [write_together, write_together, issue_batch]
     if issuance:
         acts = [issue_one, issue_batch, issue_batch, issue_side_by_side]
@@ -91,10 +92,24 @@ def revoke_with_list(parts: Parts, say: Say) -> None:
     """The whole endpoint: answered when the list is out and the record is mirrored."""
     issued, officer = parts.issue(), parts.issue("sun-yue")
     principal = parts.authenticator.authenticate(officer.der)
-    body = api.RevocationRequest(reason="key-compromise")
-    done = api.revoke(issued.serial, body, principal, parts.database, parts.publisher, parts.clock)
+    body = revocation_api.RevocationRequest(reason="key-compromise")
+    done = revocation_api.revoke(issued.serial, body, principal, parts.database, parts.clock)
     say("revoked", issued.serial)
     say("recorded", done.record)
+
+
+def hold(parts: Parts, say: Say) -> None:
+    """On hold, and then released, revoked, or neither."""
+    serial, at = parts.issue(secrets.choice(PEOPLE)).serial, parts.clock.now()
+    with parts.database.write() as session:
+        revocation.hold(session, serial, until=at + timedelta(days=30), message="", actor="lu-security", at=at)
+    say("held", serial)
+    chosen = secrets.choice(("release", "revoke", "neither"))
+    with parts.database.write() as session:
+        if chosen == "release":
+            revocation.release(session, serial, actor="lu-security", at=parts.clock.now())
+        elif chosen == "revoke":
+            revocation.revoke(session, serial, reason="superseded", actor="lu-security", at=parts.clock.now())
 
 
 def assign(parts: Parts, say: Say) -> None:

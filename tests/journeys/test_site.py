@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,24 @@ def test_issue_revoke_and_every_status_says_so(served: Site) -> None:
     command = ["openssl", "crl", "-inform", "DER", "-in", str(crl), "-noout", "-text"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert serial.upper().lstrip("0") in listed.replace(":", "")
+
+
+def test_hold_and_release(served: Site) -> None:
+    officer, security = served.player("zhao-ra"), served.player("lu-security")
+    serial = served.enrol(officer, "sun-yue")
+    sun_yue = served.player("sun-yue")
+    until = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+    held = security.act("cert", "hold", serial, "--until", until, "--message", "演练样本", "--yes")
+    assert (held["state"], bool(held["crl_numbers"])) == ("held", True)
+    refused = sun_yue.run("whoami")
+    assert refused.returncode == 1
+    assert "on hold until" in complaint(refused)
+    assert officer.run("cert", "release", serial, "--yes").returncode == 1
+    released = security.act("cert", "release", serial, "--yes")
+    assert (released["state"], bool(released["crl_numbers"])) == ("good", True)
+    assert sun_yue.act("whoami")["id"] == "sun-yue"
+    asked = curl("-f", f"http://localhost:{served.status_port}/api/v1/status/{serial}")
+    assert json.loads(asked.stdout)["state"] == "good"
 
 
 def test_wrong_person_is_refused_and_on_record(served: Site) -> None:

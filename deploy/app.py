@@ -17,9 +17,16 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.bulk_api
+import pki.issuance_api
+import pki.profile_api
+import pki.revocation_api
+import pki.status_api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
+from pki.feed import Feed
+from pki.ocsp_http import OcspEndpoint
 
 #: Every router of the service; each enforces by its route class.
 SERVICE: tuple[APIRouter, ...] = (
@@ -36,13 +43,17 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.issuance_api.router,
+    pki.profile_api.router,
+    pki.revocation_api.router,
+    pki.bulk_api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
 )
 
 #: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
+STATUS: tuple[APIRouter, ...] = (identity.alive, pki.status_api.router, core.ledger.witness_api.submission)
 
 
 def service_app(built: Built) -> ASGIApp:
@@ -62,4 +73,5 @@ def _app(built: Built, routers: tuple[APIRouter, ...]) -> ASGIApp:
     for router in routers:
         app.include_router(router)
     install_error_handlers(app)
-    return BodyLimit(app)
+    limited, feed = BodyLimit(app), built.provided.get(Feed)
+    return OcspEndpoint(limited, feed) if isinstance(feed, Feed) else limited

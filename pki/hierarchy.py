@@ -11,6 +11,7 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from sqlmodel import Session, col, update
 
 from core.clock import Clock
 from core.database import Database
@@ -22,13 +23,17 @@ from pki import events, issuer, tbs
 from pki.issuer import ISSUING, OCSP, ROOT, Issuer
 from pki.models import Authority, IssuanceIntent
 from pki.settings import PkiSettings
-from pki.tbs import Prepared, Template
+from pki.tbs import AuthorityContent, Prepared, Press
 
 Extensions = Sequence[tuple[x509.ExtensionType, bool]]
 
 _YEAR = timedelta(days=365)
 _KEYS = {ROOT: ("root-ca", KeyPurpose.CA), ISSUING: ("issuing-ca", KeyPurpose.CA), OCSP: ("ocsp", KeyPurpose.OCSP)}
 _LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR}
+
+#: The responder's certificate is renewed so long before its end.
+RENEWAL = timedelta(days=30)
+
 _SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING}
 
 
@@ -36,12 +41,28 @@ def establish(
     database: Database, keys: SignerClient, clock: Clock, random: Callable[[int], bytes], settings: PkiSettings
 ) -> None:
     """Make whatever of root, issuing authority and responder is not there yet."""
-    work = _Establishment(database, keys, clock, random, settings)
+    work = _Establishment(database, keys, clock, random, settings, Press())
     for name in _KEYS:
         with database.read() as session:
             if session.get(Authority, name) is not None:
                 continue
         work.make(name)
+
+
+def renew_responder(
+    database: Database, keys: SignerClient, clock: Clock, random: Callable[[int], bytes], settings: PkiSettings
+) -> bool:
+    """Give the responder another certificate over its key when the present one ends soon; say whether it did.
+
+    Nobody asks about a responder's certificate (id-pkix-ocsp-nocheck), so all that ends it is its last day: that day
+    must never come.
+    """
+    with database.read() as session:
+        present = x509.load_der_x509_certificate(issuer.get(session, OCSP).der)
+    if present.not_valid_after_utc - clock.now() > RENEWAL:
+        return False
+    _Establishment(database, keys, clock, random, settings, Press()).make(OCSP)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +72,14 @@ class _Establishment:
     clock: Clock
     random: Callable[[int], bytes]
     settings: PkiSettings
+    press: Press
 
     def make(self, name: str) -> None:
         """Make one authority: key, intention, signature, outcome."""
         label, purpose = _KEYS[name]
         info = self.keys.generate(label, KeyAlgorithm.P256, purpose)
         # A crash here leaves a key in the token and its inventory: the same request again returns it.
-        prepared = tbs.prepare(self._template(info, name))
+        prepared = self.press.prepare_authority(self._content(info, name))
         self._intend(name, prepared)
         # A crash here leaves a known serial number without a signature; ``resume`` revokes it.
         der = self._sign(info, name, prepared)
@@ -66,7 +88,7 @@ class _Establishment:
             intent = session.get_one(IssuanceIntent, prepared.serial)
             intent.state = "issued"
             session.add(intent)
-            session.add(Authority(name=name, key=label, serial=prepared.serial, der=der))
+            enter(session, Authority(name=name, key=label, serial=prepared.serial, der=der))
             event = events.authority_made(name, prepared.serial, label, info.spki_sha256, der)
             evidence.append(session, event, at=self.clock.now())
         # A crash here leaves a finished authority: ``establish`` goes on with the next one.
@@ -89,15 +111,16 @@ class _Establishment:
 
     def _sign(self, info: KeyInfo, name: str, prepared: Prepared) -> bytes:
         if name != ROOT:
-            return self._signer(name).sign(prepared)
+            return self._signer(name).sign(self.press, prepared, request=prepared.request)
         key = issuer.as_p256(load_der_public_key(info.spki))
-        return tbs.assemble(prepared, issuer.sign_with(self.keys, info.label, prepared.tbs), key)
+        octets = self.press.redeem(prepared, request=prepared.request)
+        return tbs.assemble(octets, issuer.sign_with(self.keys, info.label, octets), key)
 
     def _signer(self, name: str) -> Issuer:
         with self.database.read() as session:
             return issuer.load(session, _SIGNED_BY[name], self.keys)
 
-    def _template(self, info: KeyInfo, name: str) -> Template:
+    def _content(self, info: KeyInfo, name: str) -> AuthorityContent:
         subject = _name(self.settings, name)
         identifier = x509.SubjectKeyIdentifier.from_public_key(issuer.as_p256(load_der_public_key(info.spki)))
         above, authority = subject, x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
@@ -106,7 +129,7 @@ class _Establishment:
             above = signer.certificate.subject
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key)
         start = self.clock.now().replace(microsecond=0)
-        return Template(
+        return AuthorityContent(
             serial=issuer.new_serial(self.random),
             issuer=above,
             subject=subject,
@@ -156,6 +179,17 @@ _EXTENSIONS: dict[str, Extensions] = {
         (x509.OCSPNoCheck(), False),
     ],
 }
+
+
+def enter(session: Session, made: Authority) -> None:
+    """Enter an authority's certificate; one that it had before stays under a name of its own."""
+    before = session.get(Authority, made.name)
+    if before is not None:
+        session.expunge(before)
+        past = f"{made.name}-{before.serial}"[:40]
+        session.connection().execute(update(Authority).where(col(Authority.name) == made.name).values(name=past))
+    session.add(made)
+    session.flush()
 
 
 def pem_chain(database: Database) -> str:

@@ -45,15 +45,18 @@ TRANSACTIONS = {
     "core/ledger/witnessing.py",
     "core/provision.py",
     "core/refusal.py",
-    "pki/api.py",
+    "pki/bulk_api.py",
     "pki/crl.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/jobs.py",
+    "pki/revocation_api.py",
+    "authz/decision.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
+    "deploy/bench/status.py",
     "deploy/founding.py",
     "deploy/identity.py",
     "deploy/installation.py",
@@ -79,6 +82,7 @@ DURABLE = {
     "hsm/keys.py",
     "hsm/token.py",
     "pki/crl.py",
+    "pki/revocation_api.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
     "authz/decision.py",
@@ -102,6 +106,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/bench/responding.py",
     "deploy/bench/sequencing.py",
     "deploy/client.py",
     "deploy/drilling.py",
@@ -120,7 +125,9 @@ READERS = (
     "backup/replay_approval.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",
+    "backup/replay_profile.py",
     "backup/replay_register.py",
+    "backup/replay_status.py",
     "backup/examine.py",
 )
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")
@@ -215,7 +222,7 @@ def test_nobody_commits_but_the_store() -> None:
 
 
 def test_transactions_are_opened_where_the_list_says() -> None:
-    assert callers(r"(^|_|\.)database\.(insert|write)$") == TRANSACTIONS & product().keys()
+    assert callers(r"((^|_|\.)database\.(insert|write)|group\.run)$") == TRANSACTIONS & product().keys()
 
 
 def test_durable_steps_say_what_a_crash_leaves() -> None:

@@ -78,7 +78,8 @@ def test_a_store_that_is_gone_ends_the_whole_worker(database: Database) -> None:
 def test_what_the_doctor_asks_of_is_what_the_worker_runs(database: Database, tmp_path: Path) -> None:
     asking = {"witness": WitnessSection(policy=Path("w"), every_seconds=7), "timestamp": TimestampSection(urls=("u",))}
     settings = sample(tmp_path)
-    running = [job for group in wiring.jobs(settings, database) for job in group]
+    # The first group runs when lists are wanted, however long that takes: what is late there is told by the lists.
+    running = [job for group in wiring.jobs(settings, database)[1:] for job in group]
     assert {job.name: job.every for job in running} == wiring.periods(settings, database)
     # One that waits for the longest of the others is not late.
     assert max(job.lease for job in running) <= standing.WAITS

@@ -99,7 +99,11 @@ def revoke(
     """Revoke a certificate: refused everywhere from the next request on. There is no way back."""
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
-        confirm(f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?", yes=yes)
+        confirm(
+            f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?",
+            yes=yes,
+            as_json=as_json,
+        )
         answer = client.post(f"/api/v1/certificate/{serial}/revocation", {"reason": reason})
     print_thing(answer, as_json=as_json)
 

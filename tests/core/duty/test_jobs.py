@@ -8,9 +8,11 @@ from sqlmodel import Session, col, select
 from core.database import Database
 from core.duty import duty, jobs, lapse, orphan, status, survey
 from core.duty.models import Duty
+from core.registry import change, loader
+from core.registry.errors import RegisterRejected
 from core.registry.models import Agreement, Person, PostHolding, RoleAssignment
 from tests.clock import ManualClock
-from tests.people import enter_province
+from tests.people import PROVINCE, enter_province
 
 
 @pytest.fixture
@@ -75,6 +77,23 @@ def test_a_role_that_ends_is_told_at_each_stage_and_settled(province: Database, 
     assert stages == [[(post, "30")], [(post, "30")], [(post, "7")], [(post, "1")], []]
     with province.read() as session:
         assert len(session.exec(select(Duty)).all()) == 1
+
+
+def test_the_longest_names_that_the_register_admits_are_told(database: Database, clock: ManualClock) -> None:
+    person, domain, role = "p" * 41, "d" * 41, "r" * 80
+    text = PROVINCE.read_text(encoding="utf-8")
+    for short, longest in (("li-wen", person), ("outer-finance", domain), ("budget-reader", role)):
+        text = text.replace(short, longest)
+        with pytest.raises(RegisterRejected):
+            loader.parse_province(text.replace(longest, f"{longest}x"))
+    with database.write() as session:
+        change.apply(session, loader.parse_province(text), actor="founding", at=clock.now())
+        held = session.exec(select(RoleAssignment).where(RoleAssignment.person == person)).all()
+        for row in held:
+            row.until = clock.now() + timedelta(days=20)
+        session.flush()
+        lapse.tell_roles(session, clock.now())
+        assert f"role:{domain}/{role}/{person}" in {one.object for one in duty.waiting(session)}
 
 
 def test_an_agreement_whose_term_ends_is_told_to_the_post_in_charge(province: Database, clock: ManualClock) -> None:

@@ -8,8 +8,10 @@ from sqlmodel import Session, col, select
 from core.database import Database
 from core.duty import duty, jobs, lapse, orphan, status, survey
 from core.duty.models import Duty
-from core.registry import change, loader
+from core.identity import PersonId, PostId
+from core.registry import change, handover, loader
 from core.registry.errors import RegisterRejected
+from core.registry.handover import Order
 from core.registry.models import Agreement, Person, PostHolding, RoleAssignment
 from tests.clock import ManualClock
 from tests.people import PROVINCE, enter_province
@@ -56,6 +58,37 @@ def test_overdue_goes_to_the_post_in_charge_as_well(
         assert jobs.escalate(session, clock.now()) == bool(target)
         assert jobs.escalate(session, clock.now()) == 0
         assert duty.get(session, identifier).escalated_post == target
+
+
+def test_after_a_handover_a_duty_waits_for_the_successor(province: Database, clock: ManualClock) -> None:
+    clock.advance(hours=1)
+    order = Order(PostId("czt-operations"), PersonId("chen-dev"), "演练样本")
+    with province.write() as session:
+        taken, untouched = (
+            raised(session, clock, "czt-operations", "outer-finance"),
+            raised(session, clock, "czt-head", "outer-finance"),
+        )
+        duty.acknowledge(session, taken, person="wu-ops", proof={}, at=clock.now())
+        duty.acknowledge(session, untouched, person="zhou-head", proof={}, at=clock.now())
+        assert jobs.follow(session, clock.now()) == 0
+        clock.advance(minutes=1)
+        handover.hand_over(session, order, actor="zhao-ra", now=clock.now())
+        assert [jobs.follow(session, clock.now()) for _ in range(2)] == [1, 0]
+        states = {one.id: (one.state, one.acknowledged_by) for one in duty.waiting(session)}
+        assert states == {taken: ("open", ""), untouched: ("acknowledged", "zhou-head")}
+        assert duty.acknowledge(session, taken, person="chen-dev", proof={}, at=clock.now()).state == "acknowledged"
+
+
+def test_who_answers_by_escalation_keeps_what_they_took_up(province: Database, clock: ManualClock) -> None:
+    clock.advance(hours=1)
+    with province.write() as session:
+        late = raised(session, clock, "czt-operations", "outer-finance")
+        clock.advance(hours=2)
+        jobs.escalate(session, clock.now())
+        duty.acknowledge(session, late, person="zhou-head", proof={}, at=clock.now())
+        order = Order(PostId("czt-operations"), PersonId("chen-dev"), "演练样本")
+        handover.hand_over(session, order, actor="zhao-ra", now=clock.now())
+        assert jobs.follow(session, clock.now()) == 0
 
 
 def test_a_role_that_ends_is_told_at_each_stage_and_settled(province: Database, clock: ManualClock) -> None:

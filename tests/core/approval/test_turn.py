@@ -21,7 +21,7 @@ from core.registry.handover import Order
 from core.registry.models import Person
 from core.signed import Json
 from tests.clock import ManualClock
-from tests.core.approval.desk import AUDITOR, FINANCE, HEAD, OFFICES, SECURITY, SYSTEM, Desk, opened
+from tests.core.approval.desk import AUDITOR, FINANCE, HEAD, OFFICES, OPERATOR, SECURITY, SYSTEM, Desk, opened
 
 
 @pytest.fixture
@@ -61,6 +61,22 @@ def test_an_office_that_ends_while_the_approver_waits(desk: Desk) -> None:
         time.sleep(0.3)
         assert waiting.outcome is None
     assert waiting.end() == "not-yours"
+    assert (desk.state(row), desk.world.done) == ("waiting", [])
+
+
+def test_a_post_that_is_handed_over_while_its_holder_decides(desk: Desk) -> None:
+    body: Body = {"thing": "1", "domain": FINANCE}
+    row, asked = desk.propose(SECURITY, body), desk.clock.now()
+    desk.clock.advance(seconds=1)
+    with desk.database.write() as session:
+        for post, to in (("czt-head", "chen-dev"), ("czt-operations", "chu-dev")):
+            order = Order(PostId(post), PersonId(to), "演练样本")
+            handover.hand_over(session, order, actor=SECURITY, now=desk.clock.now())
+        waiting = Aside(lambda: desk.approve(HEAD, row, asked=asked).state)
+        proposing = Aside(lambda: desk.propose(OPERATOR, body).state)
+        time.sleep(0.3)
+        assert (waiting.outcome, proposing.outcome) == (None, None)
+    assert (waiting.end(), proposing.end()) == ("not-yours", "not-yours")
     assert (desk.state(row), desk.world.done) == ("waiting", [])
 
 

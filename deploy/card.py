@@ -157,7 +157,7 @@ class Card:
             except (OSError, ValueError, IndexError) as error:
                 raise NotFound(f"the PIN cannot be read from `{self.uri.pin_source}`") from error
         if not sys.stdin.isatty():
-            hint = "run it at a terminal, or name a file in the URI: pin-source=file:PATH"
+            hint = "run it at a terminal, or name a file in the URI: pin-source=file:/PATH"
             raise Unauthenticated("there is nobody to ask for the PIN", hint=hint)
         try:
             return getpass.getpass("PIN of the token: ")

@@ -147,7 +147,7 @@ def test_files_that_stand_there_are_not_written_again(token: Token, tmp_path: Pa
 
 def test_a_pin_file_that_cannot_be_one(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="PIN cannot be read"):
-        Card("pkcs11:token=card;object=k?pin-source=%00", tmp_path).pin()
+        Card("pkcs11:token=card;object=k?pin-source=/%00", tmp_path).pin()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

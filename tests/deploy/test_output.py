@@ -8,7 +8,8 @@ from contextlib import nullcontext
 import pytest
 import typer
 
-from deploy.cli import output
+from core.ledger.entry import JsonValue
+from deploy.cli import custody, output
 
 HOSTILE = ["\x1b[2J", "\x9b31m", "\x1b]0;title\x07", "\u202egnp", "\u2066x", "a\rb", "\x7f", "\u2028"]
 
@@ -50,3 +51,14 @@ def test_what_was_not_shown_is_not_asked_about(
 def test_who_said_yes_is_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
     output.confirm("Approve, as shown?", yes=True, as_json=True)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_trace_writes_out_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    record: dict[str, JsonValue] = {"number": 1, "at": "", "type": "", "result": "done", "actor": text, "object": text}
+    below: dict[str, JsonValue] = {"name": text, "said": [], "records": [], "more": 0, "unresolved": text, "things": []}
+    thing: dict[str, JsonValue] = {**below, "said": [text], "records": [record], "things": [below]}
+    output.people.print(custody.branch(thing), highlight=False)
+    shown = capsys.readouterr().out
+    assert "\\u00" in shown or "\\u20" in shown
+    assert not set(shown) & set("\x1b\x9b\x07\u202e\u2066\r\x7f\u2028")

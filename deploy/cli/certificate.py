@@ -151,7 +151,11 @@ def revoke(
         raise typer.BadParameter("give a serial number, or --list, --key, --department, --profile (with --dry-run)")
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
-        confirm(f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?", yes=yes)
+        confirm(
+            f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?",
+            yes=yes,
+            as_json=as_json,
+        )
         answer = client.post(f"/api/v1/certificate/{serial}/revocation", {"reason": reason})
     print_thing(answer, as_json=as_json)
 

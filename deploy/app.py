@@ -24,6 +24,7 @@ import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
 import pki.bulk_api
+import pki.desk_api
 import pki.issuance_api
 import pki.profile_api
 import pki.revocation_api
@@ -52,6 +53,7 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.api.router,
     pki.acme.api.router,
     pki.issuance_api.router,
+    pki.desk_api.router,
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,

@@ -45,6 +45,7 @@ PACKAGES=(
     "chromium            /usr/bin/chromium"
     "certbot             /usr/bin/certbot"
     "dehydrated          /usr/bin/dehydrated"
+    "golang-cfssl        /usr/bin/cfssl"
     "golang-go           /usr/bin/go"
     "golang-golang-x-mod-dev /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go"
     "fonts-noto-cjk      /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"

@@ -67,7 +67,7 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close an account for ever: it gets no certificate any more. What it has is revoked with `guosuo cert revoke`."""
-    confirm(f"close the account {identifier} for ever?", yes=yes)
+    confirm(f"close the account {identifier} for ever?", yes=yes, as_json=as_json)
     with connect() as client:
         print_thing(client.post(f"/api/v1/acme/account/{identifier}/closing", {}), as_json=as_json)
 

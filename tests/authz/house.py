@@ -15,6 +15,7 @@ from authz.api import router
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
+from core import durable
 from core.access import Authenticator, DecisionPoint
 from core.clock import Clock
 from core.database import Database
@@ -25,6 +26,7 @@ from core.registry import role
 from core.web import install_error_handlers
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.desk import RequestDesk
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
@@ -114,15 +116,19 @@ def texts(**upstreams: str) -> dict[str, str]:
 def reopen(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:
     """Return the authorities of a store that has them already."""
     parts = {"database": database, "keys": signer.client, "clock": clock}
+    authority = CertificateAuthority(
+        **parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS
+    )
     return Pki(
         database,
         clock,
         signer,
-        CertificateAuthority(**parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS),
+        authority,
         CrlPublisher(**parts, settings=SETTINGS),
         OcspResponder(**parts),
         CertificateAuthenticator(database=database, clock=clock),
         folder,
+        RequestDesk(database=database, authority=authority, clock=clock, random=secrets.token_bytes),
     )
 
 
@@ -163,7 +169,7 @@ def write(folder: Path, name: str, made: tuple[IssuedCertificate, ec.EllipticCur
     folder.mkdir(parents=True, exist_ok=True)
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     certificate.write_text(made[0].chain_pem)
-    key.write_bytes(key_pem(made[1]))
+    durable.write(key, key_pem(made[1]))
     return certificate, key
 
 

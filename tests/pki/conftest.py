@@ -17,6 +17,7 @@ from core.ledger.group import GroupCommit
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.desk import RequestDesk
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
@@ -40,6 +41,7 @@ class Pki:
     responder: OcspResponder
     authenticator: CertificateAuthenticator
     folder: Path
+    desk: RequestDesk
 
     def issue(self, holder: str = "li-wen", key: PrivateKey | None = None, **more: object) -> IssuedCertificate:
         request = IssuanceRequest(
@@ -62,15 +64,19 @@ def build(database: Database, clock: ManualClock, signer: Running, folder: Path)
 def join(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:
     """The parts over a store that is filled already."""
     parts = {"database": database, "keys": signer.client, "clock": clock}
+    authority = CertificateAuthority(
+        **parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS
+    )
     return Pki(
         database,
         clock,
         signer,
-        CertificateAuthority(**parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS),
+        authority,
         CrlPublisher(**parts, settings=SETTINGS),
         OcspResponder(**parts),
         CertificateAuthenticator(database=database, clock=clock),
         folder,
+        RequestDesk(database=database, authority=authority, clock=clock, random=secrets.token_bytes),
     )
 
 

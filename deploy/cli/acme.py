@@ -91,7 +91,9 @@ def hasten(
             say(f"{len(set(serials))} certificates of {', '.join(holders)} would be renewed within {within} hours")
             return
         confirm(
-            f"have {len(set(serials))} certificates of {', '.join(holders)} renewed within {within} hours?", yes=yes
+            f"have {len(set(serials))} certificates of {', '.join(holders)} renewed within {within} hours?",
+            yes=yes,
+            as_json=as_json,
         )
         body: dict[str, JsonValue] = {"serials": serials, "within_hours": within, "explanation": explanation}
         print_thing(client.post("/api/v1/acme/renewal", body), as_json=as_json)

@@ -5,6 +5,7 @@ import pytest
 from core.errors import Malformed, NotFound
 from core.notice.settings import MailSettings, NoticeSettings, SyslogSettings
 from deploy.settings import (
+    AcmeSection,
     EvidenceSection,
     ListenSection,
     RepositorySection,
@@ -49,6 +50,7 @@ def test_every_section_is_printed_and_read_again(tmp_path: Path) -> None:
                 ),
                 syslog=SyslogSettings(host="log.example"),
             ),
+            "acme": AcmeSection(port=8445, resolvers=("10.90.0.53",)),
         }
     )
     # Nobody may add a section that a restore would then drop.

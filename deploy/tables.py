@@ -13,6 +13,7 @@ import core.registry.credential
 import core.registry.models
 import monitor.models
 import pki.models
+import pki.tsa.models
 
 #: What a complete store holds.
 METADATA = SQLModel.metadata
@@ -30,4 +31,5 @@ DECLARING = (
     core.registry.models,
     monitor.models,
     pki.models,
+    pki.tsa.models,
 )

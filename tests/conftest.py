@@ -28,6 +28,7 @@ MODELS = [
         "core.registry.models",
         "core.registry.credential",
         "pki.models",
+        "pki.tsa.models",
         "authz.models",
         "monitor.models",
         "backup.models",

@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 from sqlmodel import Session, col, func, select
 
-from backup import replay_approval, replay_custody, replay_duty, replay_register
+from backup import replay_approval, replay_custody, replay_duty, replay_register, replay_timestamp
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -292,4 +292,5 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     POINT_FAILED: _point,
     POINT_SEALED: _point,
     **replay_custody.HANDLERS,
+    **replay_timestamp.HANDLERS,
 }

@@ -17,6 +17,7 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.tsa.api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
@@ -36,13 +37,19 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.tsa.api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
 )
 
-#: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.api.status, core.ledger.witness_api.submission)
+#: What anybody may ask, with or without a certificate: status and time stamps, in the clear (RFC 5280, 6960, 3161).
+STATUS: tuple[APIRouter, ...] = (
+    identity.alive,
+    pki.api.status,
+    pki.tsa.api.submission,
+    core.ledger.witness_api.submission,
+)
 
 
 def service_app(built: Built) -> ASGIApp:

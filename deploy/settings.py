@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import Malformed, NotFound
 from core.notice.settings import NoticeSettings
+from pki.tsa.settings import TsaSettings
 
 CONFIGURATION = "guosuo.toml"
 
@@ -68,7 +69,10 @@ class WitnessSection(_Frozen):
 
 
 class TimestampSection(_Frozen):
-    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to."""
+    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to.
+
+    Without a URL our own authority stamps our evidence: that proves order to everybody but those who hold its key.
+    """
 
     urls: tuple[str, ...] = ()
     roots: Path | None = None
@@ -85,6 +89,7 @@ class Settings(_Frozen):
     evidence: EvidenceSection = EvidenceSection()
     witness: WitnessSection = WitnessSection()
     timestamp: TimestampSection = TimestampSection()
+    tsa: TsaSettings = TsaSettings()
     notice: NoticeSettings = NoticeSettings()
 
     @property
@@ -163,7 +168,7 @@ def render(settings: Settings) -> str:
 
 
 _ALWAYS = ("site", "listen", "repository")
-_OPTIONAL = {"evidence", "witness", "timestamp", "notice"}
+_OPTIONAL = {"evidence", "witness", "timestamp", "tsa", "notice"}
 
 _EXAMPLES = {
     "evidence": """

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import core.approval.jobs
@@ -12,6 +13,7 @@ import core.ledger.jobs
 import core.notice.jobs
 import monitor.jobs
 import pki.jobs
+import pki.tsa.renewal
 from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
@@ -50,7 +52,7 @@ from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, leveling, vouching
+from deploy import departure, leveling, stamping, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -215,7 +217,10 @@ def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequenc
     """Return the background work: what is our own, and what waits for others. The second never holds the first up."""
     keys = signer(settings)
     sending = core.notice.jobs.outward(outbox(settings, database))
-    return inward_jobs(settings, database), [*sending, *_vouching_jobs(settings, database, keys)]
+    # The worker of a site that asks no witness starts without a signer: only a witness is shown the log's key.
+    place, mirror = partial(ledger_place, settings, keys), evidence_mirror(settings)
+    asked = vouching.background(settings, database, keys, clock=SystemClock(), place=place, mirror=mirror)
+    return inward_jobs(settings, database), [*sending, *asked]
 
 
 def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
@@ -226,9 +231,11 @@ def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
-    lists = publisher(settings, database, signer(settings))
+    keys = signer(settings)
+    lists = publisher(settings, database, keys)
     return [
         *pki.jobs.jobs(database, lists),
+        pki.tsa.renewal.job(stamping.renewal(certification(settings), database, keys, SystemClock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
@@ -236,14 +243,6 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *core.notice.jobs.jobs(outbox(settings, database)),
         *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
-
-
-def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
-    if settings.witness.policy is None and not settings.timestamp.urls:
-        # The worker of a site that asks nobody starts without a signer, too.
-        return []
-    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
-    return vouching.background(settings, database, SystemClock(), place, mirror)
 
 
 def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
@@ -287,6 +286,7 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: outbox(settings, database),
+        **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided, queue)

@@ -50,6 +50,7 @@ TRANSACTIONS = {
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/jobs.py",
+    "pki/tsa/authority.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
@@ -81,6 +82,7 @@ DURABLE = {
     "pki/crl.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
+    "pki/tsa/authority.py",
     "authz/decision.py",
     "backup/run.py",
     "deploy/founding.py",
@@ -121,6 +123,7 @@ READERS = (
     "backup/replay_custody.py",
     "backup/replay_duty.py",
     "backup/replay_register.py",
+    "backup/replay_timestamp.py",
     "backup/examine.py",
 )
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")

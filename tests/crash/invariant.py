@@ -11,7 +11,7 @@ from core.registry import credential
 from core.registry.credential import CredentialState
 from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
-from tests.crash import vouching
+from tests.crash import stamp_scenarios, vouching
 from tests.crash.site import Site
 from tests.ledger_check import check_folder, check_ledger
 
@@ -23,6 +23,8 @@ def check(site: Site) -> None:
         _check_signed(session, site)
         check_records(session)
         _check_lists(session, site)
+        stamps = stamp_scenarios.check(session, site.witness.stamps)
+    assert {value for kind, value in site.acknowledged if kind == "stamped"} <= stamps
     _check_acknowledged(site, _check_evidence(site))
     if vouching.is_asked(site.folder):
         vouching.check(site.folder, site.parts.database, site.parts.vkey())
@@ -104,6 +106,8 @@ def _check_acknowledged(site: Site, entries: list[bytes]) -> None:
             elif kind == "published":
                 name, number = value.split(":")
                 assert (name, int(number)) in site.lists
+            elif kind == "stamped":
+                assert value.encode() in log, f"the token {value} was handed out, and no evidence says so"
             else:
                 raise AssertionError(f"nobody checks `{kind}`")
 

@@ -23,6 +23,7 @@ from pki import api, revocation
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
+from tests.crash import stamp_scenarios as stamps
 from tests.crash import vouching
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
@@ -225,6 +226,8 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.issuance.CertificateAuthority._admitted#1": Scenario(be_refused, 3),
     **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (1, 2, 3)},
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),
+    **{f"pki.tsa.authority.TimeStampAuthority._stamp#{n}": Scenario(stamps.stamp, 3) for n in (1, 2, 3)},
+    "pki.tsa.authority.TimeStampAuthority._tell#1": Scenario(stamps.withhold, 3),
     "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
     "authz.explanation.explain#1": Scenario(access.explain, 3),

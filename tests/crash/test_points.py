@@ -147,6 +147,6 @@ def test_witness_sees_what_is_not_on_record(site: Site) -> None:
     site.parts.issue()
     site.parts.publisher.refresh(force=True)
     assert site.witness.violations == []
-    assert (len(site.witness.serials), len(site.witness.lists)) == (4, 4)
+    assert (len(site.witness.serials), len(site.witness.lists)) == (5, 4)
     site.parts.keys.sign("issuing-ca", hashlib.sha256(b"nobody wrote this down").digest())
     assert len(site.witness.violations) == 1

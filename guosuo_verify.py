@@ -463,6 +463,7 @@ class Life:
     issued: int | None = None
     abandoned: int | None = None
     revoked: Record | None = None
+    held: Record | None = None
     holder: str = ""
 
 
@@ -612,7 +613,13 @@ class Chronicle:
         self._demand("revocation", life.revoked is None, f"{record} revokes again what {life.revoked} revoked")
         right = record.word("holder") == life.holder or not life.holder or life.revoked is not None
         self._demand("revocation", right, f"{record} names another holder than the one it was issued to")
-        life.revoked = life.revoked or replace(record, details={})
+        life.revoked, life.held = life.revoked or replace(record, details={}), None
+
+    def _held(self, record: Record) -> None:
+        """A hold begins or ends."""
+        life = self._life(record)
+        self._demand("revocation", life.revoked is None, f"{record} comes after {life.revoked} revoked it for ever")
+        life.held = replace(record, details={}) if record.type == "pki.certificate.held" else None
 
     def _decided(self, record: Record) -> None:
         self._counts["decisions"] += 1
@@ -621,9 +628,9 @@ class Chronicle:
         serial = record.word("serial")
         life, told = self._lives.get(serial, Life()), f"{record} allows serial {shown(serial)}"
         # In fast mode it was answered before it was stored: a revocation may have come in between.
-        gone, fast = life.revoked, record.details.get("fast") is True
+        gone, fast = life.revoked or life.held, record.details.get("fast") is True
         late = gone is not None and not (fast and abs(record.at - gone.at) <= FAST_RACE)
-        self._demand("decisions", not late, f"{told}, revoked before by {gone}")
+        self._demand("decisions", not late, f"{told}, {'revoked' if life.revoked else 'held'} before by {gone}")
         self._expect("decisions", (life.issued, gone) != (None, None), f"{told}, which no record before it issued")
         self._allowed.setdefault((record.word("request_id"), serial), (record.number, record.actor))
 
@@ -671,6 +678,8 @@ _HANDLERS: dict[str, Callable[[Chronicle, Record], None]] = {
     "pki.issuance.abandoned": Chronicle._abandoned,
     "pki.certificate.issued": Chronicle._issued,
     "pki.authority.made": Chronicle._made,
+    "pki.certificate.held": Chronicle._held,
+    "pki.certificate.released": Chronicle._held,
     "pki.certificate.revoked": Chronicle._revoked,
     "pki.crl.published": Chronicle._listed,
     "authz.decision.made": Chronicle._decided,

@@ -20,6 +20,7 @@ _REASONS = {
     "error": "the policies could not be evaluated, so the answer is no",
     "invalid": "the question makes no sense to the policies",
     "no-certificate": "there is no good certificate",
+    "on-hold": "the certificate is on hold",
     "revoked": "the certificate is revoked",
     "expired": "the certificate has expired",
     "not-yet-valid": "the certificate is not valid yet",

@@ -33,7 +33,7 @@ from core.ledger.entry import Event
 from core.registry.models import Organisation
 
 #: Reasons that a certificate is refused for in the transaction of the decision itself: it was good a moment before.
-_STATUS_REASONS = frozenset({"revoked", "expired", "not-yet-valid", "unknown-certificate", "no-certificate"})
+_STATUS_REASONS = frozenset({"on-hold", "revoked", "expired", "not-yet-valid", "unknown-certificate", "no-certificate"})
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 

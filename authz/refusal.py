@@ -27,6 +27,7 @@ REASONS = {
         "证书冒用本省签发机构的名称。", "The certificate bears our authority's name, and not its signature."
     ),
     "wrong-purpose": Words("该证书不可用于身份认证。", "The certificate is not for authenticating a client."),
+    "on-hold": Words("证书已被挂起。", "The certificate is on hold."),
     "revoked": Words("证书已被撤销。", "The certificate was revoked."),
     "unknown-certificate": Words("登记中没有该证书。", "The certificate is not in the register."),
     "suspended": Words("持证人已被停用。", "The holder of the certificate is suspended."),

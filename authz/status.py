@@ -21,7 +21,9 @@ def refusal(session: Session, principal: Principal, at: datetime) -> str:
 
 
 def refusal_of(found: Credential, at: datetime) -> str:
-    """Return ``revoked``, ``expired``, ``not-yet-valid`` or nothing."""
+    """Return ``on-hold``, ``revoked``, ``expired``, ``not-yet-valid`` or nothing."""
+    if found.state == CredentialState.HELD:
+        return "on-hold"
     if found.state != CredentialState.GOOD:
         return "revoked"
     if at < found.not_before:

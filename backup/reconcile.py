@@ -14,7 +14,7 @@ from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from backup import events, replay
+from backup import events, replay_status
 from backup.errors import Damaged
 from backup.mirror import Mirror, Record
 from backup.replay import Replay
@@ -95,7 +95,7 @@ def _reconcile(database: Database, mirror: Mirror, point: str, at: datetime) -> 
             numbered=len(taken) - sum(taken),
             replayed=dict(sorted(work.done.items())),
             not_rebuilt=_named(work.left),
-            crl_numbers=replay.forget_lists(session, CRL_MARGIN, at),
+            crl_numbers=replay_status.forget_lists(session, CRL_MARGIN, at),
             bodies_lost=_ranges(_lost(session, work.bodies)),
         )
         evidence.append(session, events.reconciled(point, outcome.as_json()), at=at)

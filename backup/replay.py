@@ -8,12 +8,18 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
-from cryptography import x509
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
-from backup import replay_approval, replay_custody, replay_duty, replay_register, replay_timestamp
+from backup import (
+    replay_approval,
+    replay_custody,
+    replay_duty,
+    replay_profile,
+    replay_register,
+    replay_status,
+    replay_timestamp,
+)
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
 from backup.mirror import Record
@@ -23,11 +29,10 @@ from core.identity import Serial
 from core.ledger import body
 from core.ledger.models import WitnessedLog
 from core.registry import credential
-from core.registry.credential import Credential, CredentialState
+from core.registry.credential import Credential
 from core.registry.models import Person, RoleAssignment
-from pki import revocation
-from pki.issuer import ISSUING, ROOT
-from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
+from pki import hierarchy
+from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
 RECORDS_ONLY = frozenset(
@@ -46,6 +51,7 @@ RECORDS_ONLY = frozenset(
         "notice.message.queued",
         "notice.message.sent",
         "pki.request.refused",
+        "pki.revocation.finished",
         "registry.province.applied",
         RECONCILED,
     }
@@ -81,148 +87,71 @@ class Replay:
         self.session.flush()
 
 
-def forget_lists(session: Session, margin: int, at: datetime) -> dict[str, int]:
-    """Take every old list out of use and let numbers jump; return the highest number known before, by authority.
-
-    An old list lacks what was revoked after it: none at all is better until the next one is signed. A list that was
-    published in the last moments may be unknown here: its number must not be used again, hence ``margin``.
-    """
-    highest = session.exec(
-        select(CrlPublication.issuer, func.max(CrlPublication.number)).group_by(CrlPublication.issuer)
-    )
-    found = dict(highest.all())
-    for row in session.exec(select(CrlPublication).where(col(CrlPublication.der).is_not(None))):
-        row.der = None
-        session.add(row)
-    for name in (ROOT, ISSUING):
-        number = found.setdefault(name, 0) + margin
-        session.add(CrlPublication(issuer=name, number=number, this_update=at, next_update=at, entries=0))
-    session.flush()
-    return found
-
-
 def _changes_nothing(record: Record) -> bool:
     return record.type in RECORDS_ONLY or record.result == "refused"
 
 
-def _text(record: Record, name: str) -> str:
-    value = record.details[name]
-    if not isinstance(value, str):
-        raise TypeError(f"`{name}` is no text")
-    return value
-
-
-def _number(record: Record, name: str) -> int:
-    value = record.details[name]
-    if not isinstance(value, int):
-        raise TypeError(f"`{name}` is no number")
-    return value
-
-
-def _serial(record: Record) -> Serial:
-    return Serial(record.object.removeprefix("certificate:"))
-
-
 def _intended(session: Session, record: Record) -> bool:
-    if session.get(IssuanceIntent, _serial(record)) is None:
+    if session.get(IssuanceIntent, replay_status.serial_of(record)) is None:
         # Open, as it was: when no outcome follows it is given up and its serial number revoked, as after any crash.
         session.add(
             IssuanceIntent(
-                serial=_serial(record),
-                issuer=_text(record, "issuer"),
-                profile=_text(record, "profile"),
+                serial=replay_status.serial_of(record),
+                issuer=replay_status.text(record, "issuer"),
+                profile=replay_status.text(record, "profile"),
                 holder_kind="",
-                holder=_text(record, "holder"),
+                holder=replay_status.text(record, "holder"),
                 domain=record.domain,
                 actor=record.actor,
                 at=record.at,
                 tbs=b"",
+                request=replay_status.text(record, "request") if "request" in record.details else "",
+                profiles=replay_status.text(record, "profiles") if "profiles" in record.details else "",
             )
         )
     return True
 
 
 def _issued(session: Session, record: Record) -> bool:
-    serial = _serial(record)
-    der = base64.b64decode(_text(record, "certificate"), validate=True)
-    if hashlib.sha256(der).hexdigest() != _text(record, "certificate_sha256"):
+    serial = replay_status.serial_of(record)
+    der = base64.b64decode(replay_status.text(record, "certificate"), validate=True)
+    if hashlib.sha256(der).hexdigest() != replay_status.text(record, "certificate_sha256"):
         raise ValueError("the certificate does not have the hash that stands beside it")
-    _conclude_intent(session, serial, "issued", der, holder_kind=_text(record, "holder_kind"))
+    replay_status.conclude_intent(session, serial, "issued", der, holder_kind=replay_status.text(record, "holder_kind"))
     if session.get(Certificate, serial) is None:
-        session.add(Certificate(serial=serial, issuer=_text(record, "issuer"), issued_at=record.at, der=der))
+        session.add(
+            Certificate(serial=serial, issuer=replay_status.text(record, "issuer"), issued_at=record.at, der=der)
+        )
     if credential.find(session, serial) is None:
         session.add(
             Credential(
                 serial=serial,
-                issuer=_text(record, "issuer"),
-                holder_kind=_text(record, "holder_kind"),
-                holder=_text(record, "holder"),
-                domain=_text(record, "domain"),
-                profile=_text(record, "profile"),
-                certificate_sha256=_text(record, "certificate_sha256"),
-                spki_sha256=_text(record, "spki_sha256"),
-                not_before=from_rfc3339(_text(record, "not_before")),
-                not_after=from_rfc3339(_text(record, "not_after")),
+                issuer=replay_status.text(record, "issuer"),
+                holder_kind=replay_status.text(record, "holder_kind"),
+                holder=replay_status.text(record, "holder"),
+                domain=replay_status.text(record, "domain"),
+                profile=replay_status.text(record, "profile"),
+                certificate_sha256=replay_status.text(record, "certificate_sha256"),
+                spki_sha256=replay_status.text(record, "spki_sha256"),
+                not_before=from_rfc3339(replay_status.text(record, "not_before")),
+                not_after=from_rfc3339(replay_status.text(record, "not_after")),
             )
         )
     return True
 
 
-def _conclude_intent(session: Session, serial: Serial, state: str, der: bytes, *, holder_kind: str = "") -> None:
-    intent = session.get(IssuanceIntent, serial)
-    if intent is None:
-        return
-    intent.state = state
-    intent.holder_kind = intent.holder_kind or holder_kind
-    if der and not intent.tbs:
-        intent.tbs = x509.load_der_x509_certificate(der).tbs_certificate_bytes
-    session.add(intent)
-
-
-def _abandoned(session: Session, record: Record) -> bool:
-    serial = _serial(record)
-    intent = session.get(IssuanceIntent, serial)
-    if intent is None:
-        return False
-    _conclude_intent(session, serial, "abandoned", b"")
-    if session.get(Revocation, serial) is None:
-        revocation.enter(session, serial, intent.issuer, reason="cessation-of-operation", at=record.at)
-    return True
-
-
-def _revoked(session: Session, record: Record) -> bool:
-    serial, word = _serial(record), _text(record, "reason")
-    if session.get(Revocation, serial) is None:
-        revocation.enter(session, serial, _text(record, "issuer"), reason=word, at=record.at)
-    found = credential.find(session, serial)
-    if found is not None and found.state != CredentialState.REVOKED:
-        found.state, found.revoked_at = CredentialState.REVOKED.value, record.at
-        found.revocation_reason = word
-        session.add(found)
-    return True
-
-
-def _crl_published(session: Session, record: Record) -> bool:
-    issuer, number = record.object.removeprefix("crl:"), _number(record, "number")
-    if session.get(CrlPublication, (issuer, number)) is None:
-        entries = _number(record, "entries")
-        session.add(
-            CrlPublication(issuer=issuer, number=number, this_update=record.at, next_update=record.at, entries=entries)
-        )
-    return True
-
-
 def _authority_made(session: Session, record: Record) -> bool:
-    name, serial = record.object.removeprefix("authority:"), Serial(_text(record, "serial"))
-    der = base64.b64decode(_text(record, "certificate"), validate=True)
-    _conclude_intent(session, serial, "issued", der, holder_kind="authority")
-    if session.get(Authority, name) is None:
-        session.add(Authority(name=name, key=_text(record, "key"), serial=serial, der=der))
+    name, serial = record.object.removeprefix("authority:"), Serial(replay_status.text(record, "serial"))
+    der = base64.b64decode(replay_status.text(record, "certificate"), validate=True)
+    replay_status.conclude_intent(session, serial, "issued", der, holder_kind="authority")
+    known = session.exec(select(Authority).where(Authority.serial == serial)).first()
+    if known is None:
+        hierarchy.enter(session, Authority(name=name, key=replay_status.text(record, "key"), serial=serial, der=der))
     return True
 
 
 def _role_given(session: Session, record: Record) -> bool:
-    person, role = record.object.removeprefix("person:"), _text(record, "role")
+    person, role = record.object.removeprefix("person:"), replay_status.text(record, "role")
     if session.get(Person, person) is None:
         return False
     if not _open_roles(session, person, record.domain, role):
@@ -232,7 +161,7 @@ def _role_given(session: Session, record: Record) -> bool:
 
 def _role_withdrawn(session: Session, record: Record) -> bool:
     person = record.object.removeprefix("person:")
-    for row in _open_roles(session, person, record.domain, _text(record, "role")):
+    for row in _open_roles(session, person, record.domain, replay_status.text(record, "role")):
         row.until = record.at
         session.add(row)
     return True
@@ -251,11 +180,11 @@ def _point(session: Session, record: Record) -> bool:
     if row is None:
         row = RecoveryPoint(id=identifier, state=PointState.BEGUN.value, actor=record.actor, at=record.at)
     if record.type == POINT_SEALED:
-        row.state, row.ended_at, row.sha256 = PointState.SEALED.value, record.at, _text(record, "sha256")
-        row.size, row.ledger_size = _number(record, "size"), _number(record, "ledger_size")
-        row.ledger_root = _text(record, "ledger_root")
+        row.state, row.ended_at, row.sha256 = PointState.SEALED.value, record.at, replay_status.text(record, "sha256")
+        row.size, row.ledger_size = replay_status.number(record, "size"), replay_status.number(record, "ledger_size")
+        row.ledger_root = replay_status.text(record, "ledger_root")
     elif record.type == POINT_FAILED:
-        row.state, row.ended_at, row.cause = PointState.FAILED.value, record.at, _text(record, "cause")
+        row.state, row.ended_at, row.cause = PointState.FAILED.value, record.at, replay_status.text(record, "cause")
     if record.type != POINT_BEGUN:
         row.record = record.identifier
     session.add(row)
@@ -264,11 +193,12 @@ def _point(session: Session, record: Record) -> bool:
 
 def _witnessed(session: Session, record: Record) -> bool:
     """A witness that forgot could be shown another history: it remembers at least what is on record."""
-    origin, size = record.object.removeprefix("log:"), _number(record, "size")
+    origin, size = record.object.removeprefix("log:"), replay_status.number(record, "size")
     row = session.get(WitnessedLog, origin)
     if row is None or row.size < size:
         row = row or WitnessedLog(origin=origin, size=size, root="", note=b"", at=record.at)
-        row.size, row.root, row.note = size, _text(record, "root"), _text(record, "note").encode()
+        root, note = replay_status.text(record, "root"), replay_status.text(record, "note")
+        row.size, row.root, row.note = size, root, note.encode()
         row.at = row.recorded_at = record.at
         session.add(row)
     return True
@@ -280,14 +210,13 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,
     "pki.certificate.issued": _issued,
-    "pki.certificate.revoked": _revoked,
-    "pki.crl.published": _crl_published,
-    "pki.issuance.abandoned": _abandoned,
     "pki.issuance.intended": _intended,
     "registry.role.appointed": _role_given,
     "registry.role.assigned": _role_given,
     "registry.role.withdrawn": _role_withdrawn,
+    **replay_profile.HANDLERS,
     **replay_register.HANDLERS,
+    **replay_status.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,

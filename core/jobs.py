@@ -30,12 +30,17 @@ class JobLease(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``run`` is called every ``every``; it must be done within ``lease`` and opens its own transactions."""
+    """``run`` is called every ``every``; it must be done within ``lease`` and opens its own transactions.
+
+    ``wanted`` says, by reading only, whether there is anything to do: what is looked at several times a second takes no
+    lease for nothing.
+    """
 
     name: str
     every: timedelta
     run: Callable[[datetime], None]
     lease: timedelta = timedelta(minutes=2)
+    wanted: Callable[[], bool] = lambda: True
 
 
 def run_due(database: Database, jobs: Sequence[Job], clock: Clock, owner: str) -> list[str]:
@@ -74,6 +79,8 @@ def _take(database: Database, job: Job, now: datetime, owner: str) -> int | None
     with database.read() as session:
         if not _is_due(session.get(JobLease, job.name), job, now):
             return None
+    if not job.wanted():
+        return None
     try:
         with database.write() as session:
             lease = _locked(session, job.name)

@@ -17,10 +17,17 @@ import core.registry.api
 import hsm.api
 import monitor.api
 import pki.api
+import pki.bulk_api
+import pki.issuance_api
+import pki.profile_api
+import pki.revocation_api
+import pki.status_api
 import pki.tsa.api
 from core.web import BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
+from pki.feed import Feed
+from pki.ocsp_http import OcspEndpoint
 
 #: Every router of the service; each enforces by its route class.
 SERVICE: tuple[APIRouter, ...] = (
@@ -37,6 +44,10 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.issuance_api.router,
+    pki.profile_api.router,
+    pki.revocation_api.router,
+    pki.bulk_api.router,
     pki.tsa.api.router,
     authz.api.router,
     monitor.api.router,
@@ -46,7 +57,7 @@ SERVICE: tuple[APIRouter, ...] = (
 #: What anybody may ask, with or without a certificate: status and time stamps, in the clear (RFC 5280, 6960, 3161).
 STATUS: tuple[APIRouter, ...] = (
     identity.alive,
-    pki.api.status,
+    pki.status_api.router,
     pki.tsa.api.submission,
     core.ledger.witness_api.submission,
 )
@@ -69,4 +80,5 @@ def _app(built: Built, routers: tuple[APIRouter, ...]) -> ASGIApp:
     for router in routers:
         app.include_router(router)
     install_error_handlers(app)
-    return BodyLimit(app)
+    limited, feed = BodyLimit(app), built.provided.get(Feed)
+    return OcspEndpoint(limited, feed) if isinstance(feed, Feed) else limited

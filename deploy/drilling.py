@@ -35,9 +35,11 @@ from deploy.wiring import CHECKPOINT_KEY
 from hsm.client import SignerClient
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
-from pki import api as pki_api
+from pki import status_api
 from pki.crl import CrlPublisher
+from pki.feed import Feed
 from pki.ocsp import OcspResponder
+from pki.ocsp_http import OcspEndpoint
 from pki.settings import PkiSettings
 
 
@@ -189,15 +191,12 @@ def _serving(settings: Settings, database: Database, keys: SignerClient, clock: 
     publisher = CrlPublisher(database=database, keys=keys, clock=clock, settings=names)
     publisher.refresh(force=True)
     app = FastAPI()
-    app.state.provided = {
-        Database: database,
-        CrlPublisher: publisher,
-        OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
-    }
+    app.state.provided = {Database: database, Clock: clock}
     install_error_handlers(app)
-    app.include_router(pki_api.status)
+    app.include_router(status_api.router)
+    feed = Feed(database=database, responder=OcspResponder(database=database, keys=keys, clock=clock), clock=clock)
     port = settings.listen.status_port
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(OcspEndpoint(app, feed), host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30

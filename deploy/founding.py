@@ -17,6 +17,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import Conflict
 from core.identity import SubjectKind
+from core.ledger.group import GroupCommit
 from core.registry import change, loader
 from deploy import schema, signer, vouching, wiring
 from deploy.file import read_text
@@ -26,7 +27,8 @@ from hsm import token
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyPurpose
 from pki import hierarchy
-from pki.issuance import CertificateAuthority, IssuanceRequest
+from pki.issuance import CertificateAuthority
+from pki.request import IssuanceRequest
 
 #: Who acts before anybody can: the founding itself.
 FOUNDER = "founding"
@@ -135,7 +137,7 @@ class _signer:  # noqa: N801  # a context manager, read as a verb's object
 
 def _certify(settings: Settings, database: Database, keys: SignerClient) -> None:
     wiring.establish(settings, database, keys)
-    authority = wiring.authority(settings, database, keys)
+    authority = wiring.authority(settings, database, keys, GroupCommit(database))
     durable.write(settings.trusted, hierarchy.pem_chain(database).encode("ascii"), mode=0o644)
     service = IssuanceRequest(
         csr=b"",

@@ -13,6 +13,8 @@ from deploy import settings as site_settings
 from deploy import tls, wiring
 from deploy.peer import CertificateProtocol
 from deploy.settings import Settings
+from deploy.wiring import Built
+from pki.feed import Feed
 
 
 def serve(settings: Settings) -> None:
@@ -21,11 +23,23 @@ def serve(settings: Settings) -> None:
     status = _status_server(settings, apps.status_app(built))
     thread = threading.Thread(target=status.run, name="status", daemon=True)
     thread.start()
+    stop = threading.Event()
+    feed = threading.Thread(target=_follow, args=(built, stop), name="feed", daemon=True)
+    feed.start()
     _service_server(settings, apps.service_app(built)).run()
     # Nobody asks any more: what was answered in fast mode is stored before the end.
     built.queue.close()
     status.should_exit = True
-    thread.join(timeout=5)
+    stop.set()
+    for one in (thread, feed):
+        one.join(timeout=5)
+
+
+def _follow(built: Built, stop: threading.Event) -> None:
+    """Keep the responder's answers true until ``stop``."""
+    feed = built.provided[Feed]
+    assert isinstance(feed, Feed)
+    feed.run(stop)
 
 
 def _service_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
@@ -55,6 +69,7 @@ def _status_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
             host=settings.listen.address,
             port=settings.listen.status_port,
             log_level="warning",
+            access_log=False,
             server_header=False,
             timeout_graceful_shutdown=3,
         )

@@ -18,7 +18,8 @@ from core.provision import ReadSession, provided
 from core.registry import credential, person, role
 from core.signing import Origin
 from pki import revocation
-from pki.issuance import CertificateAuthority, IssuanceRequest
+from pki.issuance import CertificateAuthority
+from pki.request import IssuanceRequest
 
 router = APIRouter(route_class=EnforcedRoute, tags=["identity"])
 alive = APIRouter(route_class=EnforcedRoute, tags=["identity"])

@@ -37,6 +37,7 @@ PACKAGES=(
     "mount               /usr/bin/mount|/bin/mount"
     "bubblewrap          /usr/bin/bwrap"
     "curl                /usr/bin/curl"
+    "gnutls-bin          /usr/bin/ocsptool"
     "ca-certificates     /etc/ssl/certs/ca-certificates.crt"
     "postgresql          /usr/lib/postgresql/*/bin/initdb"
     "rsyslog             /usr/sbin/rsyslogd"

@@ -10,6 +10,7 @@ from core.database import Database
 from core.jobs import JobLease
 from core.ledger.witnessing import progress
 from deploy.doctor import Finding
+from pki import watch
 
 #: A job is late when it did not begin for so many of its periods, and for as long as another may keep it waiting.
 PERIODS, WAITS = 5, timedelta(minutes=15)
@@ -28,7 +29,7 @@ def inspect(
     ``Unavailable`` when the store does not answer.
     """
     with database.read() as session:
-        return [*_jobs(session, now, periods), *_witnesses(session, witnesses)]
+        return [*_jobs(session, now, periods), *_witnesses(session, witnesses), *_status(session, now)]
 
 
 def _jobs(session: Session, now: datetime, periods: Mapping[str, timedelta]) -> Sequence[Finding]:
@@ -58,6 +59,13 @@ def _witnesses(session: Session, names: Collection[str]) -> Sequence[Finding]:
         else:
             found.append(_finding(f"witness {name}", row.error, f"{row.size} records at {to_rfc3339(row.tried_at)}"))
     return found
+
+
+def _status(session: Session, now: datetime) -> Sequence[Finding]:
+    cure = "is `guosuo serve` running? see the jobs pki.crl.publish and pki.responder.renew above"
+    return [
+        Finding(one.name, one.ok, one.found, one.expected, "" if one.ok else cure) for one in watch.look(session, now)
+    ]
 
 
 def _finding(name: str, error: str, found: str) -> Finding:

@@ -60,9 +60,10 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import hierarchy
+from pki import activation, bulk_act, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.feed import Feed
 from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
@@ -130,10 +131,11 @@ def purger(settings: Settings, database: Database) -> Purger:
     return Purger(database=database, clock=SystemClock(), directory=settings.ledger, mirror=mirror)
 
 
-def authority(settings: Settings, database: Database, keys: SignerClient) -> CertificateAuthority:
+def authority(settings: Settings, database: Database, keys: SignerClient, group: GroupCommit) -> CertificateAuthority:
     """Return the issuing authority."""
     return CertificateAuthority(
         database=database,
+        group=group,
         keys=keys,
         clock=SystemClock(),
         random=secrets.token_bytes,
@@ -213,14 +215,15 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
-def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job]]:
-    """Return the background work: what is our own, and what waits for others. The second never holds the first up."""
+def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
+    """Return the background work: lists, what else is our own, what waits for others. None holds another up."""
     keys = signer(settings)
+    lists = publisher(settings, database, keys)
     sending = core.notice.jobs.outward(outbox(settings, database))
     # The worker of a site that asks no witness starts without a signer: only a witness is shown the log's key.
     place, mirror = partial(ledger_place, settings, keys), evidence_mirror(settings)
     asked = vouching.background(settings, database, keys, clock=SystemClock(), place=place, mirror=mirror)
-    return inward_jobs(settings, database), [*sending, *asked]
+    return pki.jobs.publishing(lists), inward_jobs(settings, database), [*sending, *asked]
 
 
 def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
@@ -231,11 +234,11 @@ def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
 
 def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     """Return the background work of every package that waits for nobody outside."""
-    keys = signer(settings)
-    lists = publisher(settings, database, keys)
+    keys, names = signer(settings), certification(settings)
     return [
-        *pki.jobs.jobs(database, lists),
-        pki.tsa.renewal.job(stamping.renewal(certification(settings), database, keys, SystemClock())),
+        *pki.jobs.jobs(database),
+        *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
+        pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
@@ -255,7 +258,8 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    return Acts(acts.load(), [administrator.ACT, departure.act(asked), leveling.act(asked), *kept])
+    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, departure.act(asked), leveling.act(asked)]
+    return Acts(acts.load(), [*ours, *kept])
 
 
 def build(settings: Settings) -> Built:
@@ -266,6 +270,7 @@ def build(settings: Settings) -> Built:
     queue = FastQueue(database=database, group=group)
     point = decisions(settings, database, queue, group)
     place = ledger_place(settings, keys)
+    responder = OcspResponder(database=database, keys=keys, clock=clock)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -274,9 +279,8 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys),
-        CrlPublisher: publisher(settings, database, keys),
-        OcspResponder: OcspResponder(database=database, keys=keys, clock=clock),
+        CertificateAuthority: authority(settings, database, keys, group),
+        Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
         GoodStanding: CredentialStanding(),

@@ -1,8 +1,8 @@
 """From a peer certificate to a principal: path, record, status, register. The status is read at every call."""
 
 import hashlib
+from functools import lru_cache
 
-from cryptography import x509
 from sqlmodel import Session
 
 from core.clock import Clock
@@ -15,8 +15,12 @@ from core.registry.errors import HasLeft
 from core.registry.models import Person
 from core.rule import LEFT
 from pki import holder, issuer, path
-from pki.errors import DepartedHolder, Revoked, SuspendedHolder, UnknownCertificate
+from pki.errors import DepartedHolder, OnHold, Revoked, SuspendedHolder, UnknownCertificate
 from pki.issuer import ISSUING, ROOT
+from pki.models import CertificateHold
+
+#: How many clients' certificates are kept as issued by us.
+_KEPT = 512
 
 
 class CertificateAuthenticator:
@@ -26,7 +30,10 @@ class CertificateAuthenticator:
         """Read status from ``database``; our authorities' certificates are read once, they do not change."""
         self._database = database
         self._clock = clock
-        self._authorities: tuple[x509.Certificate, ...] = ()
+        self._authorities: path.Authorities | None = None
+        # A client comes again and again: who issued its certificate does not change, so it is kept, for as many
+        # certificates as a site's busiest hour sees. What is refused is not kept, and takes no room.
+        self._issued = lru_cache(maxsize=_KEPT)(path.issued)
 
     def authenticate(self, certificate: bytes) -> Principal:
         """Return whom the DER ``certificate`` stands for, now. Raises an ``Unauthenticated`` with its reason."""
@@ -35,7 +42,9 @@ class CertificateAuthenticator:
 
     def authenticate_within(self, session: Session, certificate: bytes) -> Principal:
         """As ``authenticate``, in the caller's transaction."""
-        found = path.validate(certificate, self._chain(session), self._clock.now())
+        authorities = self._chain(session)
+        found = self._issued(certificate, authorities)
+        path.check(found, authorities, self._clock.now())
         serial = Serial(f"{found.serial_number:040x}")
         held = credential.find(session, serial)
         if held is None or held.certificate_sha256 != hashlib.sha256(certificate).hexdigest():
@@ -44,12 +53,15 @@ class CertificateAuthenticator:
             hint = "ask the registration officer of your department"
             gone = str(LEFT) if _is_gone(session, held) else ""
             raise Revoked(f"the certificate {serial} was revoked", hint=hint, rule=gone, about=_name(held))
+        if held.state == CredentialState.HELD:
+            until = session.get_one(CertificateHold, serial).until
+            hint = f"it is on hold until {until:%Y-%m-%d %H:%M} UTC; ask the security administrator"
+            raise OnHold(f"the certificate {serial} is on hold", hint=hint, about=_name(held))
         return _principal(session, held)
 
-    def _chain(self, session: Session) -> tuple[x509.Certificate, ...]:
-        if not self._authorities:
-            rows = [issuer.get(session, name) for name in (ISSUING, ROOT)]
-            self._authorities = tuple(x509.load_der_x509_certificate(row.der) for row in rows)
+    def _chain(self, session: Session) -> path.Authorities:
+        if self._authorities is None:
+            self._authorities = path.trust([issuer.get(session, name).der for name in (ISSUING, ROOT)])
         return self._authorities
 
 

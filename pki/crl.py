@@ -1,25 +1,45 @@
-"""Certificate revocation lists (RFC 5280, 5): a number first, then the signature, then the octets.
+"""Certificate revocation lists (RFC 5280, 5): a number first, then the signatures, then the octets.
 
-Entries are encoded when they are revoked, so a list is one join, one hash and one signature, however long it is.
+A revocation encodes its entry and names its shard; here a shard is one read, one join, one hash and one signature. Each
+list is signed only after its digest is on record, under a number that is never used again.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, select, update
 
 from core.clock import Clock
 from core.database import Database
 from core.ledger import evidence
 from hsm.client import SignerClient
-from pki import der, events, issuer
+from pki import events, issuer, listing
 from pki.errors import NotEstablished
 from pki.issuer import ISSUING, ROOT, Issuer
-from pki.models import Authority, CrlPublication, Revocation
+from pki.listing import Known, Listing, Round
+from pki.models import Authority, CrlList, CrlPublication, RevocationChange
 from pki.settings import PkiSettings
+from pki.tbslist import FULL, Frame
 
-#: OBJECT IDENTIFIERs id-ce-authorityKeyIdentifier and id-ce-cRLNumber.
-_AUTHORITY_KEY, _NUMBER = bytes.fromhex("0603551d23"), bytes.fromhex("0603551d14")
+#: A list that was not signed so many numbers later never is: who takes so long is dead.
+_FORGOTTEN = 100
+
+#: A change stays for so long at least.
+_FOLLOWED = timedelta(minutes=1)
+
+#: What is read back before it is published. A longer list is made of shards that were.
+_READ_BACK = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed list (DER), and where in it the entries begin."""
+
+    listing: Listing
+    content: bytes
+    start: int
 
 
 class CrlPublisher:
@@ -30,87 +50,116 @@ class CrlPublisher:
         self._database = database
         self._keys = keys
         self._clock = clock
+        self._settings = settings
         self._lifetime = timedelta(hours=settings.crl_hours)
 
     def refresh(self, *, force: bool = False) -> list[int]:
-        """Publish each list that lacks a revocation or is past its half-life (or all); return their numbers."""
-        return [number for name in (ROOT, ISSUING) if (number := self._refresh(name, force=force)) is not None]
+        """Publish each list that lacks a change or is past its half-life (or all); return the numbers that were used.
 
-    def current(self, name: str) -> bytes:
-        """Return the newest published list (DER). Raises ``NotEstablished``."""
-        with self._database.read() as session:
-            newest = _newest(session, name)
-        if newest is None or newest.der is None:
-            raise NotEstablished(f"there is no list of `{name}`")
-        return newest.der
+        One number for an authority, whatever lists of it are published.
+        """
+        wanted = {name: listing.scopes(name) if force else () for name in (ROOT, ISSUING)}
+        return [number for name in wanted if (number := self.publish(name, wanted[name])) is not None]
 
-    def _refresh(self, name: str, *, force: bool) -> int | None:
-        now = self._clock.now().replace(microsecond=0)
+    def is_due(self) -> bool:
+        """Say whether there is something to publish; asks the store only."""
+        now = self._now()
         with self._database.read() as session:
-            if not force and not self._is_due(session, name, now):
+            return any(listing.due(session, name, now, self._lifetime) for name in (ROOT, ISSUING))
+
+    def current(self, name: str, scope: str = FULL) -> bytes:
+        """Return the newest published list of a scope (DER). Raises ``NotEstablished``."""
+        with self._database.read() as session:
+            return octets(session, name, scope, find(session, name, scope).number)
+
+    def _now(self) -> datetime:
+        return self._clock.now().replace(microsecond=0)
+
+    def publish(self, name: str, wanted: Sequence[str] = ()) -> int | None:
+        """Publish the lists of these scopes, or what is due, and return their number; nothing when nothing was due."""
+        now = self._now()
+        with self._database.read() as session:
+            if not wanted and not listing.due(session, name, now, self._lifetime):
                 return None
             authority = issuer.load(session, name, self._keys)
         with self._database.write() as session:
             # One at a time for each authority, or two would take the same number (SQLite: by the write lock).
             session.get_one(Authority, name, with_for_update=True)
-            number = (session.exec(select(func.max(CrlPublication.number)).where(_of(name))).one() or 0) + 1
-            # Entries are read in the transaction that takes the number: a higher number never lists fewer of them.
-            rows = session.exec(select(Revocation).where(Revocation.issuer == name).order_by(col(Revocation.at)))
-            entries = [row.entry for row in rows]
-            until = now + self._lifetime
-            session.add(
-                CrlPublication(issuer=name, number=number, this_update=now, next_update=until, entries=len(entries))
-            )
-        # A crash here leaves a number that is never used again: the next list takes the next.
-        to_be_signed = encode(authority, number, now, until, entries)
-        content = der.signed(to_be_signed, authority.sign_octets(to_be_signed))
-        _check(authority, content)
-        # A crash here leaves a signed list that nobody saw.
+            taken = self._prepare(session, authority, now, wanted)
+        if taken is None:
+            return None
+        # A crash here leaves a number that is never used again: the next publication takes the next.
+        made = [_sign(authority, one) for one in taken.listings]
+        # A crash here leaves signed lists that nobody saw.
         with self._database.write() as session:
-            publication = session.get_one(CrlPublication, (name, number))
-            publication.der = content
-            session.add(publication)
-            evidence.append(session, events.crl_published(name, number, len(entries)), at=self._clock.now())
-        # A crash here leaves a published list whose number nobody was told: it is served from the store.
-        return number
+            self._conclude(session, name, taken, made)
+        # A crash here leaves published lists whose number nobody was told: they are served from the store.
+        return taken.number
 
-    def _is_due(self, session: Session, name: str, now: datetime) -> bool:
-        newest = _newest(session, name)
-        if newest is None or newest.next_update - now <= self._lifetime / 2:
-            return True
-        revoked = session.exec(select(func.count()).select_from(Revocation).where(Revocation.issuer == name)).one()
-        return revoked != newest.entries
+    def _prepare(self, session: Session, authority: Issuer, now: datetime, wanted: Sequence[str]) -> Round | None:
+        frame, url = Frame.of(authority.certificate), self._settings.public_url
+        return listing.prepare(session, authority.name, frame, url, now=now, lifetime=self._lifetime, wanted=wanted)
 
-
-def encode(authority: Issuer, number: int, this_update: datetime, next_update: datetime, entries: list[bytes]) -> bytes:
-    """Return the to-be-signed list (RFC 5280, 5.1.2); no revokedCertificates at all when there is none."""
-    key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key).public_bytes()
-    extensions = der.encode(
-        der.SEQUENCE, der.extension(_AUTHORITY_KEY, key), der.extension(_NUMBER, der.integer(number))
-    )
-    return der.encode(
-        der.SEQUENCE,
-        der.integer(1),
-        der.ECDSA_WITH_SHA256,
-        authority.certificate.subject.public_bytes(),
-        der.time(this_update),
-        der.time(next_update),
-        der.encode(der.SEQUENCE, der.join(entries)) if entries else b"",
-        der.encode(0xA0, extensions),
-    )
+    def _conclude(self, session: Session, name: str, taken: Round, made: list[Signed]) -> None:
+        # Held, so that whoever finishes later finds the newer list, and leaves it.
+        session.get_one(Authority, name, with_for_update=True)
+        at = self._clock.now()
+        _keep(session, name, taken.number, made)
+        publication = session.get_one(CrlPublication, (name, taken.number))
+        publication.published_at = at
+        session.add(publication)
+        bases = [one.listing.base for one in made if one.listing.base is not None]
+        if bases or name != ISSUING:
+            # Every delta has these behind it, and whoever follows the changes (``feed.py``) has seen them.
+            told = col(RevocationChange.number) <= min(bases, default=taken.number)
+            seen = col(RevocationChange.at) < at - _FOLLOWED
+            session.connection().execute(delete(RevocationChange).where(RevocationChange.issuer == name, told, seen))  # type: ignore[arg-type]  # a column
+        event = events.crl_published(name, taken.number, publication.entries, len(made))
+        evidence.append(session, event, at=at)
 
 
-def _check(authority: Issuer, content: bytes) -> None:
-    """Read the list back with another implementation before anybody gets it."""
-    loaded = x509.load_der_x509_crl(content)
-    if not loaded.is_signature_valid(authority.public_key):
-        raise NotEstablished("the list that came out does not verify; it is not published")
+def find(session: Session, name: str, scope: str = FULL) -> Known:
+    """Return what is known of the newest published list of a scope. Raises ``NotEstablished``."""
+    known = listing.newest(session, name, scope).get(scope)
+    if known is None:
+        kind = "list" if scope == FULL else f"list `{scope}`"
+        raise NotEstablished(f"there is no {kind} of `{name}`")
+    return known
 
 
-def _newest(session: Session, name: str) -> CrlPublication | None:
-    statement = select(CrlPublication).where(_of(name), col(CrlPublication.der).is_not(None))
-    return session.exec(statement.order_by(col(CrlPublication.number).desc()).limit(1)).first()
+def octets(session: Session, name: str, scope: str, number: int) -> bytes:
+    """Return a published list (DER). Raises ``NotEstablished``."""
+    found = session.exec(
+        select(CrlList.der).where(CrlList.issuer == name, CrlList.scope == scope, CrlList.number == number)
+    ).first()
+    if found is None:
+        raise NotEstablished(f"there is no list `{scope}` of `{name}` any more")
+    return found
 
 
-def _of(name: str) -> bool:
-    return CrlPublication.issuer == name
+def _sign(authority: Issuer, one: Listing) -> Signed:
+    """Sign a list. Raises ``BrokenProof``, ``NotEstablished``."""
+    content, start = one.tbs.signed(authority.sign_digest(one.tbs.digest()))
+    if len(content) <= _READ_BACK:
+        # Read back with another implementation before anybody gets it.
+        loaded = x509.load_der_x509_crl(content)
+        if not loaded.is_signature_valid(authority.public_key) or len(loaded) != one.entries:
+            raise NotEstablished("the list that came out does not verify; it is not published")
+    return Signed(one, content, start)
+
+
+def _keep(session: Session, name: str, number: int, made: list[Signed]) -> None:
+    """Keep each list as the newest of its scope; the older ones go, and so does one that has a newer already."""
+    connection, newest = session.connection(), listing.newest(session, name)
+    late = {one.listing.scope for one in made if (found := newest.get(one.listing.scope)) and found.number > number}
+    of_name, age = col(CrlList.issuer) == name, col(CrlList.number)
+    for one in made:
+        if one.listing.scope not in late:
+            row = (of_name, col(CrlList.scope) == one.listing.scope, age == number)
+            kept = {"der": one.content, "start": one.start, "length": len(one.listing.tbs.entries)}
+            connection.execute(update(CrlList).where(*row).values(kept))
+    connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_(late), age == number))
+    kept_scopes = [one.listing.scope for one in made if one.listing.scope not in late]
+    # What another publisher is about to sign stays on record, until nobody can be about to sign it.
+    old = (age < number) & (col(CrlList.der).is_not(None) | (age < number - _FORGOTTEN))
+    connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_(kept_scopes), old))

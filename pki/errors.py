@@ -69,6 +69,18 @@ class WrongProfile(Rejected):
     reason = "wrong-profile"
 
 
+class LintFailed(Rejected):
+    """What would be signed is not what was meant, or not what a certificate must be."""
+
+    reason = "lint-failed"
+
+
+class NotPrepared(Rejected):
+    """Was not prepared and linted here for this request, or was signed before."""
+
+    reason = "not-prepared"
+
+
 class Lapsed(Conflict):
     """The intention was given up in the meantime."""
 
@@ -91,6 +103,30 @@ class AlreadyRevoked(Conflict):
     """Revoked before; there is no way back, and no second time."""
 
     reason = "already-revoked"
+
+
+class NotOnHold(Conflict):
+    """Only what is on hold can be released."""
+
+    reason = "not-on-hold"
+
+
+class NothingChosen(Conflict):
+    """Nothing is left to be revoked."""
+
+    reason = "nothing-chosen"
+
+
+class NeedsTwo(Conflict):
+    """So many certificates take two people."""
+
+    reason = "needs-two-people"
+
+
+class BadHold(Malformed):
+    """A hold needs an end that is still to come, and not too far away."""
+
+    reason = "bad-hold"
 
 
 class UnknownReason(Malformed):
@@ -141,6 +177,12 @@ class Revoked(Unauthenticated):
     reason = "revoked"
 
 
+class OnHold(Unauthenticated):
+    """The certificate is on hold."""
+
+    reason = "on-hold"
+
+
 class UnknownCertificate(Unauthenticated):
     """Our key signed it, but we have no record of handing it out."""
 
@@ -157,3 +199,19 @@ class SuspendedHolder(Unauthenticated):
     """The holder is suspended."""
 
     reason = "suspended"
+
+
+class RefusedPath(Unauthenticated):
+    """The certification path is not valid (RFC 5280, 6), or what it is made of cannot be read.
+
+    ``word`` is the reason, ``section`` where RFC 5280 asks for it, ``place`` the certificate's place from 1 (the one
+    that the trust anchor issued); 0 where no single certificate is at fault.
+    """
+
+    reason = "invalid-path"
+
+    def __init__(self, detail: str, *, reason: str, section: str, place: int = 0) -> None:
+        """Keep all of it."""
+        super().__init__(detail, reason=reason)
+        self.section = section
+        self.place = place

@@ -1,16 +1,23 @@
 """What happens to certificates, as evidence: wire names never change, details suffice to rebuild a credential."""
 
 import base64
+from datetime import datetime
 
 from core.clock import to_rfc3339
-from core.ledger.entry import Event
+from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import IssuanceIntent
+from pki.models import BulkRevocation, IssuanceIntent, ProfileSet
 
 
 def intended(intent: IssuanceIntent) -> Event:
     """A serial number was taken and its to-be-signed certificate recorded; no key was used yet."""
-    details = {"profile": intent.profile, "holder": intent.holder, "issuer": intent.issuer}
+    details = {
+        "profile": intent.profile,
+        "profiles": intent.profiles,
+        "holder": intent.holder,
+        "issuer": intent.issuer,
+        "request": intent.request,
+    }
     return Event("pki.issuance.intended", intent.actor, f"certificate:{intent.serial}", intent.domain, details=details)
 
 
@@ -46,15 +53,57 @@ def refused(holder: str, profile: str, reason: str, *, actor: str) -> Event:
     return Event("pki.request.refused", actor, f"holder:{holder}", result="refused", details=details)
 
 
-def revoked(serial: str, issuer: str, reason: str, *, holder: str, domain: str, actor: str) -> Event:
-    """A certificate was revoked, for ever."""
-    details = {"serial": serial, "issuer": issuer, "reason": reason, "holder": holder}
-    return Event("pki.certificate.revoked", actor, f"certificate:{serial}", domain, details=details)
+def profiles_activated(row: ProfileSet, *, before: str) -> Event:
+    """Other profiles came into force; their text stands in the record, so that a restore can rebuild them."""
+    details: dict[str, JsonValue] = {
+        "number": row.number,
+        "digest": row.digest,
+        "version": row.version,
+        "before": before,
+        "proposer": row.proposer,
+        "basis": row.basis,
+        "text": row.text,
+    }
+    return Event("pki.profile.activated", row.approver, f"profiles:{row.digest[:16]}", details=details)
 
 
-def crl_published(issuer: str, number: int, entries: int) -> Event:
-    """A CRL was published; numbers never go back."""
-    return Event("pki.crl.published", "device:trust", f"crl:{issuer}", details={"number": number, "entries": entries})
+def revoked(of: Credential, reason: str, *, since: datetime | None, actor: str) -> Event:
+    """A certificate was revoked, for ever; ``since`` is when it was put on hold, if it was."""
+    details = {"serial": of.serial, "issuer": of.issuer, "reason": reason, "holder": of.holder}
+    if since is not None:
+        details["since"] = to_rfc3339(since)
+    return Event("pki.certificate.revoked", actor, f"certificate:{of.serial}", of.domain, details=details)
+
+
+def held(of: Credential, until: datetime, *, since: datetime, actor: str) -> Event:
+    """A certificate was put on hold, or its hold got another end."""
+    details = {"serial": of.serial, "issuer": of.issuer, "holder": of.holder}
+    details |= {"since": to_rfc3339(since), "until": to_rfc3339(until)}
+    return Event("pki.certificate.held", actor, f"certificate:{of.serial}", of.domain, details=details)
+
+
+def released(of: Credential, *, actor: str) -> Event:
+    """A certificate was released from hold, by somebody or because its end had come."""
+    details = {"serial": of.serial, "issuer": of.issuer, "holder": of.holder}
+    return Event("pki.certificate.released", actor, f"certificate:{of.serial}", of.domain, details=details)
+
+
+def ordered(made: BulkRevocation) -> Event:
+    """Many certificates are to be revoked; each has its own record when it is."""
+    details: dict[str, JsonValue] = {"reason": made.reason, "total": made.total}
+    return Event("pki.revocation.ordered", made.actor, f"certificates:{made.id}", details=details)
+
+
+def carried_out(made: BulkRevocation) -> Event:
+    """Every certificate of an order is revoked."""
+    details: dict[str, JsonValue] = {"reason": made.reason, "total": made.total, "skipped": made.skipped}
+    return Event("pki.revocation.finished", made.actor, f"certificates:{made.id}", details=details)
+
+
+def crl_published(issuer: str, number: int, entries: int, lists: int) -> Event:
+    """Lists were published under one number, which never goes back; ``entries`` serial numbers are listed."""
+    details = {"number": number, "entries": entries, "lists": lists}
+    return Event("pki.crl.published", "device:trust", f"crl:{issuer}", details=details)
 
 
 def authority_made(name: str, serial: str, key: str, spki_sha256: str, der: bytes) -> Event:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from sqlmodel import Session, col, update
 
 from core.clock import Clock
 from core.database import Database
@@ -24,7 +25,7 @@ from pki import events, issuer, pointers, tbs
 from pki.issuer import ISSUING, OCSP, ROOT, TSA, Issuer
 from pki.models import Authority, IssuanceIntent
 from pki.settings import PkiSettings
-from pki.tbs import Prepared, Template
+from pki.tbs import AuthorityContent, Prepared, Press
 
 Extensions = Sequence[tuple[x509.ExtensionType, bool]]
 
@@ -38,6 +39,10 @@ _KEYS = {
 
 #: A token is verified long after it was made: its authority's certificate lasts as long as its issuer's lets it.
 _LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR, TSA: 5 * _YEAR}
+
+#: The responder's certificate is renewed so long before its end.
+RENEWAL = timedelta(days=30)
+
 _SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING, TSA: ISSUING}
 
 #: A certificate is good a little before it was made: nobody's clock is exact.
@@ -71,7 +76,23 @@ def make(
     settings: PkiSettings,
 ) -> None:
     """Make one authority under those that are there; ``tsa-2`` is the second generation of the time-stamp authority."""
-    _Establishment(database, keys, clock, random, settings).make(name)
+    _Establishment(database, keys, clock, random, settings, Press()).make(name)
+
+
+def renew_responder(
+    database: Database, keys: SignerClient, clock: Clock, random: Callable[[int], bytes], settings: PkiSettings
+) -> bool:
+    """Give the responder another certificate over its key when the present one ends soon; say whether it did.
+
+    Nobody asks about a responder's certificate (id-pkix-ocsp-nocheck), so all that ends it is its last day: that day
+    must never come.
+    """
+    with database.read() as session:
+        present = x509.load_der_x509_certificate(issuer.get(session, OCSP).der)
+    if present.not_valid_after_utc - clock.now() > RENEWAL:
+        return False
+    _Establishment(database, keys, clock, random, settings, Press()).make(OCSP)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +102,14 @@ class _Establishment:
     clock: Clock
     random: Callable[[int], bytes]
     settings: PkiSettings
+    press: Press
 
     def make(self, name: str) -> None:
         """Make one authority: key, intention, signature, outcome."""
         label, purpose = _key(name)
         info = self.keys.generate(label, KeyAlgorithm.P256, purpose)
         # A crash here leaves a key in the token and its inventory: the same request again returns it.
-        prepared = tbs.prepare(self._template(info, name))
+        prepared = self.press.prepare_authority(self._content(info, name))
         self._intend(name, prepared)
         # A crash here leaves a known serial number without a signature; ``resume`` revokes it.
         der = self._sign(info, name, prepared)
@@ -96,7 +118,7 @@ class _Establishment:
             intent = session.get_one(IssuanceIntent, prepared.serial)
             intent.state = "issued"
             session.add(intent)
-            session.add(Authority(name=name, key=label, serial=prepared.serial, der=der))
+            enter(session, Authority(name=name, key=label, serial=prepared.serial, der=der))
             event = events.authority_made(name, prepared.serial, label, info.spki_sha256, der)
             evidence.append(session, event, at=self.clock.now())
         # A crash here leaves a finished authority: ``establish`` goes on with the next one.
@@ -119,15 +141,16 @@ class _Establishment:
 
     def _sign(self, info: KeyInfo, name: str, prepared: Prepared) -> bytes:
         if name != ROOT:
-            return self._signer(name).sign(prepared)
+            return self._signer(name).sign(self.press, prepared, request=prepared.request)
         key = issuer.as_p256(load_der_public_key(info.spki))
-        return tbs.assemble(prepared, issuer.sign_with(self.keys, info.label, prepared.tbs), key)
+        octets = self.press.redeem(prepared, request=prepared.request)
+        return tbs.assemble(octets, issuer.sign_with(self.keys, info.label, octets), key)
 
     def _signer(self, name: str) -> Issuer:
         with self.database.read() as session:
             return issuer.load(session, _SIGNED_BY[_kind(name)], self.keys)
 
-    def _template(self, info: KeyInfo, name: str) -> Template:
+    def _content(self, info: KeyInfo, name: str) -> AuthorityContent:
         subject = _name(self.settings, name)
         identifier = x509.SubjectKeyIdentifier.from_public_key(issuer.as_p256(load_der_public_key(info.spki)))
         start = self.clock.now().replace(microsecond=0)
@@ -139,7 +162,7 @@ class _Establishment:
             above, end = signer.certificate.subject, min(end, signer.certificate.not_valid_after_utc)
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key)
         serial = issuer.new_serial(self.random)
-        return Template(
+        return AuthorityContent(
             serial=serial,
             issuer=above,
             subject=subject,
@@ -217,6 +240,17 @@ _EXTENSIONS: dict[str, Extensions] = {
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
     ],
 }
+
+
+def enter(session: Session, made: Authority) -> None:
+    """Enter an authority's certificate; one that it had before stays under a name of its own."""
+    before = session.get(Authority, made.name)
+    if before is not None:
+        session.expunge(before)
+        past = f"{made.name}-{before.serial}"[:40]
+        session.connection().execute(update(Authority).where(col(Authority.name) == made.name).values(name=past))
+    session.add(made)
+    session.flush()
 
 
 def pem_chain(database: Database) -> str:

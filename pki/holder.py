@@ -17,7 +17,7 @@ def find(session: Session, kind: SubjectKind, identifier: str) -> Holder:
     if kind is SubjectKind.BOOTSTRAP:
         if identifier != BOOTSTRAP:
             raise WrongProfile(f"`{identifier}` is not the bootstrap administrator")
-        return Holder(kind.value, BOOTSTRAP, "Bootstrap Administrator", "guosuo", SITE, "invalid", ())
+        return Holder(kind.value, BOOTSTRAP, "Bootstrap Administrator", "guosuo", SITE, "invalid", (), network=SITE)
     if kind is SubjectKind.PERSON:
         human = person.get_serving(session, PersonId(identifier))
         home = domain.get(session, DomainId(human.domain))
@@ -41,4 +41,5 @@ def _holder(session: Session, kind: SubjectKind, who: tuple[str, str, str], home
         name_space=home.name_space,
         ranges=domain.addresses(session, DomainId(home.id)),
         level=home.level,
+        network=home.network,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from core.identity import PersonId, Serial, SubjectKind
-from core.registry.credential import Credential
+from core.registry.credential import Credential, CredentialState
 from core.registry.holding import Holding
 from pki import revocation
 
@@ -22,7 +22,13 @@ class Certificates:
     def holdings(self, session: Session, kind: str, identifier: str, at: datetime) -> Sequence[Holding]:
         """Return the certificates, good at a time, of a person, a device, a domain, or over a key (its SPKI hash)."""
         statement = select(Credential).where(
-            Credential.not_after >= at, or_(col(Credential.revoked_at).is_(None), col(Credential.revoked_at) > at)
+            Credential.not_after >= at,
+            # What is on hold comes back when its hold ends: it is held like what is good.
+            or_(
+                col(Credential.revoked_at).is_(None),
+                col(Credential.revoked_at) > at,
+                Credential.state == CredentialState.HELD.value,
+            ),
         )
         match kind:
             case "person":

@@ -1,249 +1,185 @@
-"""Issue a certificate: check, record the intention, sign, record the outcome. In this order, whatever happens between.
+"""Issue certificates: check, record the intention, sign, record the outcome. In this order, whatever happens between.
 
-1. The request's content is checked against the register; a refusal uses no serial number and leaves its record alone.
-2. Serial number and to-be-signed certificate are recorded and committed, before any key is used.
+1. Each request's content is checked against the register; a refusal uses no serial number and leaves its record alone.
+2. Serial numbers and to-be-signed certificates are linted, recorded and committed, before any key is used.
 3. The token signs exactly these octets.
-4. Certificate and credential are recorded and committed; only then is anything handed out.
+4. Certificates and credentials are recorded and committed; only then is anything handed out.
+
+One request and many go the same way: two transactions for all of them, which requests that come at the same time share.
 """
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import Session
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import TrustError
-from core.identity import PersonId, Serial, SubjectKind
+from core.errors import Malformed, TrustError
 from core.ledger import evidence
-from core.registry import credential, levels, person
-from core.registry.credential import Credential, CredentialState
+from core.ledger.entry import Event
+from core.ledger.group import GroupCommit
 from hsm.client import SignerClient
-from pki import csr, events, holder, issuer, names, pointers, profile, strength, tbs
-from pki.csr import CertificationRequest
-from pki.errors import AuthorityExpired, Lapsed, ReusedKey, RevokedKey, WrongProfile
+from pki import admission, events, issuer, outcome, profileset, template
+from pki.admission import Earlier, Judgement
+from pki.authorisation import Admitted
+from pki.errors import AuthorityExpired
 from pki.issuer import ISSUING, Issuer
-from pki.models import Certificate, IssuanceIntent
-from pki.names import Holder
-from pki.profile import Profile
+from pki.lint import Meant
+from pki.outcome import Planned
+from pki.profile import Profile, Profiles
+from pki.request import IssuanceRequest, IssuedCertificate, issued
 from pki.settings import PkiSettings
-from pki.tbs import Prepared, Template
+from pki.tbs import Press
+from pki.template import Filling, Template
 
+#: Most requests of one batch: two transactions of that size are over in a fraction of a second.
+LARGEST = 256
 
-@dataclass(frozen=True, slots=True)
-class IssuanceRequest:
-    """What is asked for. ``lifetime_seconds`` may only shorten what the profile gives; hosts are checked names."""
-
-    csr: bytes
-    profile: str
-    holder_kind: SubjectKind
-    holder: str
-    dns_names: tuple[str, ...] = ()
-    ip_addresses: tuple[str, ...] = ()
-    lifetime_seconds: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedCertificate:
-    """A certificate as it is handed out: DER, and PEM with the issuing authority's after it."""
-
-    serial: Serial
-    der: bytes
-    chain_pem: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Admitted:
-    """A request that passed every check."""
-
-    request: IssuanceRequest
-    content: CertificationRequest
-    holder: Holder
-    profile: Profile
+Outcome = IssuedCertificate | TrustError
 
 
 class CertificateAuthority:
-    """The issuing authority."""
+    """The issuing authority. Safe for many threads."""
 
     def __init__(
         self,
         *,
         database: Database,
+        group: GroupCommit,
         keys: SignerClient,
         clock: Clock,
         random: Callable[[int], bytes],
         settings: PkiSettings,
     ) -> None:
-        """Issue with the key ``issuing-ca`` in the token behind ``keys``."""
+        """Issue with the key ``issuing-ca`` in the token behind ``keys``; write through ``group``."""
         self._database = database
+        self._group = group
         self._keys = keys
         self._clock = clock
         self._random = random
         self._settings = settings
+        self._press = Press()
+        self._authority: Issuer | None = None
+        self._templates: dict[tuple[str, str], Template] = {}
 
     def check(self, request: IssuanceRequest, *, actor: str) -> None:
         """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
-        self._admitted(request, actor)
+        (judged,), _profiles, _authority = self._judge([request])
+        if isinstance(judged, TrustError):
+            self._group.append(_refusal(request, judged, actor), at=self._clock.now())
+            # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
+            raise judged
 
     def issue(self, request: IssuanceRequest, *, actor: str) -> IssuedCertificate:
         """Issue a certificate. Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer."""
-        admitted = self._admitted(request, actor)
-        with self._database.read() as session:
-            authority = issuer.load(session, ISSUING, self._keys)
-        prepared = tbs.prepare(self._template(admitted, authority))
-        self._intend(admitted, prepared, actor)
-        # A crash here leaves a serial number that is known and was never signed: ``resume`` gives it up and revokes it.
-        der = authority.sign(prepared)
-        # A crash here leaves a signed certificate that nobody has, under a known serial number: as above.
-        self._conclude(admitted, prepared, der, actor)
-        # A crash here leaves an issued certificate that its holder did not get: it is listed, and can be revoked.
-        chain = [x509.load_der_x509_certificate(der), authority.certificate]
-        pem = "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in chain)
-        return IssuedCertificate(prepared.serial, der, pem)
+        (made,) = self._issue([request], actor)
+        if isinstance(made, TrustError):
+            raise made
+        return made
 
-    def _admitted(self, request: IssuanceRequest, actor: str) -> _Admitted:
+    def issue_batch(self, requests: Sequence[IssuanceRequest], *, actor: str) -> list[Outcome]:
+        """Issue for each request its certificate, or return its refusal (recorded); they stand in the same order.
+
+        What was issued before for the very same request, and is good, is returned again and not issued twice. Raises
+        ``Malformed`` for too many, ``Unavailable`` when token or store do not answer: asking again is then harmless.
+        """
+        if not 1 <= len(requests) <= LARGEST:
+            raise Malformed(f"a batch has 1 to {LARGEST} requests, not {len(requests)}")
+        digests = [one.digest for one in requests]
+        with self._database.read() as session:
+            earlier = admission.find_earlier(session, digests, self._clock.now())
+        # The very same request twice in one batch is one request.
+        fresh = {digest: one for digest, one in zip(digests, requests, strict=True) if digest not in earlier}
+        made = dict(zip(fresh, self._issue(list(fresh.values()), actor), strict=True)) if fresh else {}
+        made |= {digest: self._again(one) for digest, one in earlier.items()}
+        return [made[digest] for digest in digests]
+
+    def _issue(self, requests: Sequence[IssuanceRequest], actor: str) -> list[Outcome]:
+        # 1.
+        judged, profiles, authority = self._judge(requests)
+        planned = [self._plan(*pair, profiles, authority, actor) for pair in zip(requests, judged, strict=True)]
+        going = [one for one in planned if isinstance(one, Planned)]
+        # 2.
+        refusals = [
+            _refusal(request, one, actor)
+            for request, one in zip(requests, planned, strict=True)
+            if isinstance(one, TrustError)
+        ]
+        self._group.run(lambda session: self._record(session, refusals, going))
+        # A crash here leaves recorded refusals that nobody was told (who asks again is refused again) and serial
+        # numbers that are known and were never signed: ``resume`` gives them up and revokes them.
+        if not going:
+            return [one for one in planned if isinstance(one, TrustError)]
+        # 3.
+        signed = authority.sign_all(self._press, [(one.prepared, one.prepared.request) for one in going])
+        # A crash here leaves signed certificates that nobody has, under known serial numbers: as above.
+        pairs = list(zip(going, signed, strict=True))
+        # 4.
+        late = self._group.run(lambda session: outcome.conclude(session, pairs, at=self._clock.now()))
+        # A crash here leaves issued certificates that their holders did not get: they are listed, and can be revoked.
+        above = authority.certificate.public_bytes(Encoding.DER)
+        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in pairs}
+        return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
+
+    def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
+        with self._database.read() as session:
+            profiles = profileset.active(session)
+            judged = admission.judge(session, profiles, requests)
+            if self._authority is None:
+                # Read once: an authority's certificate does not change.
+                self._authority = issuer.load(session, ISSUING, self._keys)
+        return judged, profiles, self._authority
+
+    def _plan(
+        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, authority: Issuer, actor: str
+    ) -> Planned | TrustError:
+        """Prepare what is admitted; a refusal stays one, and what cannot be prepared becomes one."""
+        if isinstance(judged, TrustError):
+            return judged
         try:
-            return self._admit(request)
+            start = self._clock.now().replace(microsecond=0)
+            filling = Filling(issuer.new_serial(self._random), start, _end(judged, start, authority), judged)
+            form = self._template(profiles, judged.profile, authority)
+            meant = Meant(filling, form, authority.certificate)
+            prepared = self._press.prepare(template.fill(form, filling), meant, request=request.digest)
         except TrustError as refusal:
-            self._record_refusal(request, refusal, actor)
-            # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
-            raise
+            return refusal
+        return Planned(prepared, judged, profiles.digest, actor)
 
-    def _admit(self, request: IssuanceRequest) -> _Admitted:
-        wanted = profile.get(request.profile)
-        if wanted.holder_kind is not request.holder_kind:
-            raise WrongProfile(f"the profile `{wanted.name}` is not for a {request.holder_kind}")
-        if request.lifetime_seconds is not None and request.lifetime_seconds < 1:
-            raise WrongProfile(f"a lifetime of {request.lifetime_seconds} seconds is none", hint="leave it out")
-        if (request.dns_names or request.ip_addresses) and not wanted.named:
-            raise WrongProfile(f"a certificate of profile `{wanted.name}` carries no host names")
-        content = csr.parse_request(request.csr)
+    def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
+        key = profiles.digest, wanted.name
+        if key not in self._templates:
+            made = template.compile_template(wanted, authority.certificate, ISSUING, self._settings.public_url)
+            # Those of profiles that are not in force any more go.
+            kept = {one: form for one, form in self._templates.items() if one[0] == profiles.digest}
+            self._templates = {**kept, key: made}
+            return made
+        return self._templates[key]
+
+    def _record(self, session: Session, refusals: Sequence[Event], going: Sequence[Planned]) -> None:
+        at = self._clock.now()
+        if refusals:
+            evidence.insert_all(session, [evidence.prepare(event, at=at) for event in refusals])
+        if going:
+            outcome.intend(session, going, at=at)
+
+    def _again(self, earlier: Earlier) -> IssuedCertificate:
         with self._database.read() as session:
-            found = holder.find(session, request.holder_kind, request.holder)
-            strength.check_key(content.key, found.level)
-            csr.check_content(content, found, allowed_hosts=request.dns_names)
-            names.check_hosts(found, request.dns_names)
-            names.check_addresses(found, request.ip_addresses)
-            _check_key(session, content, request)
-        return _Admitted(request, content, found, wanted)
-
-    def _template(self, admitted: _Admitted, authority: Issuer) -> Template:
-        start = self._clock.now().replace(microsecond=0)
-        serial = issuer.new_serial(self._random)
-        return Template(
-            serial=serial,
-            issuer=authority.certificate.subject,
-            subject=names.subject(admitted.holder),
-            not_before=start,
-            not_after=_end(admitted, start, authority),
-            spki=admitted.content.spki,
-            extensions=_extensions(admitted, authority, self._settings.public_url, serial),
-        )
-
-    def _intend(self, admitted: _Admitted, prepared: Prepared, actor: str) -> None:
-        at = self._clock.now()
-        intent = IssuanceIntent(
-            serial=prepared.serial,
-            issuer=ISSUING,
-            profile=admitted.profile.name,
-            holder_kind=admitted.request.holder_kind.value,
-            holder=admitted.holder.identifier,
-            domain=admitted.holder.domain,
-            actor=actor,
-            at=at,
-            tbs=prepared.tbs,
-        )
-        with self._database.write() as session:
-            session.add(intent)
-            evidence.append(session, events.intended(intent), at=at)
-
-    def _conclude(self, admitted: _Admitted, prepared: Prepared, der: bytes, actor: str) -> None:
-        at = self._clock.now()
-        made = x509.load_der_x509_certificate(der)
-        entered = Credential(
-            serial=prepared.serial,
-            issuer=ISSUING,
-            holder_kind=admitted.request.holder_kind.value,
-            holder=admitted.holder.identifier,
-            domain=admitted.holder.domain,
-            profile=admitted.profile.name,
-            certificate_sha256=hashlib.sha256(der).hexdigest(),
-            spki_sha256=hashlib.sha256(admitted.content.spki).hexdigest(),
-            not_before=made.not_valid_before_utc,
-            not_after=made.not_valid_after_utc,
-        )
-        with self._database.write() as session:
-            intent = session.get_one(IssuanceIntent, prepared.serial, with_for_update=True)
-            if intent.state != "open":
-                # Somebody took us for dead and gave the serial number up; it is revoked, and stays so.
-                raise Lapsed("issuing took so long that it was given up", hint="ask again")
-            if admitted.request.holder_kind is SubjectKind.PERSON:
-                # Whoever left in the meantime gets nothing: the intention stays open, and is given up and revoked.
-                person.get_serving(session, PersonId(admitted.holder.identifier), hold=True)
-            intent.state = "issued"
-            session.add(intent)
-            session.add(Certificate(serial=prepared.serial, issuer=ISSUING, issued_at=at, der=der))
-            session.add(entered)
-            evidence.append(session, events.issued(entered, der, actor=actor), at=at)
-
-    def _record_refusal(self, request: IssuanceRequest, refusal: TrustError, actor: str) -> None:
-        event = events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
-        with self._database.write() as session:
-            evidence.append(session, event, at=self._clock.now())
+            above = issuer.get(session, ISSUING).der
+        return issued(earlier.serial, earlier.der, above, repeated=True)
 
 
-def _end(admitted: _Admitted, start: datetime, authority: Issuer) -> datetime:
-    """Return the last second: of the profile, of the level, of what was asked for, or of the authority.
+def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:
+    return events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
 
-    Whichever is first. Raises ``AuthorityExpired``.
-    """
-    lifetime = min(admitted.profile.lifetime, levels.longest_life(admitted.holder.kind, admitted.holder.level))
-    if admitted.request.lifetime_seconds is not None:
-        lifetime = min(lifetime, timedelta(seconds=admitted.request.lifetime_seconds))
+
+def _end(admitted: Admitted, start: datetime, authority: Issuer) -> datetime:
+    """Return the last second: of what was admitted, or of the authority. Raises ``AuthorityExpired``."""
     # A validity period includes its last second (RFC 5280, 4.1.2.5).
-    end = start + lifetime - timedelta(seconds=0 if lifetime.total_seconds() <= 1 else 1)
+    end = start + admitted.life - timedelta(seconds=0 if admitted.life.total_seconds() <= 1 else 1)
     end = min(end, authority.certificate.not_valid_after_utc)
     if end <= start:
         raise AuthorityExpired("the issuing authority's own certificate has expired", hint="make a new authority")
     return end
-
-
-def _check_key(session: Session, content: CertificationRequest, request: IssuanceRequest) -> None:
-    """Raise ``RevokedKey`` or ``ReusedKey``: a key belongs to one holder, and dies with a revoked certificate."""
-    for other in credential.with_key(session, hashlib.sha256(content.spki).hexdigest()):
-        if other.state == CredentialState.REVOKED:
-            detail = f"the key belongs to the revoked certificate {other.serial}"
-            raise RevokedKey(detail, hint="make a new key with `guosuo cert csr`")
-        if (other.holder_kind, other.holder) != (request.holder_kind.value, request.holder):
-            raise ReusedKey("the key belongs to somebody else's certificate", hint="make a key of your own")
-
-
-def _extensions(
-    admitted: _Admitted, authority: Issuer, public_url: str, serial: Serial
-) -> list[tuple[x509.ExtensionType, bool]]:
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    request = admitted.request
-    return [
-        (x509.BasicConstraints(ca=False, path_length=None), True),
-        (usage, True),
-        (x509.ExtendedKeyUsage(list(admitted.profile.usages)), False),
-        (names.alternative_names(admitted.holder, request.dns_names, request.ip_addresses), False),
-        (x509.SubjectKeyIdentifier.from_public_key(admitted.content.key), False),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key), False),
-        (pointers.distribution(public_url, ISSUING, pointers.shard(serial)), False),
-        (pointers.access(public_url, ISSUING), False),
-    ]

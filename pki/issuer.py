@@ -1,18 +1,21 @@
 """An authority that can sign: its certificate, its key in the token, and the octets it may put its name to."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from sqlmodel import Session
 
 from core.identity import Serial
 from hsm.client import SignerClient
 from pki import tbs
-from pki.errors import NotEstablished
+from pki.errors import BrokenProof, NotEstablished
 from pki.models import Authority
-from pki.tbs import Prepared
+from pki.tbs import Prepared, Press
 
 ROOT, ISSUING, OCSP = "root", "issuing", "ocsp"
 
@@ -31,13 +34,34 @@ class Issuer:
         self._key = key
         self._keys = keys
 
-    def sign(self, prepared: Prepared) -> bytes:
-        """Sign a prepared certificate in the token and return it whole (DER), verified."""
-        return tbs.assemble(prepared, self.sign_octets(prepared.tbs), self.public_key)
+    def sign(self, press: Press, prepared: Prepared, *, request: str) -> bytes:
+        """Sign a prepared certificate in the token and return it whole (DER), verified. Raises ``NotPrepared``."""
+        (der,) = self.sign_all(press, [(prepared, request)])
+        return der
+
+    def sign_all(self, press: Press, prepared: Sequence[tuple[Prepared, str]]) -> list[bytes]:
+        """Sign prepared certificates, each for its request, as ``sign`` does."""
+        octets = [press.redeem(one, request=request) for one, request in prepared]
+        signatures = self._keys.sign_all(self._key, [hashlib.sha256(one).digest() for one in octets])
+        return [
+            tbs.assemble(one, signature, self.public_key) for one, signature in zip(octets, signatures, strict=True)
+        ]
 
     def sign_octets(self, octets: bytes) -> bytes:
         """Sign the SHA-256 of ``octets`` in the token (DER ECDSA-Sig-Value)."""
         return sign_with(self._keys, self._key, octets)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a SHA-256 digest in the token and return the signature (DER ECDSA-Sig-Value), verified.
+
+        Raises ``BrokenProof`` when it does not verify.
+        """
+        signature = self._keys.sign(self._key, digest)
+        try:
+            self.public_key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        except InvalidSignature as error:
+            raise BrokenProof("the authority's signature does not verify; nothing is published") from error
+        return signature
 
 
 def sign_with(keys: SignerClient, label: str, octets: bytes) -> bytes:

@@ -1,26 +1,43 @@
 """Background work of certificates: lists that never lapse, and intentions that are never left open."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from core.database import Database
 from core.jobs import Job
-from pki import expiry, revocation
+from pki import bulk, expiry, revocation
 from pki.crl import CrlPublisher
 
 #: After so long an intention without outcome is given up: no signature takes a tenth of that.
 _PATIENCE = timedelta(minutes=2)
 
 
-def jobs(database: Database, publisher: CrlPublisher) -> list[Job]:
-    """Return the jobs of this package."""
+def jobs(database: Database) -> list[Job]:
+    """Return the jobs of this package that can wait."""
 
     def give_up(now: datetime) -> None:
         with database.write() as session:
             revocation.resume(session, before=now - _PATIENCE, at=now)
         # A crash here leaves serial numbers that are revoked and not yet listed: the job below publishes their list.
 
-    def publish(_now: datetime) -> None:
-        publisher.refresh()
+    def release(now: datetime) -> None:
+        with database.write() as session:
+            revocation.release_ended(session, now)
+        # A crash here leaves certificates that are good again and still listed: the job below publishes their list.
+
+    def go_on(now: datetime) -> None:
+        with database.read() as session:
+            orders = bulk.open_orders(session)
+        for identifier in orders:
+            state = "open"
+            while state == "open":
+                with database.write() as session:
+                    state = bulk.step(session, identifier, now).state
+                # A crash here leaves an order that is carried out in part: the next run goes on with the rest.
+
+    def waits() -> bool:
+        with database.read() as session:
+            return bool(bulk.open_orders(session))
 
     def tell_expiry(now: datetime) -> None:
         with database.write() as session:
@@ -28,7 +45,26 @@ def jobs(database: Database, publisher: CrlPublisher) -> list[Job]:
 
     return [
         Job("pki.certificate.expiry", timedelta(minutes=10), tell_expiry),
+        Job("pki.revocation.bulk", timedelta(seconds=1), go_on, lease=timedelta(minutes=10), wanted=waits),
+        Job("pki.hold.release", timedelta(seconds=5), release),
         Job("pki.issuance.resume", timedelta(minutes=1), give_up),
-        # A revocation publishes its list at once; this is for half-life, and for one that failed then.
-        Job("pki.crl.publish", timedelta(seconds=2), publish),
     ]
+
+
+def renewal(renew: Callable[[], bool]) -> list[Job]:
+    """Return the job that renews the responder's certificate before it ends."""
+
+    def run(_now: datetime) -> None:
+        renew()
+
+    return [Job("pki.responder.renew", timedelta(hours=1), run)]
+
+
+def publishing(publisher: CrlPublisher) -> list[Job]:
+    """Return the job that publishes lists: whenever something is not listed yet, or a list is past its half-life."""
+
+    def publish(_now: datetime) -> None:
+        publisher.refresh()
+
+    # A worker that was killed holds the others up no longer than its lease; two at once only use two numbers.
+    return [Job("pki.crl.publish", timedelta(0), publish, lease=timedelta(seconds=10), wanted=publisher.is_due)]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, LargeBinary
+from sqlalchemy import Column, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
@@ -20,7 +20,11 @@ class Authority(SQLModel, table=True):
 
 
 class IssuanceIntent(SQLModel, table=True):
-    """What we are about to sign: recorded before any key is used. ``state`` is open, issued or abandoned."""
+    """What we are about to sign: recorded before any key is used. ``state`` is open, issued or abandoned.
+
+    ``request`` is the digest of the request, ``profiles`` that of the profiles it was judged by (both empty for an
+    authority's own certificate).
+    """
 
     __tablename__ = "issuance_intent"
 
@@ -34,6 +38,23 @@ class IssuanceIntent(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     tbs: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     state: str = Field(default="open", index=True, max_length=10)
+    request: str = Field(default="", index=True, max_length=64)
+    profiles: str = Field(default="", max_length=64)
+
+
+class ProfileSet(SQLModel, table=True):
+    """Profiles that two people put into force; the newest counts. ``text`` is what they agreed on, octet for octet."""
+
+    __tablename__ = "profile_set"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    digest: str = Field(max_length=64)
+    version: str = Field(max_length=40)
+    text: str = Field(sa_type=Text)
+    proposer: str = Field(max_length=80)
+    approver: str = Field(max_length=80)
+    basis: str = Field(max_length=400)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Certificate(SQLModel, table=True):
@@ -48,19 +69,58 @@ class Certificate(SQLModel, table=True):
 
 
 class Revocation(SQLModel, table=True):
-    """A revoked serial number; ``entry`` is its DER for the CRL, encoded once (RFC 5280, 5.1)."""
+    """A serial number that is revoked for ever; ``entry`` is its DER for the CRL, encoded once (RFC 5280, 5.1)."""
 
     __tablename__ = "revocation"
+    __table_args__ = (Index("ix_revocation_issuer_shard", "issuer", "shard"),)
 
     serial: str = Field(primary_key=True, max_length=40)
-    issuer: str = Field(index=True, max_length=40)
+    issuer: str = Field(max_length=40)
+    shard: int
     at: datetime = Field(sa_type=UtcDateTime)
     reason: str = Field(max_length=40)
     entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class CertificateHold(SQLModel, table=True):
+    """A certificate that is on hold since ``at`` and until ``until``; ``message`` is for those who ask why."""
+
+    __tablename__ = "certificate_hold"
+    __table_args__ = (Index("ix_certificate_hold_issuer_shard", "issuer", "shard"),)
+
+    serial: str = Field(primary_key=True, max_length=40)
+    issuer: str = Field(max_length=40)
+    shard: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    until: datetime = Field(sa_type=UtcDateTime, index=True)
+    message: str = Field(default="", max_length=400)
+    entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class RevocationChange(SQLModel, table=True):
+    """One change of the lists, in the order it was made; ``number`` is the publication that was the first to tell it.
+
+    ``entry`` is what a delta list says of it. Changes that every delta has behind it are dropped.
+    """
+
+    __tablename__ = "revocation_change"
+    __table_args__ = (Index("ix_revocation_change_issuer_number", "issuer", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    issuer: str = Field(max_length=40)
+    shard: int
+    serial: str = Field(max_length=40, index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    number: int | None = Field(default=None)
+    entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class CrlPublication(SQLModel, table=True):
-    """One CRL: its number is taken first, its octets follow; numbers never go back."""
+    """One number of an authority's lists: taken first, its lists follow; numbers never go back.
+
+    Every list of one publication bears its number, so that a full list and a delta of one number say the same (RFC
+    5280, 5.2.4). ``entries`` is how many serial numbers are listed; without ``published_at`` nobody saw it.
+    """
 
     __tablename__ = "crl_publication"
 
@@ -69,4 +129,53 @@ class CrlPublication(SQLModel, table=True):
     this_update: datetime = Field(sa_type=UtcDateTime)
     next_update: datetime = Field(sa_type=UtcDateTime)
     entries: int
+    published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CrlList(SQLModel, table=True):
+    """One list of a publication: ``scope`` is ``full``, ``delta`` or a shard's number.
+
+    ``tbs_sha256`` is recorded before the key is used, ``der`` after it; only the newest list of a scope is kept. Its
+    entries are the octets of ``der`` from ``start`` (counted from 0), ``length`` of them. ``base`` is a delta's base.
+    """
+
+    __tablename__ = "crl_list"
+
+    issuer: str = Field(primary_key=True, max_length=40)
+    scope: str = Field(primary_key=True, max_length=10)
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    this_update: datetime = Field(sa_type=UtcDateTime)
+    next_update: datetime = Field(sa_type=UtcDateTime)
+    entries: int
+    base: int | None = Field(default=None)
+    tbs_sha256: str = Field(max_length=64)
+    start: int = 0
+    length: int = 0
     der: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+
+
+class BulkRevocation(SQLModel, table=True):
+    """An order to revoke many certificates; ``id`` is the digest of what was ordered, ``done`` how many were looked at.
+
+    ``state`` is open until none is left; ``skipped`` were revoked before.
+    """
+
+    __tablename__ = "bulk_revocation"
+
+    id: str = Field(primary_key=True, max_length=64)
+    reason: str = Field(max_length=40)
+    actor: str = Field(max_length=120)
+    at: datetime = Field(sa_type=UtcDateTime)
+    total: int
+    done: int = 0
+    skipped: int = 0
+    state: str = Field(default="open", index=True, max_length=10)
+
+
+class BulkRevocationItem(SQLModel, table=True):
+    """A certificate that an order still has to revoke; it goes when that is done."""
+
+    __tablename__ = "bulk_revocation_item"
+
+    order: str = Field(primary_key=True, max_length=64)
+    serial: str = Field(primary_key=True, max_length=40)

@@ -19,7 +19,7 @@ _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A holder as the register has it; ``name_space``, ``ranges`` and ``level`` are those of its security domain."""
+    """A holder as the register has it; ``name_space`` to ``network`` are those of its security domain."""
 
     kind: str
     identifier: str
@@ -29,31 +29,28 @@ class Holder:
     name_space: str
     ranges: tuple[str, ...]
     level: int = 1
+    network: str = "outer"
 
 
-def subject(holder: Holder) -> x509.Name:
+#: What a subject consists of, in this order.
+COUNTRY = NameOID.COUNTRY_NAME
+ATTRIBUTES = (COUNTRY, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME, NameOID.USER_ID)
+
+
+def subject_attributes(holder: Holder) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
     """Return the subject: country, department, name and id, all from the register."""
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, holder.organisation),
-            x509.NameAttribute(NameOID.COMMON_NAME, _shortened(holder.name)),
-            x509.NameAttribute(NameOID.USER_ID, holder.identifier),
-        ]
-    )
+    values = ("CN", holder.organisation, _shortened(holder.name), holder.identifier)
+    return tuple(zip(ATTRIBUTES, values, strict=True))
+
+
+def urn(holder: Holder) -> str:
+    """Return the name that says whom a certificate stands for."""
+    return f"urn:guosuo:{holder.kind}:{holder.identifier}"
 
 
 def _shortened(name: str) -> str:
     """Cut a name to the 64 octets that every reader takes as a common name (RFC 5280, A.1); the id tells apart."""
     return name.encode()[:LONGEST_COMMON_NAME].decode("utf-8", errors="ignore")
-
-
-def alternative_names(holder: Holder, hosts: Sequence[str], addresses: Sequence[str]) -> x509.SubjectAlternativeName:
-    """Return the alternative names: the holder's URN, then hosts and addresses that were checked."""
-    urn = x509.UniformResourceIdentifier(f"urn:guosuo:{holder.kind}:{holder.identifier}")
-    dns = [x509.DNSName(host) for host in hosts]
-    numbers = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-    return x509.SubjectAlternativeName([urn, *dns, *numbers])
 
 
 def check_hosts(holder: Holder, hosts: Sequence[str]) -> None:
@@ -79,6 +76,11 @@ def check_addresses(holder: Holder, addresses: Sequence[str]) -> None:
             raise ForeignName(f"`{text}` is no address") from error
         if not address.is_loopback and not any(address in ipaddress.ip_network(cidr) for cidr in holder.ranges):
             raise ForeignName(f"`{text}` lies outside the addresses of `{holder.domain}`")
+
+
+def canonical_address(text: str) -> str:
+    """Return the one spelling of an address that ``check_addresses`` has let through."""
+    return str(ipaddress.ip_address(text))
 
 
 def check_subject(holder: Holder, name: x509.Name) -> None:

@@ -1,115 +1,138 @@
-"""The OCSP responder (RFC 6960): good, revoked, or unknown; an answer is never better than the store knows now."""
+"""The OCSP responder (RFC 6960, 5019): good, revoked, on hold, or unknown; signed ahead for what is asked often.
 
+An answer that was signed before is given again only while the store says the same: ``Feed`` tells of every change
+within a tenth of a second, and when it is silent the store itself is asked. What answers a nonce is signed for it.
+"""
+
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import ocsp
 from sqlmodel import Session
 
 from core.clock import Clock
 from core.database import Database
-from core.errors import Unavailable
+from core.errors import TrustError, Unavailable
 from core.identity import Serial
-from core.registry import credential
-from hsm.adapters import TokenEcKey
 from hsm.client import SignerClient
-from pki import issuer, reason
+from pki import issuer, ocsp_message, reason, standing
 from pki.issuer import ISSUING, OCSP, Issuer
-from pki.models import Revocation
+from pki.ocsp_message import CertId, Failure, Question, Status
+from pki.ocsp_store import Answer, Answers
 
-#: Most octets of a request, and of a nonce in it (RFC 9654, 2.1).
-LARGEST, LONGEST_NONCE = 4096, 128
+#: How long an answer may be kept; one that was signed ahead is signed anew at half of that.
+VALIDITY = timedelta(minutes=5)
 
-#: How long an answer may be kept. Short, because ours are made when they are asked for.
-_VALIDITY = timedelta(minutes=5)
+#: How long the responder's certificate is taken for current before it is looked at again.
+_LOOK = timedelta(minutes=1)
 
-_HASHES: Mapping[type[hashes.HashAlgorithm], hashes.HashAlgorithm] = {
-    hashes.SHA1: hashes.SHA1(),  # noqa: S303  # names the issuer in a request, protects nothing (RFC 6960, 4.1.1)
-    hashes.SHA256: hashes.SHA256(),
+_UNKNOWN = Status("unknown")
+
+_HASHES: Mapping[bytes, hashes.HashAlgorithm] = {
+    ocsp_message.SHA1: hashes.SHA1(),  # noqa: S303  # names the issuer in a request, protects nothing (RFC 6960, 4.1.1)
+    ocsp_message.SHA256: hashes.SHA256(),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Signing:
+    """Who answers: ``known`` are the issuing authority's name and key hashes, by algorithm."""
+
+    responder: Issuer
+    certificate: bytes
+    key_hash: bytes
+    known: Mapping[bytes, tuple[bytes, bytes]]
+    looked_at: datetime
 
 
 class OcspResponder:
     """Answers for the issuing authority with a delegated key of the token."""
 
     def __init__(self, *, database: Database, keys: SignerClient, clock: Clock) -> None:
-        """Prepare; authority and responder certificate are read at the first request."""
+        """Prepare; authority and responder certificate are read at the first request, and once a minute."""
         self._database = database
         self._keys = keys
         self._clock = clock
-        self._signing: tuple[Issuer, x509.Certificate, TokenEcKey] | None = None
+        self._signing: _Signing | None = None
+        self.answers = Answers()
 
     def respond(self, content: bytes) -> bytes:
         """Return the DER answer to a DER request; what cannot be read or answered now gets an OCSP error, not ours."""
+        return self.answer(content).content
+
+    def answer(self, content: bytes) -> Answer:
+        """As ``respond``, with what a cache must know. An answer that is signed already is held against the store."""
         try:
-            return self._respond(content)
+            return self._kept(content) or self._made(content)
         except Unavailable:
             # Store or signer: whoever asks knows what to do with tryLater, and nothing else (RFC 6960, 2.3).
-            return _failure(ocsp.OCSPResponseStatus.TRY_LATER)
+            return _failed(Failure.TRY_LATER)
+        except TrustError:
+            return _failed(Failure.INTERNAL_ERROR)
 
-    def _respond(self, content: bytes) -> bytes:
-        if len(content) > LARGEST:
-            return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
-        try:
-            request = ocsp.load_der_ocsp_request(content)
-            serial, algorithm = request.serial_number, _HASHES.get(type(request.hash_algorithm))
-            nonce = _nonce(request)
-        except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm, NotImplementedError):
-            # The last is cryptography's word for a request about several certificates.
-            return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
-        if serial < 0:
-            # No certificate has a negative serial number, and none can be told of in an answer.
-            return _failure(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
-        authority, certificate, key = self._keys_and_certificates()
-        if algorithm is None or not _is_ours(request, authority, algorithm):
-            return _failure(ocsp.OCSPResponseStatus.UNAUTHORIZED)
-        builder = self._answer(request, serial, algorithm).responder_id(ocsp.OCSPResponderEncoding.HASH, certificate)
-        builder = builder.certificates([certificate])
-        if nonce is not None:
-            builder = builder.add_extension(nonce, critical=False)
-        return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    def renew(self, contents: list[bytes]) -> None:
+        """Sign anew what is asked often and will soon be too old. Raises ``Unavailable``."""
+        for content in contents:
+            self._made(content)
 
-    def _answer(
-        self, request: ocsp.OCSPRequest, serial: int, algorithm: hashes.HashAlgorithm
-    ) -> ocsp.OCSPResponseBuilder:
-        now = self._clock.now().replace(microsecond=0)
-        status, at, word = self._status(serial)
-        return ocsp.OCSPResponseBuilder().add_response_by_hash(
-            issuer_name_hash=request.issuer_name_hash,
-            issuer_key_hash=request.issuer_key_hash,
-            serial_number=serial,
-            algorithm=algorithm,
-            cert_status=status,
-            this_update=now,
-            next_update=now + _VALIDITY,
-            revocation_time=at,
-            revocation_reason=reason.flag(word) if word else None,
-        )
-
-    def _status(self, number: int) -> tuple[ocsp.OCSPCertStatus, datetime | None, str]:
-        serial = Serial(f"{number:040x}")
+    def _kept(self, content: bytes) -> Answer | None:
+        kept = self.answers.find(content, self._clock.now())
+        if kept is None:
+            return None
         with self._database.read() as session:
-            revoked = session.get(Revocation, serial)
-            if revoked is not None:
-                return ocsp.OCSPCertStatus.REVOKED, revoked.at.replace(microsecond=0), revoked.reason
-            found = credential.find(session, serial)
-        status = ocsp.OCSPCertStatus.GOOD if found is not None else ocsp.OCSPCertStatus.UNKNOWN
-        return status, None, ""
+            return kept if kept.serial and _status(session, kept.serial) == kept.status else None
 
-    def _keys_and_certificates(self) -> tuple[Issuer, x509.Certificate, TokenEcKey]:
-        if self._signing is None:
+    def _made(self, content: bytes) -> Answer:
+        try:
+            question = ocsp_message.parse(content)
+        except ValueError:
+            return _failed(Failure.MALFORMED_REQUEST)
+        signing = self._current()
+        ours = [one for one in question.about if _is_ours(one, signing)]
+        if not ours or not question.understood:
+            return _failed(Failure.UNAUTHORIZED)
+        return self._signed(content, question, signing)
+
+    def _signed(self, content: bytes, question: Question, signing: _Signing) -> Answer:
+        mark = self.answers.mark()
+        now = self._clock.now().replace(microsecond=0)
+        until = now + VALIDITY
+        with self._database.read() as session:
+            said = [
+                _status(session, Serial(f"{one.serial:040x}")) if _is_ours(one, signing) else _UNKNOWN
+                for one in question.about
+            ]
+        singles = [ocsp_message.single(*one, now, until) for one in zip(question.about, said, strict=True)]
+        data = ocsp_message.response_data(signing.key_hash, now, singles, question.nonce)
+        signature = signing.responder.sign_digest(hashlib.sha256(data).digest())
+        octets = ocsp_message.response(data, signature, signing.certificate)
+        if question.nonce is not None:
+            return Answer(octets)
+        serial = Serial(f"{question.about[0].serial:040x}")
+        answer = Answer(octets, serial=serial, status=said[0], this_update=now, next_update=until)
+        if len(said) == 1 and said[0].word != "unknown":
+            # Unknown is not kept: it may be issued in the next moment, and anybody can think of any number.
+            self.answers.keep(content, answer, mark)
+        return answer
+
+    def _current(self) -> _Signing:
+        now = self._clock.now()
+        if self._signing is None or not timedelta(0) <= now - self._signing.looked_at < _LOOK:
             with self._database.read() as session:
-                self._signing = self._load(session)
+                self._signing = self._load(session, now)
         return self._signing
 
-    def _load(self, session: Session) -> tuple[Issuer, x509.Certificate, TokenEcKey]:
-        responder = issuer.get(session, OCSP)
-        key = TokenEcKey(self._keys, self._keys.get(responder.key))
-        return issuer.load(session, ISSUING, self._keys), x509.load_der_x509_certificate(responder.der), key
+    def _load(self, session: Session, now: datetime) -> _Signing:
+        authority = x509.load_der_x509_certificate(issuer.get(session, ISSUING).der)
+        row = issuer.get(session, OCSP)
+        responder = issuer.load(session, OCSP, self._keys)
+        _name, key_hash = issuer_hashes(responder.certificate, _HASHES[ocsp_message.SHA1])
+        known = {oid: issuer_hashes(authority, algorithm) for oid, algorithm in _HASHES.items()}
+        return _Signing(responder, row.der, key_hash, known, now)
 
 
 def issuer_hashes(authority: x509.Certificate, algorithm: hashes.HashAlgorithm) -> tuple[bytes, bytes]:
@@ -118,8 +141,16 @@ def issuer_hashes(authority: x509.Certificate, algorithm: hashes.HashAlgorithm) 
     return _hash(authority.subject.public_bytes(), algorithm), _hash(point, algorithm)
 
 
-def _is_ours(request: ocsp.OCSPRequest, authority: Issuer, algorithm: hashes.HashAlgorithm) -> bool:
-    return (request.issuer_name_hash, request.issuer_key_hash) == issuer_hashes(authority.certificate, algorithm)
+def _is_ours(one: CertId, signing: _Signing) -> bool:
+    return signing.known.get(one.algorithm) == (one.name_hash, one.key_hash)
+
+
+def _status(session: Session, serial: Serial) -> Status:
+    """Return what the store says now of a serial number of the issuing authority; on hold is revoked for a reason."""
+    found = standing.of(session, serial)
+    if found.since is None:
+        return Status(found.state)
+    return Status("revoked", found.since.replace(microsecond=0), reason.listed_code(found.reason))
 
 
 def _hash(content: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
@@ -128,15 +159,5 @@ def _hash(content: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
     return digest.finalize()
 
 
-def _nonce(request: ocsp.OCSPRequest) -> x509.OCSPNonce | None:
-    """Return the request's nonce; raises ``ValueError`` for one that is empty or longer than RFC 9654 allows."""
-    for extension in request.extensions:
-        if isinstance(extension.value, x509.OCSPNonce):
-            if not 1 <= len(extension.value.nonce) <= LONGEST_NONCE:
-                raise ValueError("the nonce is empty or too long")
-            return extension.value
-    return None
-
-
-def _failure(status: ocsp.OCSPResponseStatus) -> bytes:
-    return ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
+def _failed(status: Failure) -> Answer:
+    return Answer(ocsp_message.failure(status))

@@ -1,93 +1,130 @@
-"""Certification path validation (RFC 5280, 6.1) over our hierarchy, with a reason for every refusal. Pure.
+"""Whether a certificate is a client's, under our authorities, with a reason for every refusal (RFC 5280, 6.1). Pure.
 
 1. readable, version 3, no critical extension that is not understood · 2. issuer's name is one of ours ·
-3. issuer's signature · 4. validity of the certificate and of every authority above it · 5. purpose.
+3. issuer's signature · 4. validity of the certificate and of every authority above it · 5. purpose ·
+6. what else its authorities ask: names, policies (``pki.validation``).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
 from pki import der
-from pki.errors import BadCertificate, Expired, ForeignIssuer, LookAlikeIssuer, NotYetValid, WrongPurpose
+from pki.errors import (
+    BadCertificate,
+    Expired,
+    ForeignIssuer,
+    LookAlikeIssuer,
+    NotYetValid,
+    RefusedPath,
+    WrongPurpose,
+)
+from pki.validation import certificate, element, extension, process
+from pki.validation import path as paths
+from pki.validation.certificate import Certificate
+from pki.validation.process import Parameters, State
 
-_UNDERSTOOD = (
-    x509.BasicConstraints,
-    x509.KeyUsage,
-    x509.ExtendedKeyUsage,
-    x509.SubjectAlternativeName,
-    x509.AuthorityKeyIdentifier,
-    x509.SubjectKeyIdentifier,
+#: id-kp-clientAuth (RFC 5280, 4.2.1.12).
+CLIENT = element.octets_of("1.3.6.1.5.5.7.3.2")
+
+#: What a client's certificate may have as critical: less than path validation understands.
+_UNDERSTOOD = frozenset(
+    {
+        extension.BASIC,
+        extension.KEY_USAGE,
+        extension.PURPOSES,
+        extension.ALTERNATIVE,
+        extension.AUTHORITY_KEY,
+        extension.SUBJECT_KEY,
+    }
 )
 
-#: Most octets of a certificate that is looked at.
-LARGEST = 65_536
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Authorities:
+    """Our authorities, validated once: the ``state`` of 6.1 below them, whose times are checked at every call."""
+
+    certificates: tuple[Certificate, ...]
+    state: State
+    parameters: Parameters
 
 
-def validate(content: bytes, authorities: Sequence[x509.Certificate], now: datetime) -> x509.Certificate:
-    """Return the certificate when it is a client's, under ``authorities`` (issuing first, root last), at ``now``.
+def trust(authorities: Sequence[bytes]) -> Authorities:
+    """Validate our own authorities' DER certificates (issuing first, root last), but for their times.
 
-    Raises ``BadCertificate``, ``ForeignIssuer``, ``LookAlikeIssuer``, ``Expired``, ``NotYetValid``, ``WrongPurpose``.
+    Raises ``RefusedPath``.
     """
+    *below, root = (certificate.parse(one) for one in authorities)
+    # No time is asked for here: every ``validate`` asks for it anew.
+    parameters = Parameters(now=root.not_before, purpose=CLIENT)
+    state = paths.prefix(below[::-1], paths.trust(root), parameters)
+    return Authorities((*below, root), state, parameters)
+
+
+def validate(content: bytes, authorities: Authorities, now: datetime) -> Certificate:
+    """Return the certificate when it is a client's, under ``authorities``, at ``now``.
+
+    Raises ``BadCertificate``, ``ForeignIssuer``, ``LookAlikeIssuer``, ``Expired``, ``NotYetValid``, ``WrongPurpose``,
+    and ``RefusedPath`` for what only the authorities above it ask.
+    """
+    found = issued(content, authorities)
+    check(found, authorities, now)
+    return found
+
+
+def issued(content: bytes, authorities: Authorities) -> Certificate:
+    """Return the certificate when one of our authorities issued it, whenever and for whatever (1. to 3.)."""
     # 1.
-    certificate = _load(content)
+    found = _load(content)
     # 2. and 3. A name is no proof: what bears our name must bear our signature.
-    issuing = authorities[0]
-    if certificate.issuer != issuing.subject:
-        raise ForeignIssuer(f"issued by `{certificate.issuer.rfc4514_string()}`, which is no authority of ours")
+    if found.issuer != authorities.state.name:
+        raise ForeignIssuer(f"issued by `{found.issuer}`, which is no authority of ours")
     try:
-        certificate.verify_directly_issued_by(issuing)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        process.check_issued(authorities.state, found, authorities.parameters.algorithms)
+    except RefusedPath as error:
         raise LookAlikeIssuer("issued under our authority's name, but not with its key") from error
     # What is not under the signature has one encoding too: a second form of the same certificate is not ours.
-    if der.signed(certificate.tbs_certificate_bytes, certificate.signature) != content:
+    if der.signed(found.tbs, found.signature[1:]) != content:
         raise BadCertificate("the certificate is not in its one encoding (X.690, 10)")
+    return found
+
+
+def check(found: Certificate, authorities: Authorities, now: datetime) -> None:
+    """Raise unless a certificate that was ``issued`` is a client's at ``now`` (4. to 6.)."""
     # 4.
-    for one in (certificate, *authorities):
+    for one in (found, *authorities.certificates):
         _check_time(one, now)
     # 5.
-    _check_purpose(certificate)
-    return certificate
+    _check_purpose(found)
+    # 6.
+    process.finish(process.accept(authorities.state, found), found, authorities.parameters)
 
 
-def _load(content: bytes) -> x509.Certificate:
-    if len(content) > LARGEST:
-        raise BadCertificate(f"the certificate has {len(content)} octets, more than {LARGEST}")
+def _load(content: bytes) -> Certificate:
     try:
-        certificate = x509.load_der_x509_certificate(content)
-        extensions = list(certificate.extensions)
-        version = certificate.version
-        # Names and times are decoded when they are first asked for: ask here, where what cannot be read is refused.
-        _ = certificate.issuer, certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
-        raise BadCertificate("the certificate cannot be read") from error
-    if version is not x509.Version.v3:
+        found = certificate.parse(content)
+    except RefusedPath as error:
+        raise BadCertificate(f"the certificate cannot be read: {error.detail}") from error
+    if found.version != 3:
         raise BadCertificate("the certificate is not of version 3")
-    if certificate.serial_number < 1:
+    if found.serial_number < 1:
         raise BadCertificate("the certificate's serial number is not positive (RFC 5280, 4.1.2.2)")
-    for extension in extensions:
-        if extension.critical and not isinstance(extension.value, _UNDERSTOOD):
-            raise BadCertificate(f"the certificate has a critical extension {extension.oid.dotted_string}")
-    return certificate
+    for kind, one in found.extensions.items():
+        if one.critical and kind not in _UNDERSTOOD:
+            raise BadCertificate(f"the certificate has a critical extension {element.dotted(kind)}")
+    return found
 
 
-def _check_time(certificate: x509.Certificate, now: datetime) -> None:
-    if now < certificate.not_valid_before_utc:
-        raise NotYetValid(f"the certificate is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}Z")
-    if now > certificate.not_valid_after_utc:
+def _check_time(one: Certificate, now: datetime) -> None:
+    if now < one.not_before:
+        raise NotYetValid(f"the certificate is valid only from {one.not_before:%Y-%m-%d %H:%M}Z")
+    if now > one.not_after:
         hint = "ask the registration officer for a new one"
-        raise Expired(f"the certificate expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M}Z", hint=hint)
+        raise Expired(f"the certificate expired at {one.not_after:%Y-%m-%d %H:%M}Z", hint=hint)
 
 
-def _check_purpose(certificate: x509.Certificate) -> None:
-    found = {type(extension.value): extension.value for extension in certificate.extensions}
-    usage, purposes = found.get(x509.KeyUsage), found.get(x509.ExtendedKeyUsage)
-    basic = found.get(x509.BasicConstraints)
-    is_authority = isinstance(basic, x509.BasicConstraints) and basic.ca
-    signs = isinstance(usage, x509.KeyUsage) and usage.digital_signature
-    client = isinstance(purposes, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.CLIENT_AUTH in purposes
-    if is_authority or not signs or not client:
+def _check_purpose(found: Certificate) -> None:
+    signs = found.key_usage is not None and found.key_usage & extension.DIGITAL_SIGNATURE
+    client = found.purposes is not None and CLIENT in found.purposes
+    if found.is_authority or not signs or not client:
         raise WrongPurpose("the certificate is not for authenticating a client")

@@ -5,8 +5,9 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from core.identity import Serial
 
-#: Into how many lists an authority's revocations are divided.
-SHARDS = 1
+#: Into how many lists an authority's revocations are divided: with a million revoked each has under half a megabyte.
+#: It stands in the address of each list, because certificates keep the address that they were issued with.
+SHARDS = 128
 
 
 def shard(serial: Serial, shards: int = SHARDS) -> int:
@@ -14,9 +15,19 @@ def shard(serial: Serial, shards: int = SHARDS) -> int:
     return int(serial[-16:], 16) % shards
 
 
+def shard_address(public_url: str, issuer: str, shard: int) -> str:
+    """Return the address of one shard; its list names the same address (RFC 5280, 5.2.5)."""
+    return f"{public_url}/crl/{issuer}/{SHARDS}/{shard}.crl"
+
+
+def delta_address(public_url: str, issuer: str) -> str:
+    """Return the address of the delta list, which the full list points to (RFC 5280, 5.2.6)."""
+    return f"{public_url}/crl/{issuer}/delta.crl"
+
+
 def distribution(public_url: str, issuer: str, shard: int) -> x509.CRLDistributionPoints:
     """Return where the list ``shard`` of ``issuer`` is published."""
-    name = x509.UniformResourceIdentifier(f"{public_url}/crl/{issuer}/{shard}.crl")
+    name = x509.UniformResourceIdentifier(shard_address(public_url, issuer, shard))
     return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
 
 

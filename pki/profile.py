@@ -1,43 +1,151 @@
-"""Profiles: what may be issued, as reviewed data. Pure."""
+"""Profiles: what may be issued, to whom and for how long, as reviewed data (``profiles.yaml``). Pure.
 
-from dataclasses import dataclass
+A set of profiles is always taken whole: it has a version for people and a digest for records.
+"""
+
+import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Literal
 
+import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.errors import Malformed
 from core.identity import SubjectKind
+from core.registry.levels import Title
 from pki.errors import WrongProfile
 
-_CLIENT, _SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+#: The act of two people that puts profiles into force.
+ACTIVATE = "pki.profile.activate"
+
+#: Most octets of a set of profiles: ours has five thousand, and a proposal of two people holds it whole.
+LARGEST = 12_000
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """``lifetime`` is the longest; ``named`` profiles carry DNS names and addresses of their domain."""
+class KeyKind(StrEnum):
+    """Kinds of keys that certificates are issued for."""
 
-    name: str
-    holder_kind: SubjectKind
-    lifetime: timedelta
-    usages: tuple[ObjectIdentifier, ...]
-    named: bool = False
+    P256 = "p256"
+    P384 = "p384"
+    RSA = "rsa"
 
 
-#: Government user certificates usually live a year (mission 2.3); servers and gateways less.
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile("person", SubjectKind.PERSON, timedelta(days=365), (_CLIENT,)),
-        Profile("gateway", SubjectKind.GATEWAY, timedelta(days=180), (_CLIENT,)),
-        Profile("sensor", SubjectKind.SENSOR, timedelta(days=180), (_CLIENT,)),
-        Profile("application", SubjectKind.APPLICATION, timedelta(days=180), (_SERVER, _CLIENT), named=True),
-        Profile("service", SubjectKind.SERVICE, timedelta(days=180), (_SERVER,), named=True),
-        Profile("bootstrap", SubjectKind.BOOTSTRAP, timedelta(days=7), (_CLIENT,)),
-    )
+class Usage(StrEnum):
+    """Key usages that a holder's certificate may have (RFC 5280, 4.2.1.3): none of an authority's."""
+
+    DIGITAL_SIGNATURE = "digital-signature"
+    CONTENT_COMMITMENT = "content-commitment"
+    KEY_ENCIPHERMENT = "key-encipherment"
+    KEY_AGREEMENT = "key-agreement"
+
+
+class Purpose(StrEnum):
+    """Extended key usages that a holder's certificate may have (RFC 5280, 4.2.1.12)."""
+
+    CLIENT_AUTHENTICATION = "client-authentication"
+    SERVER_AUTHENTICATION = "server-authentication"
+
+
+#: The object identifiers of purposes.
+OIDS: Mapping[Purpose, ObjectIdentifier] = {
+    Purpose.CLIENT_AUTHENTICATION: ExtendedKeyUsageOID.CLIENT_AUTH,
+    Purpose.SERVER_AUTHENTICATION: ExtendedKeyUsageOID.SERVER_AUTH,
 }
 
 
-def get(name: str) -> Profile:
-    """Return a profile; raises ``WrongProfile``."""
-    if name not in PROFILES:
-        raise WrongProfile(f"`{name}` is no profile", hint=f"one of {', '.join(PROFILES)}")
-    return PROFILES[name]
+class Profile(BaseModel):
+    """One profile; what each member means stands at the top of ``profiles.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)
+    title: Title
+    holder: SubjectKind
+    networks: tuple[Literal["inner", "outer", "site"], ...] = Field(min_length=1)
+    levels: tuple[int, int]
+    days: int = Field(ge=1, le=3650)
+    keys: tuple[KeyKind, ...] = Field(min_length=1)
+    usages: tuple[Usage, ...] = Field(min_length=1)
+    purposes: tuple[Purpose, ...] = Field(min_length=1)
+    hosts: bool
+    second: int = Field(ge=1, le=5)
+    basis: Literal["standard", "field practice", "product"]
+    source: str = Field(min_length=10, max_length=400)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Profile":
+        lowest, highest = self.levels
+        if not 1 <= lowest <= highest <= 5:
+            raise ValueError(f"`{self.name}` does not name levels from 1 to 5 in their order")
+        for listed in (self.networks, self.keys, self.usages, self.purposes):
+            if len(set(listed)) != len(listed):
+                raise ValueError(f"`{self.name}` names something twice")
+        return self
+
+    @property
+    def lifetime(self) -> timedelta:
+        """Return the longest life."""
+        return timedelta(days=self.days)
+
+    @property
+    def oids(self) -> tuple[ObjectIdentifier, ...]:
+        """Return the object identifiers of the purposes."""
+        return tuple(OIDS[one] for one in self.purposes)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]*$", max_length=40)
+    title: str = Field(min_length=1, max_length=200)
+    profiles: tuple[Profile, ...] = Field(min_length=1, max_length=100)
+
+
+class Profiles:
+    """A set of profiles as one reviewed text."""
+
+    def __init__(self, text: str, version: str, listed: tuple[Profile, ...]) -> None:
+        """Hold what ``parse_profiles`` has read."""
+        self.text = text
+        self.version = version
+        self.listed = listed
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        self._named = {one.name: one for one in listed}
+
+    def get(self, name: str) -> Profile:
+        """Return a profile; raises ``WrongProfile``."""
+        if name not in self._named:
+            raise WrongProfile(f"`{name[:40]}` is no profile", hint=f"one of {', '.join(self._named)}")
+        return self._named[name]
+
+
+def parse_profiles(text: str) -> Profiles:
+    """Read a set of profiles. Raises ``Malformed`` saying what is wrong with it."""
+    if len(text.encode()) > LARGEST:
+        raise Malformed(f"profiles of more than {LARGEST} octets are not read")
+    try:
+        content = yaml.safe_load(text)
+        read = _File.model_validate({**content, "version": str(content["version"])})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Malformed(
+            f"the profiles cannot be read: {place}: {first['msg']}", hint="see pki/profiles.yaml"
+        ) from error
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Malformed("the profiles cannot be read as YAML with a version", hint="see pki/profiles.yaml") from error
+    names = [one.name for one in read.profiles]
+    if len(set(names)) != len(names):
+        raise Malformed("the profiles name one of them twice")
+    return Profiles(text, read.version, read.profiles)
+
+
+@cache
+def shipped() -> Profiles:
+    """Return the reviewed profiles that come with the product."""
+    return parse_profiles(files("pki").joinpath("profiles.yaml").read_text(encoding="utf-8"))

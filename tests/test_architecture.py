@@ -45,16 +45,19 @@ TRANSACTIONS = {
     "core/ledger/witnessing.py",
     "core/provision.py",
     "core/refusal.py",
-    "pki/api.py",
+    "pki/bulk_api.py",
     "pki/crl.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/jobs.py",
+    "pki/revocation_api.py",
+    "authz/decision.py",
     "pki/tsa/authority.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
     "backup/run.py",
+    "deploy/bench/status.py",
     "deploy/founding.py",
     "deploy/identity.py",
     "deploy/installation.py",
@@ -80,6 +83,7 @@ DURABLE = {
     "hsm/keys.py",
     "hsm/token.py",
     "pki/crl.py",
+    "pki/revocation_api.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
     "pki/tsa/authority.py",
@@ -104,6 +108,7 @@ BUILDERS = {
     "core/clock.py",
     "hsm/signerd.py",
     "deploy/bench/__main__.py",
+    "deploy/bench/responding.py",
     "deploy/bench/sequencing.py",
     "deploy/client.py",
     "deploy/drilling.py",
@@ -122,7 +127,9 @@ READERS = (
     "backup/replay_approval.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",
+    "backup/replay_profile.py",
     "backup/replay_register.py",
+    "backup/replay_status.py",
     "backup/replay_timestamp.py",
     "backup/examine.py",
 )
@@ -218,7 +225,7 @@ def test_nobody_commits_but_the_store() -> None:
 
 
 def test_transactions_are_opened_where_the_list_says() -> None:
-    assert callers(r"(^|_|\.)database\.(insert|write)$") == TRANSACTIONS & product().keys()
+    assert callers(r"((^|_|\.)database\.(insert|write)|group\.run)$") == TRANSACTIONS & product().keys()
 
 
 def test_durable_steps_say_what_a_crash_leaves() -> None:

@@ -81,7 +81,7 @@ def _good(session: Session, kind: str, identifier: str, at: datetime) -> list[st
         return []
     held = col(Credential.domain) if kind == "domain" else col(Credential.holder)
     statement = select(Credential.serial).where(
-        held == identifier, Credential.state == CredentialState.GOOD, Credential.not_after > at
+        held == identifier, Credential.state != CredentialState.REVOKED, Credential.not_after > at
     )
     if kind == "device":
         statement = statement.where(Credential.holder_kind != "person")

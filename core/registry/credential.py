@@ -15,9 +15,10 @@ from core.identity import Principal, Serial
 
 
 class CredentialState(StrEnum):
-    """Good or revoked; there is no way back from revoked."""
+    """Good, on hold, or revoked; there is no way back from revoked. On hold it opens no door either."""
 
     GOOD = "good"
+    HELD = "held"
     REVOKED = "revoked"
 
 

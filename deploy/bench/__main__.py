@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.clock import SystemClock
 from core.errors import TrustError
-from deploy.bench import ledger, sequencing, signature
+from deploy.bench import ledger, sequencing, signature, status
 from deploy.bench.measurement import Measurement
 from deploy.children import Child
 from deploy.rehearsal.step import wait_for
@@ -29,6 +29,7 @@ def measure(directory: Path, tokens: Path, *, rounds: int) -> list[Measurement]:
     with _signer(tokens / "ours") as client:
         client.generate(sequencing.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
         found = ledger.measure(directory, tokens / "ours", SystemClock(), rounds=rounds)
+        found += status.measure(client, tokens / "ours", directory, SystemClock(), rounds=rounds)
         return [*found, signature.measure(client, tokens / "peer", rounds=rounds)]
 
 

@@ -1,4 +1,4 @@
-"""Certificates: ``cert csr|issue|list|show|revoke``, and ``key list``."""
+"""Certificates: ``cert csr|issue|request|list|show|hold|release|revoke``, and ``key list``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 
 from core import durable
-from core.errors import Malformed
+from core.errors import Malformed, Rejected
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.card import Card
 from deploy.carduri import is_uri
-from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
+from deploy.cli import revoking
+from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_rows, print_thing, progress, say
 from deploy.client import items
 from deploy.file import check_target, read_bytes, read_text
 
-app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, revoke.")
+app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, hold, release, revoke.")
 keys = typer.Typer(no_args_is_help=True, help="The keys in the token.")
 
 _COLUMNS = ("serial", "holder", "profile", "domain", "state", "not_after")
@@ -71,6 +72,41 @@ def issue(
     print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=as_json)
 
 
+@app.command()
+def request(
+    batch: Annotated[
+        Path,
+        typer.Option(
+            help="A CSV file with the columns holder, csr (a file beside it), and if needed profile, dns_names, "
+            "lifetime; or a folder of requests named HOLDER.csr."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the certificates, each named as its request.")],
+    profile: Annotated[str, typer.Option(help="Profile where the CSV names none, and for a folder.")] = "person",
+    as_json: AsJson = False,
+) -> None:
+    """Issue many certificates at once. Run again after an interruption: nothing is issued twice."""
+    from deploy import batchfile
+
+    asked = batchfile.read(batch, profile=profile)
+    targets = [out / f"{one.name}.pem" for one in asked]
+    for target in targets:
+        check_target(target)
+    rows: list[dict[str, JsonValue]] = []
+    with connect() as client:
+        for target, one, item in zip(targets, asked, batchfile.send(client, asked, progress=progress), strict=True):
+            if chain := str(item.pop("chain")):
+                durable.write(target, chain.encode("ascii"), mode=0o644)
+            rows.append({"request": one.name, **item})
+    print_rows(
+        rows, ("request", "holder", "serial", "reason", "detail"), as_json=as_json, empty="nothing was asked for"
+    )
+    if refused := sum(row["reason"] != "" for row in rows):
+        raise Rejected(
+            f"{refused} of {len(rows)} requests were refused", hint="the others are issued; correct and repeat"
+        )
+
+
 @app.command("list")
 def list_(
     holder: Annotated[str, typer.Option(help="Only of this holder.")] = "",
@@ -91,16 +127,62 @@ def show(serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")
 
 @app.command()
 def revoke(
-    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
+    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")] = "",
+    list_: Annotated[Path | None, typer.Option("--list", help="A file of serial numbers, one on a line.")] = None,
+    key: Annotated[str, typer.Option(help="Every certificate over this key (SHA-256 of its SPKI).")] = "",
+    department: Annotated[str, typer.Option(help="Every certificate of this organisation's people and devices.")] = "",
+    profile: Annotated[str, typer.Option(help="Every certificate of this profile; joined with the others.")] = "",
     reason: Annotated[str, typer.Option(help="An RFC 5280 reason, for example key-compromise.")] = "unspecified",
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Revoke a certificate: refused everywhere from the next request on. There is no way back."""
+    """Revoke a certificate, or many: refused everywhere from the next request on. There is no way back.
+
+    More than 20 at once take another person, who approves: then this ends with 3.
+    """
+    chosen = {"key": key, "department": department, "profile": profile}
+    if list_ is not None or any(chosen.values()):
+        if serial:
+            raise typer.BadParameter("give one serial number, or what chooses many")
+        revoking.revoke_many(list_, chosen, reason, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    if not serial or dry_run:
+        raise typer.BadParameter("give a serial number, or --list, --key, --department, --profile (with --dry-run)")
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
         confirm(f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?", yes=yes)
         answer = client.post(f"/api/v1/certificate/{serial}/revocation", {"reason": reason})
+    print_thing(answer, as_json=as_json)
+
+
+@app.command()
+def hold(
+    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
+    until: Annotated[str, typer.Option(help="When it ends by itself, for example 2026-12-01T08:00:00+08:00.")],
+    message: Annotated[str, typer.Option(help="For whoever asks; at most 400 characters.")] = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a certificate on hold: refused everywhere from the next request on, until its end or `cert release`."""
+    with connect() as client:
+        found = client.get(f"/api/v1/certificate/{serial}")
+        confirm(f"hold {found['profile']} certificate of {found['holder']} until {until}?", yes=yes)
+        answer = client.post(f"/api/v1/certificate/{serial}/hold", {"until": until, "message": message})
+    print_thing(answer, as_json=as_json)
+
+
+@app.command()
+def release(
+    serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Release a certificate from hold: good again everywhere. What is revoked stays so."""
+    with connect() as client:
+        found = client.get(f"/api/v1/certificate/{serial}")
+        confirm(f"release {found['profile']} certificate of {found['holder']}?", yes=yes)
+        answer = client.post(f"/api/v1/certificate/{serial}/release", {})
     print_thing(answer, as_json=as_json)
 
 

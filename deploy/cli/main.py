@@ -23,6 +23,7 @@ from deploy.cli import (
     evidence,
     leave,
     notify,
+    profile,
     register,
     role,
     site,
@@ -65,6 +66,7 @@ app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
+app.add_typer(profile.app, name="profile")
 decision.install(app)
 app.add_typer(application.app, name="app")
 app.add_typer(application.gateway, name="gateway")

@@ -52,6 +52,12 @@ def warn(word: str, line: str) -> None:
     people.print(Text.assemble((visible(word), "bold red"), "  ", visible(line)), highlight=False, soft_wrap=True)
 
 
+def progress(done: int, whole: int) -> None:
+    """Say on a terminal how far a long work has come."""
+    if complaints.is_terminal:
+        complaints.print(f"{done} of {whole}", end="\r" if done < whole else "\n", highlight=False)
+
+
 def print_json(value: object) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -19,13 +19,15 @@ from core.access import Authenticator, DecisionPoint
 from core.clock import Clock
 from core.database import Database
 from core.identity import DomainId, OrganisationId, Principal, Serial, SubjectKind
+from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow
 from core.registry import role
 from core.web import install_error_handlers
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
-from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
+from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.clock import ManualClock
 from tests.people import PROVINCE
 from tests.pki.conftest import SETTINGS, Pki, csr
@@ -116,7 +118,7 @@ def reopen(database: Database, clock: ManualClock, signer: Running, folder: Path
         database,
         clock,
         signer,
-        CertificateAuthority(**parts, random=secrets.token_bytes, settings=SETTINGS),
+        CertificateAuthority(**parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS),
         CrlPublisher(**parts, settings=SETTINGS),
         OcspResponder(**parts),
         CertificateAuthenticator(database=database, clock=clock),

@@ -26,7 +26,7 @@ from core.signing import GoodStanding, Origin
 from deploy.app import SERVICE, service_app
 from deploy.settings import Settings
 from deploy.wiring import Built
-from pki.issuance import IssuedCertificate
+from pki.request import IssuedCertificate
 from tests.authz import permissions
 from tests.authz.house import POLICIES, House
 from tests.authz.permissions import NOBODY, SUBJECTS, actions, allowed

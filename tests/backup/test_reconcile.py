@@ -20,6 +20,7 @@ from core.database import Database
 from core.identity import DomainId, PersonId, PostId, Serial
 from core.ledger import checkpoint, evidence
 from core.ledger.entry import Event
+from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow
 from core.ledger.sequencer import Sequencer
 from core.registry import agreement, change, changeset, credential, handover, history, loader, role
@@ -128,6 +129,7 @@ def test_issued_after_the_cut_is_known_whole_and_revocable(realm: Realm, come_ba
         revocation.revoke(session, issued.serial, reason="key-compromise", actor="lu-security", at=NOW())
     authority = CertificateAuthority(
         database=second.database,
+        group=GroupCommit(second.database),
         keys=realm.signer.client,
         clock=SystemClock(),
         random=lambda size: b"\x11" * size,
@@ -149,6 +151,7 @@ def test_a_serial_number_is_never_taken_twice(realm: Realm, come_back: Return) -
     second = come_back()
     realm.pki.authority = CertificateAuthority(
         database=second.database,
+        group=GroupCommit(second.database),
         keys=realm.signer.client,
         clock=SystemClock(),
         random=lambda size: bytes.fromhex(serial)[:size],

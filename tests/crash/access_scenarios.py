@@ -16,7 +16,7 @@ from core.refusal import Attempt
 from core.rule import OWN_ACT
 from deploy import identity
 from deploy.identity import AppointmentRequest
-from pki.issuance import IssuanceRequest, IssuedCertificate
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place, csr
 

@@ -9,8 +9,21 @@ from authz.models import GatewayRequest
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import CredentialState
+from pki import pointers
 from pki.issuer import ISSUING, ROOT
-from pki.models import Authority, Certificate, CrlPublication, IssuanceIntent, Revocation
+from pki.models import (
+    Authority,
+    BulkRevocation,
+    Certificate,
+    CertificateHold,
+    CrlList,
+    CrlPublication,
+    IssuanceIntent,
+    Revocation,
+    RevocationChange,
+)
+from pki.pointers import SHARDS
+from pki.tbslist import DELTA, FULL
 from tests.crash import stamp_scenarios, vouching
 from tests.crash.site import Site
 from tests.ledger_check import check_folder, check_ledger
@@ -62,19 +75,54 @@ def check_records(session: Session) -> None:
 
 
 def _check_lists(session: Session, site: Site) -> None:
-    """Numbers only grow, none is used twice, and the newest list names every serial number that is revoked."""
-    for row in session.exec(select(CrlPublication).where(col(CrlPublication.der).is_not(None))):
-        key = (row.issuer, row.number)
+    """Numbers only grow, none is used twice, and the newest lists name exactly the serial numbers that are listed."""
+    for row in session.exec(select(CrlList).where(col(CrlList.der).is_not(None))):
+        key = (row.issuer, row.scope, row.number)
         assert row.der is not None
         assert site.lists.setdefault(key, row.der) == row.der, f"list {key} changed"
         told = hashlib.sha256(x509.load_der_x509_crl(row.der).tbs_certlist_bytes).digest()
         assert site.witness.lists.get(key) == told, f"list {key} is not the one that was signed"
+    assert session.exec(select(RevocationChange).where(col(RevocationChange.number).is_(None))).all() == []
     for name in (ROOT, ISSUING):
-        newest = x509.load_der_x509_crl(site.parts.publisher.current(name))
-        number = newest.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        assert number == max(known for issuer, known in site.lists if issuer == name)
-        revoked = set(session.exec(select(Revocation.serial).where(Revocation.issuer == name)))
-        assert {f"{entry.serial_number:040x}" for entry in newest} == revoked
+        listed = _listed(session, name)
+        full = _newest(site, name, FULL)
+        assert {f"{entry.serial_number:040x}" for entry in full} == set().union(*listed.values())
+        for shard in listed:
+            if name == ISSUING:
+                entries = {f"{entry.serial_number:040x}" for entry in _newest(site, name, str(shard))}
+                assert entries == listed[shard], f"shard {shard}"
+        if name == ISSUING:
+            # A full list made later than the base, with what the delta tells, is what is listed now.
+            _check_delta(site, set().union(*listed.values()))
+
+
+def _check_delta(site: Site, listed: set[str]) -> None:
+    known = {number: der for (name, scope, number), der in site.lists.items() if (name, scope) == (ISSUING, FULL)}
+    delta = _newest(site, ISSUING, DELTA)
+    base = delta.extensions.get_extension_for_class(x509.DeltaCRLIndicator).value.crl_number
+    if base not in known:
+        return
+    found = {f"{entry.serial_number:040x}" for entry in x509.load_der_x509_crl(known[base])}
+    for entry in delta:
+        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+        change = found.discard if reason is x509.ReasonFlags.remove_from_crl else found.add
+        change(f"{entry.serial_number:040x}")
+    assert found == listed
+
+
+def _listed(session: Session, name: str) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {shard: set() for shard in range(SHARDS)}
+    for table in (Revocation, CertificateHold):
+        for serial in session.exec(select(table.serial).where(table.issuer == name)):
+            found[pointers.shard(Serial(serial))].add(serial)
+    return found
+
+
+def _newest(site: Site, name: str, scope: str) -> x509.CertificateRevocationList:
+    newest = x509.load_der_x509_crl(site.parts.publisher.current(name, scope))
+    number = newest.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    assert number == max(known for issuer, of, known in site.lists if (issuer, of) == (name, scope))
+    return newest
 
 
 def _check_evidence(site: Site) -> list[bytes]:
@@ -105,9 +153,18 @@ def _check_acknowledged(site: Site, entries: list[bytes]) -> None:
                 assert value.encode() in log, f"record {value} was acknowledged and is gone"
             elif kind == "published":
                 name, number = value.split(":")
-                assert (name, int(number)) in site.lists
+                row = session.get(CrlPublication, (name, int(number)))
+                assert row is not None
+                assert row.published_at is not None
             elif kind == "stamped":
                 assert value.encode() in log, f"the token {value} was handed out, and no evidence says so"
+            elif kind == "ordered":
+                assert session.get_one(BulkRevocation, value).state == "done"
+            elif kind == "held":
+                # Released or revoked since, perhaps; never good without a record that says so.
+                state = credential.get(session, Serial(value)).state
+                said = b'"pki.certificate.released"' in log if state == CredentialState.GOOD else True
+                assert said, f"{value} is good again, and nobody released it"
             else:
                 raise AssertionError(f"nobody checks `{kind}`")
 

@@ -2,7 +2,7 @@
 
 import functools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from authz.decision import PolicyDecisionPoint
 from authz.policy import Policies
 from core.access import DecisionRequest
 from core.database import Database
+from core.errors import TrustError
 from core.identity import SITE, RequestId, SubjectKind
 from core.jobs import run_due
 from core.ledger import checkpoint
@@ -32,8 +33,9 @@ from hsm.signer import TokenCheckpointSigner
 from pki import hierarchy, jobs
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
-from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
+from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
+from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
 from tests.crash import vouching
 from tests.people import PROVINCE
@@ -88,13 +90,18 @@ class Parts:
         self.clock = TickingClock(place.at)
         self.database = database or Database(place.url)
         self.keys = SignerClient(place.signer)
+        self.group = GroupCommit(self.database)
         self.authority = CertificateAuthority(
-            database=self.database, keys=self.keys, clock=self.clock, random=secrets.token_bytes, settings=SETTINGS
+            database=self.database,
+            group=self.group,
+            keys=self.keys,
+            clock=self.clock,
+            random=secrets.token_bytes,
+            settings=SETTINGS,
         )
         self.publisher = CrlPublisher(database=self.database, keys=self.keys, clock=self.clock, settings=SETTINGS)
         self.responder = OcspResponder(database=self.database, keys=self.keys, clock=self.clock)
         self.authenticator = CertificateAuthenticator(database=self.database, clock=self.clock)
-        self.group = GroupCommit(self.database)
         self.decisions = PolicyDecisionPoint(
             database=self.database, clock=self.clock, policies=policies(), catalogue=catalogue(), group=self.group
         )
@@ -109,6 +116,11 @@ class Parts:
     def issue(self, holder: str = "li-wen") -> IssuedCertificate:
         request = IssuanceRequest(csr=csr(holder), profile="person", holder_kind=SubjectKind.PERSON, holder=holder)
         return self.authority.issue(request, actor="zhao-ra")
+
+    def issue_batch(self, holders: Sequence[str]) -> list[IssuedCertificate | TrustError]:
+        """Ask for a certificate for each; the last of them may be asked for twice."""
+        requests = [IssuanceRequest(csr(one), "person", SubjectKind.PERSON, one) for one in holders]
+        return self.authority.issue_batch([*requests, requests[-1]], actor="zhao-ra")[:-1]
 
     def decide(self, certificate: bytes) -> str:
         """Ask whether the holder may see who they are; return the request's id. The answer must be yes."""
@@ -126,7 +138,9 @@ class Parts:
 
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
-        due = [*jobs.jobs(self.database, self.publisher), *ledger_jobs.jobs(self.database, self.purger())]
+        # The lists last: the worker publishes them beside the others, and so also after them.
+        due = [*jobs.jobs(self.database), *ledger_jobs.jobs(self.database, self.purger())]
+        due += jobs.publishing(self.publisher)
         if vouching.is_asked(self.place.folder):
             due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())
         return run_due(self.database, due, self.clock, owner)

@@ -11,12 +11,15 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from core.errors import Unavailable
 from core.registry import role
 from hsm.models import KeyAlgorithm, KeyPurpose
-from pki import api, revocation
+from pki import revocation, revocation_api
+from pki.request import IssuedCertificate
 from tests.crash.invariant import check
 from tests.crash.ledger_scenarios import together
 from tests.crash.nursery import Child, Say
@@ -32,12 +35,17 @@ LONGEST, STARTING, LOGGED_IN = 0.5, 0.1, 0.1
 PEOPLE = ("chen-dev", "chu-dev", "wu-ops", "jiang-tax", "shen-tax", "xu-hr", "lv-hr")
 
 
-def work(place: Place, seed: int, say: Say) -> None:
-    """Issue, decide, revoke, publish, assign, generate and run jobs, in random order, until killed."""
+def work(place: Place, seed: int, issuance: bool, say: Say) -> None:
+    """Issue, decide, revoke, publish, assign, generate and run jobs, in random order, until killed.
+
+    With ``issuance`` nothing but that: one by one, in batches, and by many at once.
+    """
     chosen = random.Random(seed)
     parts = Parts(place)
-    acts = [issue_and_decide, issue_and_decide, revoke, revoke_with_list, assign, run_jobs, publish, generate]
-    acts += [write_together, write_together]
+    acts = [issue_and_decide, issue_and_decide, revoke, revoke_with_list, hold, assign, run_jobs, publish, generate]
+    acts += [write_together, write_together, issue_batch]
+    if issuance:
+        acts = [issue_one, issue_batch, issue_batch, issue_side_by_side]
     say("ready", "")
     while True:
         # A signer that was killed is told to the caller, who goes on with something else.
@@ -49,6 +57,24 @@ def issue_and_decide(parts: Parts, say: Say) -> None:
     issued = parts.issue(secrets.choice(PEOPLE))
     say("issued", issued.serial)
     say("recorded", parts.decide(issued.der))
+
+
+def issue_one(parts: Parts, say: Say) -> None:
+    say("issued", parts.issue(secrets.choice(PEOPLE)).serial)
+
+
+def issue_batch(parts: Parts, say: Say) -> None:
+    """Some of them are refused; what is answered for stays."""
+    for one in parts.issue_batch([secrets.choice((*PEOPLE, "nobody-here")) for _ in range(secrets.choice((2, 9, 40)))]):
+        if isinstance(one, IssuedCertificate):
+            say("issued", one.serial)
+
+
+def issue_side_by_side(parts: Parts, say: Say) -> None:
+    """Threads of one process, whose intentions and outcomes share transactions."""
+    with ThreadPoolExecutor(6) as threads:
+        for one in threads.map(parts.issue, PEOPLE):
+            say("issued", one.serial)
 
 
 def revoke(parts: Parts, say: Say) -> None:
@@ -66,10 +92,24 @@ def revoke_with_list(parts: Parts, say: Say) -> None:
     """The whole endpoint: answered when the list is out and the record is mirrored."""
     issued, officer = parts.issue(), parts.issue("sun-yue")
     principal = parts.authenticator.authenticate(officer.der)
-    body = api.RevocationRequest(reason="key-compromise")
-    done = api.revoke(issued.serial, body, principal, parts.database, parts.publisher, parts.clock)
+    body = revocation_api.RevocationRequest(reason="key-compromise")
+    done = revocation_api.revoke(issued.serial, body, principal, parts.database, parts.clock)
     say("revoked", issued.serial)
     say("recorded", done.record)
+
+
+def hold(parts: Parts, say: Say) -> None:
+    """On hold, and then released, revoked, or neither."""
+    serial, at = parts.issue(secrets.choice(PEOPLE)).serial, parts.clock.now()
+    with parts.database.write() as session:
+        revocation.hold(session, serial, until=at + timedelta(days=30), message="", actor="lu-security", at=at)
+    say("held", serial)
+    chosen = secrets.choice(("release", "revoke", "neither"))
+    with parts.database.write() as session:
+        if chosen == "release":
+            revocation.release(session, serial, actor="lu-security", at=parts.clock.now())
+        elif chosen == "revoke":
+            revocation.revoke(session, serial, reason="superseded", actor="lu-security", at=parts.clock.now())
 
 
 def assign(parts: Parts, say: Say) -> None:
@@ -124,9 +164,9 @@ class Figures:
         yield f"acknowledged and still there: {self.acknowledged}"
 
 
-def strike(site: Site, chosen: random.Random, figures: Figures) -> None:
+def strike(site: Site, chosen: random.Random, figures: Figures, *, issuance: bool) -> None:
     """Let the three processes work, kill one of them at some moment, then end the others and repair."""
-    worker = Child(work, site.place, chosen.randrange(2**32))
+    worker = Child(work, site.place, chosen.randrange(2**32), issuance)
     sequencer = Child(sequence, site.place)
     assert site.token.signer is not None  # settled
     processes = {"worker": worker, "sequencer": sequencer, "signer": site.token.signer}
@@ -155,8 +195,11 @@ def strike(site: Site, chosen: random.Random, figures: Figures) -> None:
     check(site)
 
 
-def soak(kills: int, seed: int, *, report: bool = False) -> Figures:
-    """Kill ``kills`` times. Raises ``AssertionError`` at the first violation, naming the seed."""
+def soak(kills: int, seed: int, *, report: bool = False, issuance: bool = False) -> Figures:
+    """Kill ``kills`` times, in the midst of everything or of ``issuance`` alone.
+
+    Raises ``AssertionError`` at the first violation, naming the seed.
+    """
     chosen, figures = random.Random(seed), Figures()
     with running_token() as token, sqlite_stores() as small, postgres.running(MEMORY) as cluster:
         makers = [small, postgres_stores(cluster)]
@@ -166,7 +209,7 @@ def soak(kills: int, seed: int, *, report: bool = False) -> Figures:
                 if number % 20 in (0, 10):
                     # A new site now and then, so that checking all of it stays quick.
                     sites.append(_founded(token, makers[number // 10 % 2]()))
-                strike(sites[-1], chosen, figures)
+                strike(sites[-1], chosen, figures, issuance=issuance)
                 if report and number % 20 == 19:
                     print(f"{number + 1} kills", flush=True)
         except AssertionError as error:

@@ -9,7 +9,7 @@ from core.approval import acts, administrator
 from core.approval import jobs as approvals
 from core.approval.acts import Acts
 from core.errors import TrustError, Unavailable
-from core.identity import Principal
+from core.identity import Principal, SubjectKind
 from core.jobs import run_due
 from core.ledger import evidence, selection
 from core.ledger import purge as purging
@@ -19,7 +19,8 @@ from core.ledger.selection import Asked
 from core.registry import accountable, role
 from core.registry.accountable import RegisterOfRecord
 from deploy import installation
-from pki import api, revocation
+from pki import bulk, bulk_api, revocation, revocation_api
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
@@ -47,12 +48,27 @@ def issue(place: Place, say: Say) -> None:
         say("issued", parts.issue().serial)
 
 
-def be_refused(place: Place, say: Say) -> None:
-    """The request names somebody else than the register knows."""
+def issue_together(place: Place, say: Say) -> None:
+    """One by one, and in batches with a request among them that is refused."""
     parts = Parts(place)
-    for _ in range(3):
+    say("issued", parts.issue().serial)
+    for _ in range(2):
+        for one in parts.issue_batch(("li-wen", "sun-yue", "nobody-here", "wu-ops")):
+            if isinstance(one, IssuedCertificate):
+                say("issued", one.serial)
+
+
+def be_refused(place: Place, say: Say) -> None:
+    """The request names somebody else than the register knows, alone and among good ones."""
+    parts = Parts(place)
+    nobody = IssuanceRequest(b"", "person", SubjectKind.PERSON, "nobody-here")
+    for _ in range(2):
         with contextlib.suppress(TrustError):
-            parts.issue("nobody-here")
+            parts.authority.check(nobody, actor="zhao-ra")
+    with contextlib.suppress(TrustError):
+        parts.issue("nobody-here")
+    for _ in range(2):
+        parts.issue_batch(("sun-yue", "nobody-here", "li-wen"))
 
 
 def revoke(place: Place, say: Say) -> None:
@@ -61,16 +77,64 @@ def revoke(place: Place, say: Say) -> None:
     issued = parts.issue()
     say("issued", issued.serial)
     principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
-    done = api.revoke(
-        issued.serial,
-        api.RevocationRequest(reason="key-compromise"),
-        principal,
-        parts.database,
-        parts.publisher,
-        parts.clock,
-    )
+    body = revocation_api.RevocationRequest(reason="key-compromise")
+    done = revocation_api.revoke(issued.serial, body, principal, parts.database, parts.clock)
     say("revoked", issued.serial)
     say("recorded", done.record)
+
+
+def hold(place: Place, say: Say) -> None:
+    """Put on hold and release, by the endpoints' own functions; what was said last is what holds."""
+    parts = Parts(place)
+    principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
+    kept, freed = parts.issue().serial, parts.issue().serial
+    until = parts.clock.now() + timedelta(days=30)
+    for serial in (kept, freed):
+        body = revocation_api.HoldRequest(until=until, message="演练样本")
+        revocation_api.hold(serial, body, principal, parts.database, parts.clock)
+        say("held", serial)
+    revocation_api.release(freed, principal, parts.database, parts.clock)
+
+
+def revoke_many(place: Place, say: Say) -> None:
+    """A choice is ordered and the first part carried out at once; the worker does the rest."""
+    parts = Parts(place)
+    for _ in range(2):
+        principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
+        serials = [parts.issue().serial for _ in range(3)]
+        chosen = {"serials": list(serials), "reason": "superseded"}
+        with parts.database.read() as session:
+            digest = bulk.plan(session, *bulk.parse(chosen), parts.clock.now()).digest
+        body = bulk_api.OrderRequest(serials=list(serials), reason="superseded", digest=digest)
+        assert bulk_api.order(body, principal, parts.database, parts.clock).state == "done"
+        for serial in serials:
+            say("revoked", serial)
+
+
+def carry_on(place: Place, say: Say) -> None:
+    """Two people agreed; the worker revokes, a few in each transaction."""
+    parts = Parts(place)
+    for _ in range(2):
+        serials = [parts.issue().serial for _ in range(2)]
+        with parts.database.write() as session:
+            planned = bulk.plan(session, bulk.Choice(tuple(serials)), "superseded", parts.clock.now())
+            bulk.order(session, planned, "superseded", actor="lu-security", at=parts.clock.now())
+        say("ordered", planned.digest)
+        parts.clock.advance(seconds=2)
+        assert parts.work_off("first") == []
+
+
+def end_holds(place: Place, say: Say) -> None:
+    """Holds end by themselves."""
+    parts = Parts(place)
+    for _ in range(2):
+        serial = parts.issue().serial
+        with parts.database.write() as session:
+            at = parts.clock.now()
+            end = at + timedelta(minutes=1)
+            revocation.hold(session, serial, until=end, message="", actor="lu-security", at=at)
+        parts.clock.advance(minutes=2)
+        assert parts.work_off("first") == []
 
 
 def publish(place: Place, say: Say) -> None:
@@ -218,14 +282,19 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.witnessing.Witnessing._show_one#1": Scenario(be_witnessed, 6),
     f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
     "core.refusal.record#1": Scenario(access.attempt, 3),
-    "pki.api.revoke#1": Scenario(revoke),
-    "pki.crl.CrlPublisher._refresh#1": Scenario(publish, 4),
-    "pki.crl.CrlPublisher._refresh#2": Scenario(publish, 4),
-    "pki.crl.CrlPublisher._refresh#3": Scenario(publish, 4),
+    "pki.crl.CrlPublisher.publish#1": Scenario(publish, 4),
+    "pki.crl.CrlPublisher.publish#2": Scenario(publish, 4),
+    "pki.crl.CrlPublisher.publish#3": Scenario(publish, 4),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
-    "pki.issuance.CertificateAuthority._admitted#1": Scenario(be_refused, 3),
-    **{f"pki.issuance.CertificateAuthority.issue#{n}": Scenario(issue, 3) for n in (1, 2, 3)},
+    "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
+    "pki.issuance.CertificateAuthority._issue#1": Scenario(be_refused, 3),
+    **{f"pki.issuance.CertificateAuthority._issue#{n}": Scenario(issue_together, 3) for n in (2, 3)},
+    **{f"pki.bulk_api.order#{n}": Scenario(revoke_many, 2) for n in (1, 2)},
+    "pki.jobs.jobs.go_on#1": Scenario(carry_on, 2),
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),
+    "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
+    "pki.revocation_api._act#1": Scenario(hold, 3),
+    "pki.revocation_api.revoke#1": Scenario(revoke),
     **{f"pki.tsa.authority.TimeStampAuthority._stamp#{n}": Scenario(stamps.stamp, 3) for n in (1, 2, 3)},
     "pki.tsa.authority.TimeStampAuthority._tell#1": Scenario(stamps.withhold, 3),
     "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),

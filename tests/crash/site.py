@@ -93,7 +93,7 @@ class Site:
         self.acknowledged: list[tuple[str, str]] = []
         self.size = 0
         self._left_out = 0
-        self.lists: dict[tuple[str, int], bytes] = {}
+        self.lists: dict[tuple[str, str, int], bytes] = {}
 
     @property
     def place(self) -> Place:
@@ -104,7 +104,7 @@ class Site:
         with self.parts.database.read() as session:
             counts = {
                 "intentions given up": select(IssuanceIntent).where(IssuanceIntent.state == "open"),
-                "list numbers left out": select(CrlPublication).where(col(CrlPublication.der).is_(None)),
+                "list numbers left out": select(CrlPublication).where(col(CrlPublication.published_at).is_(None)),
                 "records numbered": select(EvidenceRow).where(col(EvidenceRow.sequence).is_(None)),
                 "checkpoints published": select(LedgerCheckpoint).where(col(LedgerCheckpoint.published_at).is_(None)),
                 "leases taken over": select(JobLease).where(col(JobLease.expires).is_not(None)),

@@ -1,4 +1,6 @@
-"""``python -m tests.crash.soak [KILLS [SEED]]``: kill at random and print the figures.
+"""``python -m tests.crash.soak [KILLS [SEED]] [--issuance]``: kill at random and print the figures.
+
+With ``--issuance`` in the midst of issuing alone, one by one, in batches and side by side.
 
 Apart from what it runs: every child of a program loads the program's own module once more.
 """
@@ -11,11 +13,13 @@ from tests.crash.random_kills import soak
 
 
 def main() -> None:
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else secrets.randbelow(2**32)
+    issuance = "--issuance" in sys.argv
+    numbers = [int(word) for word in sys.argv[1:] if word != "--issuance"]
+    kills = numbers[0] if numbers else 200
+    seed = numbers[1] if len(numbers) > 1 else secrets.randbelow(2**32)
     began = time.monotonic()
     print(f"seed {seed}", flush=True)
-    figures = soak(kills, seed, report=True)
+    figures = soak(kills, seed, report=True, issuance=issuance)
     for line in figures.lines():
         print(line)
     print(f"violations: 0, in {time.monotonic() - began:.0f} s")

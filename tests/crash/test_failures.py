@@ -15,7 +15,7 @@ from core.errors import Unavailable
 from core.identity import Serial
 from core.ledger.models import LedgerCheckpoint
 from core.registry import credential
-from pki import api, issuer, revocation
+from pki import issuer, revocation, revocation_api
 from pki.models import Authority, CrlPublication, IssuanceIntent, Revocation
 from pki.ocsp import issuer_hashes
 from tests.crash.invariant import check
@@ -114,8 +114,8 @@ def test_outcome_that_seemed_to_fail_is_a_certificate_that_can_be_revoked(broken
 
 def revoke(broken: Broken, serial: str, principal: object) -> object:
     parts = broken.parts
-    body = api.RevocationRequest(reason="key-compromise")
-    return api.revoke(serial, body, principal, parts.database, parts.publisher, parts.clock)  # type: ignore[arg-type]  # tests pass real ones
+    body = revocation_api.RevocationRequest(reason="key-compromise")
+    return revocation_api.revoke(serial, body, principal, parts.database, parts.clock)  # type: ignore[arg-type]  # tests pass real ones
 
 
 @pytest.mark.parametrize("how", BOTH)
@@ -137,7 +137,7 @@ def test_revocation_is_told_as_done_while_its_list_cannot_be_signed(broken: Brok
     broken.site.relay.lose("issuing-ca", Loss.REQUEST)
     answer = revoke(broken, issued.serial, principal)
     broken.site.relay.heal()
-    assert isinstance(answer, api.Revoked)
+    assert isinstance(answer, revocation_api.Revoked)
     assert (answer.crl_numbers, answer.published) == ([], False)
     broken.site.acknowledged += [("revoked", issued.serial), ("recorded", answer.record)]
     broken.settle()
@@ -157,7 +157,7 @@ def test_list_number_is_never_used_again(broken: Broken, nth: int, how: Failure,
     broken.fails(lambda: broken.parts.publisher.refresh(force=True), nth, how)
     after = lists(broken)
     assert len(after) - len(before) == numbers
-    assert sum(der is not None for der in after.values()) - len(before) == published
+    assert sum(after.values()) - len(before) == published
     broken.parts.publisher.refresh(force=True)
     assert max(number for name, number in lists(broken) if name == "root") == 2 + numbers
     broken.settle()
@@ -167,14 +167,16 @@ def test_list_number_is_never_used_again(broken: Broken, nth: int, how: Failure,
 def test_list_whose_signature_is_lost_takes_another_number(broken: Broken, loss: Loss) -> None:
     broken.site.relay.lose("issuing-ca", loss)
     broken.fails(lambda: broken.parts.publisher.refresh(force=True))
-    assert lists(broken)["issuing", 2] is None
+    assert lists(broken)["issuing", 2] is False
     assert broken.parts.publisher.refresh(force=True) == [3, 3]
     broken.settle()
 
 
-def lists(broken: Broken) -> dict[tuple[str, int], bytes | None]:
+def lists(broken: Broken) -> dict[tuple[str, int], bool]:
+    """Which numbers were taken, and whether anything was published under each."""
     with broken.site.parts.database.read() as session:
-        return {(row.issuer, row.number): row.der for row in session.exec(select(CrlPublication))}
+        rows = session.exec(select(CrlPublication)).all()
+        return {(row.issuer, row.number): row.published_at is not None for row in rows}
 
 
 @pytest.mark.parametrize("loss", list(Loss))
@@ -247,6 +249,55 @@ def test_sequencer_goes_on_after_any_file(broken: Broken, nth: int, how: Failure
     assert writer.writes == nth
     sequencer.run_once()
     broken.settle()
+
+
+BATCH = ("li-wen", "sun-yue", "li-wen", "wu-ops")
+
+
+@pytest.mark.parametrize(
+    ("nth", "how", "left"),
+    [
+        (1, Failure.NOT_APPLIED, []),
+        (1, Failure.APPLIED, ["abandoned", "abandoned"]),
+        (2, Failure.NOT_APPLIED, ["abandoned", "abandoned"]),
+        (2, Failure.APPLIED, ["issued", "issued"]),
+    ],
+)
+def test_a_batch_whose_write_fails_leaves_all_or_none(broken: Broken, nth: int, how: Failure, left: list[str]) -> None:
+    """Of the two transactions of a batch, however many certificates it is."""
+    broken.fails(lambda: broken.parts.issue_batch(BATCH), nth, how)
+    assert broken.signings("issuing-ca") == (4 if nth == 2 else 0)
+    broken.settle()
+    assert broken.intents() == left
+
+
+@pytest.mark.parametrize("loss", list(Loss))
+def test_a_batch_whose_signatures_are_lost_is_given_up_whole(broken: Broken, loss: Loss) -> None:
+    broken.site.relay.lose("issuing-ca", loss)
+    broken.fails(lambda: broken.parts.issue_batch(BATCH))
+    assert broken.intents() == ["open", "open"]
+    broken.settle()
+    assert broken.intents() == ["abandoned", "abandoned"]
+
+
+@pytest.mark.parametrize(
+    ("table", "nth"), [("issuance_intent", 3), ("certificate", 2), ("credential", 4), ("evidence", 6)]
+)
+def test_store_that_refuses_one_insert_of_a_batch(token: Token, postgres: StoreMaker, table: str, nth: int) -> None:
+    """One row among many: none of its transaction is there, and what may have been signed is revoked."""
+    site = Site(token, postgres())
+    site.settle()
+    broken = Broken(site)
+    try:
+        with failing_insert(broken.database, table, nth):
+            broken.fails(lambda: broken.parts.issue_batch(BATCH))
+        broken.settle()
+        assert broken.intents() == ([] if table == "issuance_intent" else ["abandoned", "abandoned"])
+        with site.parts.database.read() as session:
+            assert [credential.held_by(session, "person", one) for one in set(BATCH) - {"sun-yue"}] == [[], []]
+    finally:
+        broken.parts.close()
+        site.close()
 
 
 @pytest.mark.parametrize(

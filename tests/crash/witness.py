@@ -7,12 +7,10 @@ as a list whose number was taken, or as a time stamp. One serial number, one cer
 import hashlib
 from dataclasses import dataclass, field
 
-from cryptography import x509
 from sqlmodel import Session, col, select
 
 from core.database import Database
-from pki import crl, issuer
-from pki.models import CrlPublication, IssuanceIntent, Revocation
+from pki.models import CrlList, IssuanceIntent
 from pki.tsa.models import StampState, TimeStamp
 from tests.services.relay import Signing
 
@@ -25,7 +23,7 @@ class Witness:
 
     database: Database
     serials: dict[str, bytes] = field(default_factory=dict)
-    lists: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    lists: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
     stamps: dict[str, bytes] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
@@ -57,21 +55,12 @@ class Witness:
         return False
 
     def _is_list(self, session: Session, name: str, digest: bytes) -> bool:
-        authority = issuer.get(session, name)
-        open_ = select(CrlPublication).where(CrlPublication.issuer == name, col(CrlPublication.der).is_(None))
-        for taken in session.exec(open_.order_by(col(CrlPublication.number).desc())):
-            if hashlib.sha256(_encode(session, authority.der, taken)).digest() == digest:
-                self._once(self.lists, (name, taken.number), digest)
-                return True
+        open_ = select(CrlList).where(CrlList.issuer == name, CrlList.tbs_sha256 == digest.hex())
+        for taken in session.exec(open_.where(col(CrlList.der).is_(None))):
+            self._once(self.lists, (name, taken.scope, taken.number), digest)
+            return True
         return False
 
     def _once(self, known: dict, key: object, digest: bytes) -> None:  # type: ignore[type-arg]  # of either kind
         if known.setdefault(key, digest) != digest:
             self.violations.append(f"{key} was signed twice with different content")
-
-
-def _encode(session: Session, authority: bytes, taken: CrlPublication) -> bytes:
-    rows = select(Revocation.entry).where(Revocation.issuer == taken.issuer).order_by(col(Revocation.at))
-    entries = list(session.exec(rows.limit(taken.entries)))
-    signer = issuer.Issuer(taken.issuer, x509.load_der_x509_certificate(authority), "", None)  # type: ignore[arg-type]  # it signs nothing here
-    return crl.encode(signer, taken.number, taken.this_update, taken.next_update, entries)

@@ -22,6 +22,9 @@ def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
             for store in ("", "-postgres")
         ),
         "sign-p256-vs-bare-pkcs11",
+        "ocsp-post-vs-openssl",
+        "ocsp-post-keep-alive-vs-openssl",
+        "crl-full-100k-vs-openssl",
     }
     for one in found.values():
         assert set(one) == {"name", "ours", "peer", "peer_name", "ratio", "unit"}

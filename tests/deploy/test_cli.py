@@ -18,7 +18,7 @@ def guosuo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "register", "role", "approval", "cert", "app", "gateway", "alert", "backup", "evidence"]
+    "command", ["", "register", "role", "approval", "cert", "profile", "app", "gateway", "alert", "backup", "evidence"]
 )
 def test_help_of_every_group_names_its_commands(tmp_path: Path, command: str) -> None:
     done = guosuo(tmp_path, *([command] if command else []), "--help")

@@ -4,6 +4,7 @@ A target takes octets and returns, or raises what nobody foresaw. Refusing by a 
 """
 
 import io
+import ipaddress
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -28,6 +29,10 @@ from monitor import eve, markings
 from monitor.errors import BadEve
 from pki import csr, path
 from pki.tsa.request import parse_request
+from pki.validation import certificate, crl, element
+from pki.validation import path as paths
+from pki.validation.path import Evidence
+from pki.validation.process import Parameters
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -63,8 +68,28 @@ def _request(content: bytes) -> None:
 
 def _certificate(content: bytes) -> None:
     with suppress(TrustError):
-        path.validate(content, [_authority()], NOW)
+        path.validate(content, path.trust([_authority().public_bytes(Encoding.DER)]), NOW)
         raise AssertionError("a certificate that nobody issued was accepted")
+
+
+def _path(content: bytes) -> None:
+    """A certification path and lists, one after the other; only the one that was made may be proven."""
+    root, *made = _chain()
+    anchor = paths.trust(certificate.parse(root))
+    with suppress(TrustError):
+        parts = [one.whole for one in element.split(content)]
+        lists = [found for one in parts if (found := _list(one)) is not None]
+        found = [certificate.parse(one) for one in parts if _list(one) is None]
+        evidence = Evidence(tuple(lists), tuple(found[::-1]))
+        for given in (None, evidence):
+            proven = paths.validate(found, anchor, Parameters(now=NOW, explicit_policy=True), given)
+            assert proven.certificate.tbs in {certificate.parse(one).tbs for one in made[:2]}
+
+
+def _list(content: bytes) -> crl.Crl | None:
+    with suppress(TrustError):
+        return crl.parse(content)
+    return None
 
 
 def _application(content: bytes) -> None:
@@ -166,6 +191,58 @@ def _broken(content: bytes) -> list[bytes]:
     ]
 
 
+_CHAIN: list[bytes] = []
+
+
+def _chain() -> list[bytes]:
+    """The anchor, an authority with all that constrains, a holder, and the authorities' lists."""
+    if not _CHAIN:
+        keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
+        names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"演练样本 {place}")]) for place in range(3)]
+        for place, above in enumerate((0, 0, 1)):
+            builder = x509.CertificateBuilder().subject_name(names[place]).issuer_name(names[above])
+            builder = builder.public_key(keys[place].public_key()).serial_number(place + 1)
+            builder = builder.not_valid_before(NOW).not_valid_after(NOW.replace(year=2027))
+            for value in _AUTHORITY_EXTENSIONS if place < 2 else _HOLDER_EXTENSIONS:
+                builder = builder.add_extension(value, critical=not isinstance(value, x509.CRLDistributionPoints))
+            _CHAIN.append(builder.sign(keys[above], hashes.SHA256()).public_bytes(Encoding.DER))
+        for name, key in zip(names[:2], keys[:2], strict=True):
+            made = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(NOW)
+            made = made.next_update(NOW.replace(year=2027)).add_extension(x509.CRLNumber(4), critical=False)
+            gone = x509.RevokedCertificateBuilder().serial_number(9).revocation_date(NOW)
+            made = made.add_revoked_certificate(
+                gone.add_extension(x509.CRLReason(x509.ReasonFlags.superseded), critical=False).build()
+            )
+            _CHAIN.append(made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER))
+    return _CHAIN
+
+
+_POLICIES = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3.1"), None)])
+
+_AUTHORITY_EXTENSIONS: list[x509.ExtensionType] = [
+    x509.BasicConstraints(ca=True, path_length=3),
+    _POLICIES,
+    x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=1),
+    x509.InhibitAnyPolicy(2),
+    x509.NameConstraints(
+        [x509.DNSName("a.example"), x509.UniformResourceIdentifier("a.example"), x509.RFC822Name("a.example")],
+        [x509.IPAddress(ipaddress.ip_network("10.0.0.0/8"))],
+    ),
+]
+
+_HOLDER_EXTENSIONS: list[x509.ExtensionType] = [
+    _POLICIES,
+    x509.SubjectAlternativeName(
+        [
+            x509.DNSName("h.a.example"),
+            x509.UniformResourceIdentifier("https://a.example/x"),
+            x509.RFC822Name("li@a.example"),
+            x509.IPAddress(ipaddress.ip_address("192.0.2.1")),
+        ]
+    ),
+    x509.CRLDistributionPoints([x509.DistributionPoint([x509.DNSName("a.example")], None, None, None)]),
+]
+
 _AUTHORITY: list[x509.Certificate] = []
 
 
@@ -205,6 +282,7 @@ TARGETS: dict[str, Target] = {
     "eve": Target(_eve, lambda: [_EVE_SEED, b'{"event_type":"stats"}']),
     "request": Target(_request, lambda: _broken(_made_request())),
     "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
+    "path": Target(_path, lambda: [b"".join(_chain()[1:]), b"".join(_chain()[1:3]), b"".join(_chain()[4:0:-1])]),
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),

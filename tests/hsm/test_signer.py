@@ -99,6 +99,23 @@ def test_unknown_key(signer_process: Running) -> None:
         signer_process.client.sign("nobody", DIGEST)
 
 
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 200])
+def test_many_are_signed_in_their_order(signer_process: Running, count: int) -> None:
+    info = signer_process.client.generate("together", KeyAlgorithm.P256, KeyPurpose.CA)
+    public = load_der_public_key(info.spki)
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    digests = [hashlib.sha256(bytes([number])).digest() for number in range(count)]
+    for digest, signature in zip(digests, signer_process.client.sign_all("together", digests), strict=True):
+        public.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+
+
+def test_one_refusal_among_many_refuses_them_all(signer_process: Running) -> None:
+    signer_process.client.generate("together", KeyAlgorithm.P256, KeyPurpose.CA)
+    with pytest.raises(MechanismRefused):
+        signer_process.client.sign_all("together", [bytes(32), bytes(31), bytes(32)])
+    assert signer_process.client.sign("together", bytes(32))
+
+
 def test_many_threads(signer_process: Running) -> None:
     p256(signer_process.client)
     signer_process.client.generate("test-checkpoint", KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)

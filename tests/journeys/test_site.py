@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,27 @@ def test_oversized_and_malformed_bodies_are_problems(served: Site, tmp_path: Pat
     assert '"malformed"' in curl(*own, "-H", "content-type: application/json", "-d", "{", target).stdout
 
 
+def test_a_batch_is_issued_once(served: Site, tmp_path: Path) -> None:
+    """A folder of requests, one of them for nobody: the others are issued, and asking again gives the same."""
+    officer, out = served.player("zhao-ra"), tmp_path / "out"
+    out.mkdir()
+    for name in ("sun-yue", "chen-dev", "nobody-here"):
+        (tmp_path / f"{name}.csr").write_bytes(served.player(name).make_request().read_bytes())
+    command = ("cert", "request", "--batch", str(tmp_path), "--out", str(out), "--json")
+    first, again = officer.run(*command), officer.run(*command)
+    assert (first.returncode, again.returncode) == (1, 1)
+    assert first.stderr.startswith("refused: 1 of 3 requests were refused")
+    told = [{row["request"]: row for row in json.loads(one.stdout)} for one in (first, again)]
+    assert {name: row["reason"] for name, row in told[0].items()} == {
+        "chen-dev": "",
+        "nobody-here": "not-in-register",
+        "sun-yue": "",
+    }
+    assert [told[1][name]["serial"] for name in told[0]] == [row["serial"] for row in told[0].values()]
+    assert [told[1][name]["repeated"] for name in ("sun-yue", "chen-dev")] == [True, True]
+    assert sorted(path.name for path in out.iterdir()) == ["chen-dev.pem", "sun-yue.pem"]
+
+
 def test_issue_revoke_and_every_status_says_so(served: Site) -> None:
     officer, security = served.player("zhao-ra"), served.player("lu-security")
     serial = served.enrol(officer, "li-wen")
@@ -116,6 +138,24 @@ def test_issue_revoke_and_every_status_says_so(served: Site) -> None:
     command = ["openssl", "crl", "-inform", "DER", "-in", str(crl), "-noout", "-text"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert serial.upper().lstrip("0") in listed.replace(":", "")
+
+
+def test_hold_and_release(served: Site) -> None:
+    officer, security = served.player("zhao-ra"), served.player("lu-security")
+    serial = served.enrol(officer, "sun-yue")
+    sun_yue = served.player("sun-yue")
+    until = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+    held = security.act("cert", "hold", serial, "--until", until, "--message", "演练样本", "--yes")
+    assert (held["state"], bool(held["crl_numbers"])) == ("held", True)
+    refused = sun_yue.run("whoami")
+    assert refused.returncode == 1
+    assert "on hold until" in complaint(refused)
+    assert officer.run("cert", "release", serial, "--yes").returncode == 1
+    released = security.act("cert", "release", serial, "--yes")
+    assert (released["state"], bool(released["crl_numbers"])) == ("good", True)
+    assert sun_yue.act("whoami")["id"] == "sun-yue"
+    asked = curl("-f", f"http://localhost:{served.status_port}/api/v1/status/{serial}")
+    assert json.loads(asked.stdout)["state"] == "good"
 
 
 def test_wrong_person_is_refused_and_on_record(served: Site) -> None:

@@ -26,6 +26,7 @@ from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.identity import PersonId, SubjectKind
+from core.ledger.group import GroupCommit
 from core.registry import role
 from core.registry.credential import CredentialStanding
 from core.signing import GoodStanding, Origin
@@ -37,7 +38,8 @@ from hsm.client import SignerClient
 from monitor import api
 from pki import hierarchy, issuer
 from pki.authentication import CertificateAuthenticator
-from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
+from pki.issuance import CertificateAuthority
+from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
 
 PKI = PkiSettings(organisation="北辰省 演练样本", public_url="http://localhost:8480")
@@ -75,7 +77,12 @@ class Site:
         """Go on with an authority that is in the store; ``folder`` holds the certificates handed out so far."""
         self.database = database
         self._authority = CertificateAuthority(
-            database=database, keys=keys, clock=SystemClock(), random=secrets.token_bytes, settings=PKI
+            database=database,
+            group=GroupCommit(database),
+            keys=keys,
+            clock=SystemClock(),
+            random=secrets.token_bytes,
+            settings=PKI,
         )
         self.folder = folder
 

@@ -13,11 +13,13 @@ from cryptography.x509.oid import NameOID
 
 from core.database import Database
 from core.identity import SubjectKind
+from core.ledger.group import GroupCommit
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
-from pki.issuance import CertificateAuthority, IssuanceRequest, IssuedCertificate
+from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
+from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
 from tests.clock import ManualClock
 from tests.people import enter_province
@@ -59,7 +61,7 @@ def build(database: Database, clock: ManualClock, signer: Running, folder: Path)
         database,
         clock,
         signer,
-        CertificateAuthority(**parts, random=secrets.token_bytes, settings=SETTINGS),
+        CertificateAuthority(**parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS),
         CrlPublisher(**parts, settings=SETTINGS),
         OcspResponder(**parts),
         CertificateAuthenticator(database=database, clock=clock),

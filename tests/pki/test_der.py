@@ -1,5 +1,6 @@
 """Our few DER encoders beside ``cryptography``'s: the same octets, for every value."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 
 from cryptography import x509
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from core.identity import Serial
-from pki import crl, der, issuer, reason, revocation
+from pki import der, pointers, reason, revocation, tbslist
+from pki.tbslist import Frame
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "北辰省 演练样本 Issuing CA")])
@@ -52,8 +54,42 @@ def test_list_is_what_cryptography_would_have_made(
     ).add_extension(x509.CRLNumber(number), critical=False)
     expected = builder.sign(KEY, hashes.SHA256()).tbs_certlist_bytes
     ours = [revocation.encode_entry(Serial(serial), at.replace(tzinfo=UTC), word) for serial, at, word in listed]
-    signer = issuer.Issuer("issuing", CERTIFICATE, "", None)  # type: ignore[arg-type]  # it signs nothing here
-    assert crl.encode(signer, number, this, until, ours) == expected
+    made = tbslist.encode(Frame.of(CERTIFICATE), number, (this, until), b"".join(ours))
+    assert made.head + made.entries + made.tail == expected
+    assert made.digest() == hashlib.sha256(expected).digest()
+
+
+@given(number=some.integers(1, 2**64), base=some.integers(1, 2**64), shard=some.integers(0, pointers.SHARDS - 1))
+@settings(deadline=None, max_examples=50)
+def test_extensions_of_lists_are_those_of_cryptography(number: int, base: int, shard: int) -> None:
+    url = "http://status.beichen.example"
+    place = x509.UniformResourceIdentifier(pointers.shard_address(url, "issuing", shard))
+    delta = x509.UniformResourceIdentifier(pointers.delta_address(url, "issuing"))
+    wanted: dict[bytes, tuple[x509.ExtensionType, bool]] = {
+        tbslist.delta_indicator(base): (x509.DeltaCRLIndicator(base), True),
+        tbslist.issuing_point(url, "issuing", shard): (
+            x509.IssuingDistributionPoint([place], None, False, False, None, False, False),
+            True,
+        ),
+        tbslist.freshest(url, "issuing"): (
+            x509.FreshestCRL([x509.DistributionPoint([delta], None, None, None)]),
+            False,
+        ),
+    }
+    for encoded, (value, critical) in wanted.items():
+        builder = x509.CertificateRevocationListBuilder().issuer_name(NAME).last_update(NOW).next_update(NOW)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(KEY.public_key()), critical=False
+        ).add_extension(x509.CRLNumber(number), critical=False)
+        expected = builder.add_extension(value, critical=critical).sign(KEY, hashes.SHA256()).tbs_certlist_bytes
+        made = tbslist.encode(Frame.of(CERTIFICATE), number, (NOW, NOW), b"", [encoded])
+        assert made.head + made.entries + made.tail == expected
+
+
+def test_entries_stand_where_the_list_says() -> None:
+    made = tbslist.encode(Frame.of(CERTIFICATE), 3, (NOW, NOW), bytes(range(200)) * 50)
+    content, start = made.signed(b"s" * 70)
+    assert content[start : start + 10_000] == made.entries
 
 
 def test_signed_frame_is_a_certificate() -> None:

@@ -16,9 +16,9 @@ from core.errors import TrustError
 from core.identity import Serial, SubjectKind
 from core.ledger.models import EvidenceRow
 from core.registry import credential
-from pki import api, hierarchy, revocation
-from pki.issuance import IssuanceRequest, IssuedCertificate
+from pki import hierarchy, issuance_api, revocation
 from pki.models import Certificate, IssuanceIntent
+from pki.request import IssuanceRequest, IssuedCertificate
 from tests.pki.conftest import Pki, csr
 
 P256 = ec.generate_private_key(ec.SECP256R1())
@@ -231,4 +231,4 @@ def test_a_key_below_the_level_is_refused_naming_it(pki: Pki) -> None:
 @pytest.mark.parametrize("seconds", [0, -1, 2**31, 10**30])
 def test_a_lifetime_that_no_certificate_has_is_not_asked_for(seconds: int) -> None:
     with pytest.raises(ValidationError, match="lifetime_seconds"):
-        api.IssueRequest(csr="x", profile="person", holder="li-wen", lifetime_seconds=seconds)
+        issuance_api.IssueRequest(csr="x", profile="person", holder="li-wen", lifetime_seconds=seconds)

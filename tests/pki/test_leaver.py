@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from core.errors import TrustError
 from core.identity import PersonId
+from core.ledger.group import GroupCommit
 from core.registry import credential, leaver
 from core.registry.errors import HasLeft
 from core.registry.leaver import Leaving
@@ -42,7 +43,12 @@ def test_leaving_between_the_check_and_the_signature(pki: Pki) -> None:
         return secrets.token_bytes(size)
 
     pki.authority = CertificateAuthority(
-        database=pki.database, keys=pki.signer.client, clock=pki.clock, random=draw, settings=SETTINGS
+        database=pki.database,
+        group=GroupCommit(pki.database),
+        keys=pki.signer.client,
+        clock=pki.clock,
+        random=draw,
+        settings=SETTINGS,
     )
     with pytest.raises(HasLeft):
         pki.issue("li-wen")

@@ -14,6 +14,7 @@ from hypothesis import strategies as some
 
 from core.errors import Unauthenticated
 from pki import path
+from pki.errors import RefusedPath
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 ROOT_KEY, ISSUING_KEY, OTHER_KEY, KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
@@ -63,7 +64,14 @@ def make(plan: Plan, subject: str = "li-wen") -> bytes:
     return builder.sign(plan.signer, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def authority(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, *, days: int = 30) -> x509.Certificate:
+def authority(
+    subject: str,
+    issuer: str,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    days: int = 30,
+    extensions: tuple[x509.ExtensionType, ...] = (x509.BasicConstraints(ca=True, path_length=0),),
+) -> x509.Certificate:
     plan = Plan(issuer, ROOT_KEY, NOW - timedelta(days=days), NOW + timedelta(days=days), ())
     builder = (
         x509.CertificateBuilder()
@@ -73,12 +81,18 @@ def authority(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, *, day
         .public_key(key.public_key())
         .not_valid_before(plan.start)
         .not_valid_after(plan.end)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     )
+    for value in extensions:
+        builder = builder.add_extension(value, critical=True)
     return builder.sign(ROOT_KEY, hashes.SHA256())
 
 
-AUTHORITIES = (authority("Issuing", "Root", ISSUING_KEY), authority("Root", "Root", ROOT_KEY))
+def trusted(*authorities: x509.Certificate) -> path.Authorities:
+    return path.trust([one.public_bytes(Encoding.DER) for one in authorities])
+
+
+OURS = (authority("Issuing", "Root", ISSUING_KEY), authority("Root", "Root", ROOT_KEY))
+AUTHORITIES = trusted(*OURS)
 
 _BASIC, _USAGE, _PURPOSE = Plan().extensions
 
@@ -139,12 +153,53 @@ def test_each_flaw_has_its_reason(flaw: str) -> None:
 @pytest.mark.parametrize("place", [0, 1])
 def test_authority_that_expired_takes_everything_with_it(place: int) -> None:
     old = authority(("Issuing", "Root")[place], "Root", (ISSUING_KEY, ROOT_KEY)[place], days=1)
-    authorities = [*AUTHORITIES]
+    authorities = [*OURS]
     authorities[place] = old
     later = NOW + timedelta(days=2)
     with pytest.raises(Unauthenticated) as caught:
-        path.validate(make(Plan(end=NOW + timedelta(days=20))), authorities, later)
+        path.validate(make(Plan(end=NOW + timedelta(days=20))), trusted(*authorities), later)
     assert caught.value.word == "expired"
+
+
+_CA = x509.BasicConstraints(ca=True, path_length=0)
+
+
+def test_what_an_authority_asks_of_names_is_asked_of_its_clients() -> None:
+    """A city's authority cannot speak for the province, whatever its own software lets through."""
+    constraints = x509.NameConstraints([x509.DNSName("city.example")], None)
+    ours = trusted(authority("Issuing", "Root", ISSUING_KEY, extensions=(_CA, constraints)), OURS[1])
+    for host, accepted in (("a.city.example", True), ("province.example", False)):
+        names = (x509.SubjectAlternativeName([x509.DNSName(host)]), False)
+        content = make(Plan(extensions=(*Plan().extensions, names)))
+        if accepted:
+            path.validate(content, ours, NOW)
+            continue
+        with pytest.raises(RefusedPath) as caught:
+            path.validate(content, ours, NOW)
+        assert (caught.value.word, caught.value.section) == ("name-not-permitted", "6.1.3 (b)")
+
+
+@pytest.mark.parametrize(
+    ("reason", "issuing"),
+    [
+        ("not-an-authority", authority("Issuing", "Root", ISSUING_KEY, extensions=())),
+        ("name-chaining", authority("Issuing", "Elsewhere", ISSUING_KEY)),
+        ("key-usage", authority("Issuing", "Root", ISSUING_KEY, extensions=(_CA, usage(digital_signature=True)))),
+        (
+            "wrong-purpose",
+            authority(
+                "Issuing",
+                "Root",
+                ISSUING_KEY,
+                extensions=(_CA, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])),
+            ),
+        ),
+    ],
+)
+def test_authority_that_is_none_is_not_trusted(reason: str, issuing: x509.Certificate) -> None:
+    with pytest.raises(RefusedPath) as caught:
+        trusted(issuing, OURS[1])
+    assert caught.value.word == reason
 
 
 @given(seconds=some.integers(-(10**6), 10**6))
@@ -162,7 +217,6 @@ def test_valid_from_its_first_to_its_last_second(seconds: int) -> None:
 GOOD = make(Plan())
 
 
-@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 def test_no_changed_octet_passes() -> None:
     """Each octet of the certificate in turn becomes another one: refused, and by us."""
     for place in range(len(GOOD)):

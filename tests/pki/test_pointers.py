@@ -28,6 +28,6 @@ def test_shards_are_filled_evenly() -> None:
 
 def test_addresses_are_those_that_are_served() -> None:
     (point,) = pointers.distribution(URL, "issuing", 3)
-    assert point.full_name == [x509.UniformResourceIdentifier(f"{URL}/crl/issuing/3.crl")]
+    assert point.full_name == [x509.UniformResourceIdentifier(f"{URL}/crl/issuing/{pointers.SHARDS}/3.crl")]
     told = [(one.access_method._name, one.access_location.value) for one in pointers.access(URL, "issuing")]
     assert told == [("OCSP", f"{URL}/ocsp/issuing"), ("caIssuers", f"{URL}/ca/issuing.cer")]

@@ -165,6 +165,7 @@ def test_list_numbers_only_grow(pki: Pki) -> None:
     assert pki.publisher.refresh() == [2, 3]
     with pki.database.read() as session:
         published = session.exec(select(CrlPublication).where(CrlPublication.issuer == "issuing")).all()
+    assert [row.number for row in published if row.published_at is not None] == [1, 2, 3]
     assert all(row.next_update > row.this_update for row in published)
 
 

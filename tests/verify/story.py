@@ -115,10 +115,15 @@ class Issue:
         return with_details(events.issued(self.credential, self.der, actor="zhao-min"), changed)
 
     def revoked(self, **changed: JsonValue) -> Event:
-        made = events.revoked(
-            self.serial, "issuing", "key-compromise", holder=self.holder, domain="outer-finance", actor="zhao-min"
-        )
+        made = events.revoked(self.credential, "key-compromise", since=None, actor="zhao-min")
         return with_details(made, changed)
+
+    def held(self) -> Event:
+        until = self.certificate.not_valid_after_utc
+        return events.held(self.credential, until, since=self.certificate.not_valid_before_utc, actor="zhao-min")
+
+    def released(self) -> Event:
+        return events.released(self.credential, actor="zhao-min")
 
 
 def with_details(event: Event, changed: Mapping[str, JsonValue]) -> Event:
@@ -189,7 +194,7 @@ def alert(issue: Issue, number: int, **changed: JsonValue) -> Event:
 
 
 def crl(number: int) -> Event:
-    return events.crl_published("issuing", number, number)
+    return events.crl_published("issuing", number, number, 1)
 
 
 def whole() -> list[Event]:

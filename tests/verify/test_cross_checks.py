@@ -128,6 +128,14 @@ def revoked_twice() -> Told:
     return [*founding(), LI.intended(), LI.issued(), LI.revoked(), LI.revoked()]
 
 
+def allowed_on_hold() -> Told:
+    return [*founding(), LI.intended(), LI.issued(), LI.held(), decision(LI, 1)]
+
+
+def held_after_its_end() -> Told:
+    return [*founding(), LI.intended(), LI.issued(), LI.revoked(), LI.held()]
+
+
 def revoked_for_another() -> Told:
     return [*founding(), LI.intended(), LI.issued(), LI.revoked(holder="wang-fang")]
 
@@ -200,6 +208,8 @@ def list_without_number() -> Told:
         (second_root, "certificates", 5),
         (issuing_of_another_root, "certificates", 3),
         (revoked_unissued, "revocation", 5),
+        (allowed_on_hold, "decisions", 7),
+        (held_after_its_end, "revocation", 7),
         (revoked_twice, "revocation", 7),
         (revoked_for_another, "revocation", 6),
         (allowed_after_revocation, "decisions", 7),

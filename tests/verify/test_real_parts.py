@@ -16,7 +16,7 @@ from core.registry import role
 from hsm.models import KeyAlgorithm, KeyPurpose
 from hsm.signer import TokenCheckpointSigner
 from pki import revocation
-from pki.issuance import IssuedCertificate
+from pki.request import IssuedCertificate
 from tests.core.ledger.logs import Log
 from tests.pki.conftest import Pki, build
 from tests.services.softhsm import Running

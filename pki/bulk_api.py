@@ -1,0 +1,113 @@
+"""Revoke many over HTTP: plan first, then order exactly what the plan showed; how far it is may be asked."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.clock import Clock
+from core.database import Database
+from core.enforcement import Acting, EnforcedRoute, permission
+from core.errors import Conflict, NotFound
+from core.provision import ReadSession, provided
+from pki import bulk
+from pki.bulk import Choice
+from pki.errors import NeedsTwo
+from pki.models import BulkRevocation
+
+router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/revocation", tags=["certificate"])
+
+Store = Annotated[Database, Depends(provided(Database))]
+Watch = Annotated[Clock, Depends(provided(Clock))]
+
+
+class PlanRequest(BaseModel):
+    """Which certificates (all that is given must hold), and why: a reason of RFC 5280."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    serials: list[str] = Field(default_factory=list, max_length=bulk.MOST)
+    key: str = Field(default="", max_length=64)
+    department: str = Field(default="", max_length=80)
+    domain: str = Field(default="", max_length=80)
+    profile: str = Field(default="", max_length=40)
+    reason: str = Field(default="unspecified", max_length=40)
+
+
+class OrderRequest(PlanRequest):
+    """The same, with the digest of the plan that was looked at."""
+
+    digest: str = Field(min_length=64, max_length=64)
+
+
+class PlanAnswer(BaseModel):
+    """What revoking would do now; nothing was done. ``digest`` is what an order names."""
+
+    count: int
+    digest: str
+    needs_two: bool
+    consequences: list[str]
+
+
+class OrderAnswer(BaseModel):
+    """How far an order is: ``state`` is open or done, ``skipped`` were revoked by somebody else meanwhile."""
+
+    id: str
+    state: str
+    reason: str
+    total: int
+    done: int
+    skipped: int
+
+
+@router.post("/plan")
+@permission("pki:certificate:revoke")
+def plan(body: PlanRequest, session: ReadSession, clock: Watch) -> PlanAnswer:
+    """Say what revoking would do."""
+    choice, word = _parsed(body)
+    planned = bulk.plan(session, choice, word, clock.now())
+    count = len(planned.serials)
+    needs_two = count > bulk.ALONE
+    return PlanAnswer(count=count, digest=planned.digest, needs_two=needs_two, consequences=list(planned.told))
+
+
+@router.post("")
+@permission("pki:certificate:revoke")
+def order(body: OrderRequest, principal: Acting, database: Store, clock: Watch) -> OrderAnswer:
+    """Revoke what a plan showed, as far as one person may. Ordering it again tells how it stands."""
+    choice, word = _parsed(body)
+    with database.write() as session:
+        made = session.get(BulkRevocation, body.digest)
+        if made is None:
+            planned = bulk.plan(session, choice, word, clock.now())
+            if planned.digest != body.digest:
+                raise Conflict("what is chosen is no longer what the plan showed", hint="look at a new plan")
+            if len(planned.serials) > bulk.ALONE:
+                detail = f"{len(planned.serials)} certificates at once take two people"
+                raise NeedsTwo(detail, hint="propose it: `guosuo cert revoke` does")
+            made = bulk.order(session, planned, word, actor=principal.identifier, at=clock.now())
+    # A crash here leaves an order that nobody was told: the job carries it out.
+    with database.write() as session:
+        made = bulk.step(session, made.id, clock.now())
+    # A crash here leaves revocations that are in force and on no list yet: the job publishes them.
+    return _answer(made)
+
+
+@router.get("/{identifier}")
+@permission("pki:certificate:read")
+def show(identifier: str, session: ReadSession) -> OrderAnswer:
+    """Tell how far an order is."""
+    made = session.get(BulkRevocation, identifier)
+    if made is None:
+        raise NotFound(f"no order has the digest `{identifier[:64]}`")
+    return _answer(made)
+
+
+def _parsed(body: PlanRequest) -> tuple[Choice, str]:
+    return bulk.parse(body.model_dump(exclude={"digest"}))
+
+
+def _answer(made: BulkRevocation) -> OrderAnswer:
+    return OrderAnswer(
+        id=made.id, state=made.state, reason=made.reason, total=made.total, done=made.done, skipped=made.skipped
+    )

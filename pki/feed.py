@@ -1,0 +1,82 @@
+"""Tells the responder which certificates' status changed: every change within a tenth of a second of its commit.
+
+Read from the changes of the lists (``RevocationChange``): those that no number was taken for, and those of numbers that
+are newer than at the last look. A change stays there for a minute at least, so none is missed between two looks.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from sqlmodel import Session, col, func, or_, select
+
+from core.clock import Clock
+from core.database import Database
+from core.errors import Unavailable
+from core.identity import Serial
+from pki.issuer import ISSUING
+from pki.models import CrlPublication, RevocationChange
+from pki.ocsp import OcspResponder
+from pki.ocsp_store import Answer
+
+#: Seconds between two looks, for how long one is good, and after how long a pause everything is forgotten.
+_EVERY, _GOOD, _LOST = 0.1, 0.4, 30.0
+
+#: Answers that are signed anew at one look at most.
+_RENEWED = 50
+
+
+class Feed:
+    """Keeps the responder's answers true, and signs those that are asked often before they are old."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        responder: OcspResponder,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``monotonic`` counts seconds and never goes back."""
+        self.responder = responder
+        self.clock = clock
+        self._database = database
+        self._monotonic = monotonic
+        self._looked_at = float("-inf")
+        self._number = 0
+
+    def ready(self, content: bytes) -> Answer | None:
+        """Return an answer that is signed already and still true; nothing when that cannot be told without asking."""
+        if self._monotonic() - self._looked_at > _GOOD:
+            return None
+        return self.responder.answers.find(content, self.clock.now())
+
+    def look(self) -> None:
+        """Drop what is not true any more. Raises ``Unavailable``."""
+        begun = self._monotonic()
+        if begun - self._looked_at > _LOST:
+            self.responder.answers.clear()
+        with self._database.read() as session:
+            number = session.exec(select(func.max(CrlPublication.number)).where(CrlPublication.issuer == ISSUING)).one()
+            changed = self._changed(session)
+        if changed:
+            self.responder.answers.drop(changed)
+        self._number = number or 0
+        self._looked_at = begun
+
+    def run(self, stop: threading.Event) -> None:
+        """Look and sign until ``stop``. While the store does not answer, every question is put to it."""
+        while not stop.wait(_EVERY):
+            try:
+                self.look()
+                self.responder.renew(self.responder.answers.ageing(self.clock.now(), most=_RENEWED))
+            except Unavailable:
+                # Whoever asks meanwhile is told tryLater by whom they ask; here there is nobody to tell.
+                continue
+
+    def _changed(self, session: Session) -> set[Serial]:
+        number = col(RevocationChange.number)
+        statement = select(RevocationChange.serial).where(
+            RevocationChange.issuer == ISSUING, or_(number.is_(None), number > self._number)
+        )
+        return {Serial(one) for one in session.exec(statement)}

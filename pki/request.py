@@ -1,0 +1,52 @@
+"""What is asked of the authority, whichever way it came in, and what it hands out. Pure."""
+
+import hashlib
+import json
+import ssl
+from dataclasses import dataclass
+
+from core.identity import Serial, SubjectKind
+from pki.authorisation import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class IssuanceRequest:
+    """What is asked for; ``holder_kind`` none means the profile's. ``lifetime_seconds`` may only shorten."""
+
+    csr: bytes
+    profile: str
+    holder_kind: SubjectKind | None
+    holder: str
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
+    lifetime_seconds: int | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return what is asked for beside the certification request."""
+        return Wanted(self.dns_names, self.ip_addresses, self.lifetime_seconds)
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 (hexadecimal) by which the very same request is known again."""
+        said = [self.profile, self.holder_kind, self.holder, self.dns_names, self.ip_addresses, self.lifetime_seconds]
+        return hashlib.sha256(json.dumps(said).encode() + b"\n" + self.csr).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A certificate as it is handed out: DER, and PEM with the issuing authority's after it.
+
+    ``repeated``: it was issued before, for the very same request.
+    """
+
+    serial: Serial
+    der: bytes
+    chain_pem: str
+    repeated: bool = False
+
+
+def issued(serial: Serial, der: bytes, authority: bytes, *, repeated: bool = False) -> IssuedCertificate:
+    """Return a certificate (DER) as it is handed out, with that of its ``authority`` (DER)."""
+    chain = ssl.DER_cert_to_PEM_cert(der) + ssl.DER_cert_to_PEM_cert(authority)
+    return IssuedCertificate(serial, der, chain, repeated)

@@ -1,0 +1,31 @@
+"""What the store says now of a serial number: one function for the responder and the status interface."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.identity import Serial
+from core.registry import credential
+from pki.models import CertificateHold, Revocation
+from pki.reason import HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``state`` is good, held, revoked or unknown; ``since`` and ``reason`` are what the lists say."""
+
+    state: str
+    since: datetime | None = None
+    reason: str = ""
+
+
+def of(session: Session, serial: Serial) -> Standing:
+    """Return how a serial number of the issuing authority stands."""
+    revoked = session.get(Revocation, serial)
+    if revoked is not None:
+        return Standing("revoked", revoked.at, revoked.reason)
+    held = session.get(CertificateHold, serial)
+    if held is not None:
+        return Standing("held", held.at, HOLD)
+    return Standing("good") if credential.find(session, serial) is not None else Standing("unknown")

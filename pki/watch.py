@@ -1,0 +1,72 @@
+"""How status stands: lists that are late, changes that no list tells, a responder that ends soon; read, never changed.
+
+An expired list locks out everybody who believes in it: it must be seen long before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from sqlmodel import Session, col, func, select
+
+from pki import hierarchy, listing
+from pki.issuer import ISSUING, OCSP, ROOT
+from pki.models import Authority, RevocationChange
+
+#: A list that should have been renewed so long ago is late; a change should be on the lists in under a second.
+_LATE, _UNTOLD = timedelta(minutes=15), timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    expected: str
+
+
+def look(session: Session, now: datetime) -> list[Sight]:
+    """Return what there is to say of each authority that is there."""
+    return [
+        *(one for name in (ROOT, ISSUING) if session.get(Authority, name) for one in _lists(session, name, now)),
+        *_responder(session, now),
+    ]
+
+
+def _lists(session: Session, name: str, now: datetime) -> Iterator[Sight]:
+    known = listing.newest(session, name)
+    expected = "every list is renewed at its half-life"
+    missing = set(listing.scopes(name)) - set(known)
+    if missing:
+        yield Sight(f"lists of {name}", False, f"{len(missing)} of {len(listing.scopes(name))} are missing", expected)
+    if known:
+        first = min(known.values(), key=lambda one: one.next_update)
+        left, life = first.next_update - now, first.next_update - first.this_update
+        found = f"the first of {len(known)} ends in {_told(left)}"
+        yield Sight(f"lists of {name}", left > life / 2 - min(_LATE, life / 4), found, expected)
+    oldest = session.exec(
+        select(func.min(RevocationChange.at)).where(
+            RevocationChange.issuer == name, col(RevocationChange.number).is_(None)
+        )
+    ).one()
+    if oldest is not None and now - oldest > _UNTOLD:
+        found = f"a change of {_told(now - oldest)} ago is on no list"
+        yield Sight(f"changes of {name}", False, found, "a change is on the lists within a second")
+
+
+def _responder(session: Session, now: datetime) -> Iterator[Sight]:
+    row = session.get(Authority, OCSP)
+    if row is not None:
+        left = x509.load_der_x509_certificate(row.der).not_valid_after_utc - now
+        expected = f"it is renewed {hierarchy.RENEWAL.days} days before its end"
+        late = left <= hierarchy.RENEWAL - timedelta(days=1)
+        yield Sight("OCSP responder", not late, f"its certificate ends in {_told(left)}", expected)
+
+
+def _told(span: timedelta) -> str:
+    sign, seconds = ("-" if span < timedelta(0) else ""), int(abs(span.total_seconds()))
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    return f"{sign}{days} d" if days else f"{sign}{hours} h {minutes:02} min"

@@ -1,0 +1,1 @@
+"""Certification path validation."""

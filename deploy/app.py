@@ -18,6 +18,7 @@ import hsm.api
 import monitor.api
 import pki.api
 import pki.bulk_api
+import pki.desk_api
 import pki.issuance_api
 import pki.profile_api
 import pki.revocation_api
@@ -45,6 +46,7 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.issuance_api.router,
+    pki.desk_api.router,
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,

@@ -43,6 +43,7 @@ PACKAGES=(
     "rsyslog             /usr/sbin/rsyslogd"
     "rsyslog-openssl     /usr/lib/*/rsyslog/lmnsd_ossl.so"
     "chromium            /usr/bin/chromium"
+    "golang-cfssl        /usr/bin/cfssl"
     "golang-go           /usr/bin/go"
     "golang-golang-x-mod-dev /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go"
     "fonts-noto-cjk      /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"

@@ -63,6 +63,7 @@ from monitor.holding import Watched
 from pki import activation, bulk_act, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.desk import RequestDesk
 from pki.feed import Feed
 from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
@@ -133,13 +134,9 @@ def purger(settings: Settings, database: Database) -> Purger:
 
 def authority(settings: Settings, database: Database, keys: SignerClient, group: GroupCommit) -> CertificateAuthority:
     """Return the issuing authority."""
+    asked, clock = certification(settings), SystemClock()
     return CertificateAuthority(
-        database=database,
-        group=group,
-        keys=keys,
-        clock=SystemClock(),
-        random=secrets.token_bytes,
-        settings=certification(settings),
+        database=database, group=group, keys=keys, clock=clock, random=secrets.token_bytes, settings=asked
     )
 
 
@@ -269,7 +266,7 @@ def build(settings: Settings) -> Built:
     group = GroupCommit(database)
     queue = FastQueue(database=database, group=group)
     point = decisions(settings, database, queue, group)
-    place = ledger_place(settings, keys)
+    place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     responder = OcspResponder(database=database, keys=keys, clock=clock)
     provided: dict[type, object] = {
         Clock: clock,
@@ -279,7 +276,8 @@ def build(settings: Settings) -> Built:
         DecisionPoint: point,
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
-        CertificateAuthority: authority(settings, database, keys, group),
+        CertificateAuthority: issuing,
+        RequestDesk: RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes),
         Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core.errors import TrustError, Unavailable
 from core.identity import Serial, SubjectKind
@@ -104,9 +104,13 @@ def _uses(session: Session, keys: Sequence[str]) -> dict[str, list[KeyUse]]:
     """Return every use of these keys, each by the SHA-256 of its SubjectPublicKeyInfo."""
     if not keys:
         return {}
+    # One row for each holder and state, however often a key was certified.
+    about = (Credential.spki_sha256, Credential.holder_kind, Credential.holder, Credential.state)
+    statement = select(func.min(Credential.serial), *about)  # type: ignore[call-overload]  # five columns
     uses: dict[str, list[KeyUse]] = {}
-    for one in session.exec(select(Credential).where(col(Credential.spki_sha256).in_(keys))):
+    for serial, key, kind, name, state in session.exec(
+        statement.where(col(Credential.spki_sha256).in_(keys)).group_by(*about)
+    ):
         # On hold like revoked: a key that is in doubt is not certified again.
-        revoked = one.state != CredentialState.GOOD.value
-        uses.setdefault(one.spki_sha256, []).append(KeyUse(one.serial, one.holder_kind, one.holder, revoked))
+        uses.setdefault(key, []).append(KeyUse(serial, kind, name, state != CredentialState.GOOD.value))
     return uses

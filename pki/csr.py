@@ -57,6 +57,11 @@ def parse_request(content: bytes) -> CertificationRequest:
     )
 
 
+def normalise(content: bytes) -> bytes:
+    """Return a request in the one PEM spelling, whatever stands around it. Raises ``BadRequest``."""
+    return _load(content).public_bytes(Encoding.PEM)
+
+
 def check_content(request: CertificationRequest, holder: Holder, *, allowed_hosts: Sequence[str] = ()) -> None:
     """Raise unless the request says only what the register says of ``holder``.
 

@@ -69,6 +69,12 @@ class WrongProfile(Rejected):
     reason = "wrong-profile"
 
 
+class NeedsSecond(Rejected):
+    """One officer alone may not have this issued."""
+
+    reason = "needs-second-officer"
+
+
 class LintFailed(Rejected):
     """What would be signed is not what was meant, or not what a certificate must be."""
 

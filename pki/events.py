@@ -2,14 +2,59 @@
 
 import base64
 from datetime import datetime
+from typing import Protocol
 
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import BulkRevocation, IssuanceIntent, ProfileSet
+from pki.models import BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
 
 
-def intended(intent: IssuanceIntent) -> Event:
+class Intended(Protocol):
+    """What is told of an intention: its row, or what becomes one."""
+
+    @property
+    def serial(self) -> str:
+        """Its serial number."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """The authority that is to sign."""
+        ...
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        ...
+
+    @property
+    def profiles(self) -> str:
+        """The digest of the profiles."""
+        ...
+
+    @property
+    def holder(self) -> str:
+        """Whom it stands for."""
+        ...
+
+    @property
+    def request(self) -> str:
+        """The digest of the request."""
+        ...
+
+    @property
+    def actor(self) -> str:
+        """Who asked."""
+        ...
+
+    @property
+    def domain(self) -> str:
+        """The holder's domain."""
+        ...
+
+
+def intended(intent: Intended) -> Event:
     """A serial number was taken and its to-be-signed certificate recorded; no key was used yet."""
     details = {
         "profile": intent.profile,
@@ -51,6 +96,36 @@ def refused(holder: str, profile: str, reason: str, *, actor: str) -> Event:
     """A request was refused; no serial number was used."""
     details = {"reason": reason, "profile": profile}
     return Event("pki.request.refused", actor, f"holder:{holder}", result="refused", details=details)
+
+
+def request_filed(row: DeskRequest) -> Event:
+    """A request came to the desk, or came back corrected."""
+    details: dict[str, JsonValue] = {
+        "profile": row.profile,
+        "holder": row.holder,
+        "revision": row.revision,
+        "needed": row.needed,
+        "request": row.digest,
+    }
+    return Event("pki.desk.filed", row.requester, f"request:{row.id}", row.domain, details=details)
+
+
+def request_decided(row: DeskRequest, word: str, *, actor: str) -> Event:
+    """An officer approved, returned or rejected a request: exactly this revision of it."""
+    details: dict[str, JsonValue] = {
+        "decision": word,
+        "state": row.state,
+        "revision": row.revision,
+        "request": row.digest,
+        "comment": row.comment,
+    }
+    return Event("pki.desk.decided", actor, f"request:{row.id}", row.domain, details=details)
+
+
+def request_issued(row: DeskRequest) -> Event:
+    """An approved request has its certificate."""
+    details: dict[str, JsonValue] = {"serial": row.serial, "request": row.digest}
+    return Event("pki.desk.issued", row.approved_by.split()[-1], f"request:{row.id}", row.domain, details=details)
 
 
 def profiles_activated(row: ProfileSet, *, before: str) -> Event:

@@ -24,7 +24,7 @@ from hsm.client import SignerClient
 from pki import admission, events, issuer, outcome, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
-from pki.errors import AuthorityExpired
+from pki.errors import AuthorityExpired, NeedsSecond
 from pki.issuer import ISSUING, Issuer
 from pki.lint import Meant
 from pki.outcome import Planned
@@ -72,14 +72,17 @@ class CertificateAuthority:
             # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
             raise judged
 
-    def issue(self, request: IssuanceRequest, *, actor: str) -> IssuedCertificate:
-        """Issue a certificate. Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer."""
-        (made,) = self._issue([request], actor)
+    def issue(self, request: IssuanceRequest, *, actor: str, officers: int = 2) -> IssuedCertificate:
+        """Issue a certificate that so many ``officers`` agreed to (two: no rule asks for more).
+
+        Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer.
+        """
+        (made,) = self._issue([request], actor, officers)
         if isinstance(made, TrustError):
             raise made
         return made
 
-    def issue_batch(self, requests: Sequence[IssuanceRequest], *, actor: str) -> list[Outcome]:
+    def issue_batch(self, requests: Sequence[IssuanceRequest], *, actor: str, officers: int = 2) -> list[Outcome]:
         """Issue for each request its certificate, or return its refusal (recorded); they stand in the same order.
 
         What was issued before for the very same request, and is good, is returned again and not issued twice. Raises
@@ -92,13 +95,14 @@ class CertificateAuthority:
             earlier = admission.find_earlier(session, digests, self._clock.now())
         # The very same request twice in one batch is one request.
         fresh = {digest: one for digest, one in zip(digests, requests, strict=True) if digest not in earlier}
-        made = dict(zip(fresh, self._issue(list(fresh.values()), actor), strict=True)) if fresh else {}
+        made = dict(zip(fresh, self._issue(list(fresh.values()), actor, officers), strict=True)) if fresh else {}
         made |= {digest: self._again(one) for digest, one in earlier.items()}
         return [made[digest] for digest in digests]
 
-    def _issue(self, requests: Sequence[IssuanceRequest], actor: str) -> list[Outcome]:
+    def _issue(self, requests: Sequence[IssuanceRequest], actor: str, officers: int) -> list[Outcome]:
         # 1.
         judged, profiles, authority = self._judge(requests)
+        judged = [_agreed(one, officers) for one in judged]
         planned = [self._plan(*pair, profiles, authority, actor) for pair in zip(requests, judged, strict=True)]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
@@ -173,6 +177,17 @@ class CertificateAuthority:
 
 def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:
     return events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
+
+
+def _agreed(judged: Judgement, officers: int) -> Judgement:
+    """Turn into a refusal what needs more officers than agreed to it."""
+    if isinstance(judged, TrustError) or judged.profile.officers(judged.holder.level) <= officers:
+        return judged
+    level = judged.holder.level
+    return NeedsSecond(
+        f"a `{judged.profile.name}` certificate at protection level {level} needs a second officer",
+        hint="file it at the desk with `guosuo request add`",
+    )
 
 
 def _end(admitted: Admitted, start: datetime, authority: Issuer) -> datetime:

@@ -57,6 +57,30 @@ class ProfileSet(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
+class DeskRequest(SQLModel, table=True):
+    """A request at the registration desk. ``approved_by`` are ids with spaces between, of the present revision."""
+
+    __tablename__ = "desk_request"
+
+    id: str = Field(primary_key=True, max_length=16)
+    requester: str = Field(max_length=120)
+    filed_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    profile: str = Field(default="", max_length=40)
+    holder_kind: str = Field(default="", max_length=20)
+    holder: str = Field(default="", max_length=80)
+    domain: str = Field(default="", max_length=80)
+    csr: str = Field(default="", sa_type=Text)
+    dns_names: str = Field(default="[]", sa_type=Text)
+    lifetime_seconds: int | None = None
+    digest: str = Field(default="", max_length=64)
+    revision: int = 1
+    needed: int = 1
+    approved_by: str = Field(default="", max_length=400)
+    state: str = Field(default="submitted", index=True, max_length=10)
+    comment: str = Field(default="", max_length=1000)
+    serial: str = Field(default="", max_length=40)
+
+
 class Certificate(SQLModel, table=True):
     """An issued certificate, as handed out."""
 

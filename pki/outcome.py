@@ -30,18 +30,38 @@ class Planned:
     admitted: Admitted
     profiles: str
     actor: str
+    issuer: str = ISSUING
 
     @property
     def serial(self) -> Serial:
         """Return its serial number."""
         return self.prepared.serial
 
+    @property
+    def request(self) -> str:
+        """Return the digest of the request that it is for."""
+        return self.prepared.request
+
+    @property
+    def profile(self) -> str:
+        """Return the name of its profile."""
+        return self.admitted.profile.name
+
+    @property
+    def holder(self) -> str:
+        """Return whom it stands for."""
+        return self.admitted.holder.identifier
+
+    @property
+    def domain(self) -> str:
+        """Return the holder's domain."""
+        return self.admitted.holder.domain
+
 
 def intend(session: Session, planned: Sequence[Planned], *, at: datetime) -> None:
     """Record what is about to be signed: from then on its serial numbers are known."""
-    rows = [_intention(one, at) for one in planned]
-    _insert(session, IssuanceIntent, [row.model_dump() for row in rows])
-    evidence.insert_all(session, [evidence.prepare(events.intended(row), at=at) for row in rows])
+    _insert(session, IssuanceIntent, [_intention(one, at) for one in planned])
+    evidence.insert_all(session, [evidence.prepare(events.intended(one), at=at) for one in planned])
 
 
 def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: datetime) -> Mapping[Serial, TrustError]:
@@ -88,20 +108,21 @@ def _refused(session: Session, planned: Sequence[Planned]) -> dict[Serial, Trust
     return refused
 
 
-def _intention(planned: Planned, at: datetime) -> IssuanceIntent:
-    return IssuanceIntent(
-        serial=planned.serial,
-        issuer=ISSUING,
-        profile=planned.admitted.profile.name,
-        holder_kind=planned.admitted.holder.kind,
-        holder=planned.admitted.holder.identifier,
-        domain=planned.admitted.holder.domain,
-        actor=planned.actor,
-        at=at,
-        tbs=planned.prepared.tbs,
-        request=planned.prepared.request,
-        profiles=planned.profiles,
-    )
+def _intention(planned: Planned, at: datetime) -> dict[str, object]:
+    return {
+        "serial": planned.serial,
+        "issuer": planned.issuer,
+        "profile": planned.profile,
+        "holder_kind": planned.admitted.holder.kind,
+        "holder": planned.holder,
+        "domain": planned.domain,
+        "actor": planned.actor,
+        "at": at,
+        "tbs": planned.prepared.tbs,
+        "state": "open",
+        "request": planned.request,
+        "profiles": planned.profiles,
+    }
 
 
 def _credential(planned: Planned, der: bytes) -> Credential:

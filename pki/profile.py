@@ -92,6 +92,10 @@ class Profile(BaseModel):
         """Return the longest life."""
         return timedelta(days=self.days)
 
+    def officers(self, level: int) -> int:
+        """Return how many officers must agree to a request at a level."""
+        return 2 if level >= self.second else 1
+
     @property
     def oids(self) -> tuple[ObjectIdentifier, ...]:
         """Return the object identifiers of the purposes."""

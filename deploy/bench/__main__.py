@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.clock import SystemClock
 from core.errors import TrustError
-from deploy.bench import ledger, sequencing, signature, status
+from deploy.bench import issuance, ledger, sequencing, signature, status
 from deploy.bench.measurement import Measurement
 from deploy.children import Child
 from deploy.rehearsal.step import wait_for
@@ -26,15 +26,16 @@ from hsm.settings import HsmSettings
 
 def measure(directory: Path, tokens: Path, *, rounds: int) -> list[Measurement]:
     """Run every comparison: files in ``directory``, a signer of our own below ``tokens`` (a short path)."""
-    with _signer(tokens / "ours") as client:
+    with _signer(tokens / "ours") as (client, process):
         client.generate(sequencing.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
         found = ledger.measure(directory, tokens / "ours", SystemClock(), rounds=rounds)
         found += status.measure(client, tokens / "ours", directory, SystemClock(), rounds=rounds)
+        found += issuance.measure(directory, client, process, SystemClock(), rounds=rounds)
         return [*found, signature.measure(client, tokens / "peer", rounds=rounds)]
 
 
 @contextmanager
-def _signer(state: Path) -> Iterator[SignerClient]:
+def _signer(state: Path) -> Iterator[tuple[SignerClient, int]]:
     settings = HsmSettings(state=state)
     token.initialise(settings, secrets.token_bytes)
     child = Child("signer", [sys.executable, "-m", "hsm.signerd", str(state)], log=state / "signer.log")
@@ -42,7 +43,7 @@ def _signer(state: Path) -> Iterator[SignerClient]:
     try:
         if wait_for(settings.socket.exists, seconds=20) is None:
             raise TimeoutError(f"the signer does not start: {child.last_words()}")
-        yield client
+        yield client, child.pid
     finally:
         client.close()
         child.stop()

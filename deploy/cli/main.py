@@ -25,6 +25,7 @@ from deploy.cli import (
     notify,
     profile,
     register,
+    request,
     role,
     site,
     tsa,
@@ -67,6 +68,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
 app.add_typer(profile.app, name="profile")
+app.add_typer(request.app, name="request")
 decision.install(app)
 app.add_typer(application.app, name="app")
 app.add_typer(application.gateway, name="gateway")

@@ -25,6 +25,7 @@ from core.registry import role
 from core.web import install_error_handlers
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.desk import RequestDesk
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
@@ -114,15 +115,19 @@ def texts(**upstreams: str) -> dict[str, str]:
 def reopen(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:
     """Return the authorities of a store that has them already."""
     parts = {"database": database, "keys": signer.client, "clock": clock}
+    authority = CertificateAuthority(
+        **parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS
+    )
     return Pki(
         database,
         clock,
         signer,
-        CertificateAuthority(**parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS),
+        authority,
         CrlPublisher(**parts, settings=SETTINGS),
         OcspResponder(**parts),
         CertificateAuthenticator(database=database, clock=clock),
         folder,
+        RequestDesk(database=database, authority=authority, clock=clock, random=secrets.token_bytes),
     )
 
 

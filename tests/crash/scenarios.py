@@ -22,6 +22,7 @@ from deploy import installation
 from pki import bulk, bulk_api, revocation, revocation_api
 from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
+from tests.crash import desk_scenarios as counter
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
 from tests.crash import stamp_scenarios as stamps
@@ -285,6 +286,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.crl.CrlPublisher.publish#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher.publish#2": Scenario(publish, 4),
     "pki.crl.CrlPublisher.publish#3": Scenario(publish, 4),
+    "pki.desk.RequestDesk.file#1": Scenario(counter.work_at_the_desk, 3),
+    "pki.desk.RequestDesk.correct#1": Scenario(counter.work_at_the_desk, 3),
+    **{f"pki.desk.RequestDesk.approve#{n}": Scenario(counter.work_at_the_desk, 3) for n in (1, 2, 3)},
+    "pki.desk.RequestDesk._decide#1": Scenario(counter.work_at_the_desk, 3),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
     "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
     "pki.issuance.CertificateAuthority._issue#1": Scenario(be_refused, 3),

@@ -17,6 +17,7 @@ from core.ledger.group import GroupCommit
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
+from pki.desk import RequestDesk
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
@@ -40,6 +41,7 @@ class Pki:
     responder: OcspResponder
     authenticator: CertificateAuthenticator
     folder: Path
+    desk: RequestDesk
 
     def issue(self, holder: str = "li-wen", key: PrivateKey | None = None, **more: object) -> IssuedCertificate:
         request = IssuanceRequest(
@@ -57,15 +59,19 @@ def build(database: Database, clock: ManualClock, signer: Running, folder: Path)
         enter_province(session, clock.now())
     hierarchy.establish(database, signer.client, clock, secrets.token_bytes, SETTINGS)
     parts = {"database": database, "keys": signer.client, "clock": clock}
+    authority = CertificateAuthority(
+        **parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS
+    )
     return Pki(
         database,
         clock,
         signer,
-        CertificateAuthority(**parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS),
+        authority,
         CrlPublisher(**parts, settings=SETTINGS),
         OcspResponder(**parts),
         CertificateAuthenticator(database=database, clock=clock),
         folder,
+        RequestDesk(database=database, authority=authority, clock=clock, random=secrets.token_bytes),
     )
 
 

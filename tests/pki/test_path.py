@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from core.errors import Unauthenticated
-from pki import path
+from pki import der, path
 from pki.errors import RefusedPath
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -159,6 +159,29 @@ def test_authority_that_expired_takes_everything_with_it(place: int) -> None:
     with pytest.raises(Unauthenticated) as caught:
         path.validate(make(Plan(end=NOW + timedelta(days=20))), trusted(*authorities), later)
     assert caught.value.word == "expired"
+
+
+def resigned(tbs: bytes) -> bytes:
+    return der.signed(tbs, ISSUING_KEY.sign(tbs, ec.ECDSA(hashes.SHA256())))
+
+
+@pytest.mark.parametrize("serial", [b"\x00", b"\xff"])
+def test_serial_number_that_is_not_positive_is_refused(serial: bytes) -> None:
+    tbs = x509.load_der_x509_certificate(GOOD).tbs_certificate_bytes
+    assert path.validate(resigned(tbs), AUTHORITIES, NOW).serial_number == 77
+    with pytest.raises(Unauthenticated, match="serial number is not positive") as caught:
+        path.validate(resigned(tbs.replace(b"\x02\x01\x4d", b"\x02\x01" + serial, 1)), AUTHORITIES, NOW)
+    assert caught.value.word == "bad-certificate"
+
+
+def test_signature_of_another_kind_than_ours_is_refused() -> None:
+    """Our key never signs over SHA-384: whoever made it do so, it is no certificate that we hand out."""
+    other = bytes.fromhex("300a06082a8648ce3d040303")  # ecdsa-with-SHA384
+    tbs = x509.load_der_x509_certificate(GOOD).tbs_certificate_bytes.replace(der.ECDSA_WITH_SHA256, other, 1)
+    signature = der.encode(der.BIT_STRING, b"\x00", ISSUING_KEY.sign(tbs, ec.ECDSA(hashes.SHA384())))
+    with pytest.raises(Unauthenticated, match="one encoding") as caught:
+        path.validate(der.encode(der.SEQUENCE, tbs, other, signature), AUTHORITIES, NOW)
+    assert caught.value.word == "bad-certificate"
 
 
 _CA = x509.BasicConstraints(ca=True, path_length=0)

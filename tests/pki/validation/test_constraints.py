@@ -8,6 +8,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from pki import der
 from pki.errors import RefusedPath
 from pki.validation import certificate, constraints
 from pki.validation.certificate import Certificate
@@ -120,6 +121,31 @@ def test_addresses(network: str, address: str, within: bool) -> None:
     constraint, name = x509.IPAddress(ipaddress.ip_network(network)), x509.IPAddress(ipaddress.ip_address(address))
     assert word(constrained([constraint], []), holder([name])) == ("accepted" if within else "name-not-permitted")
     assert word(constrained([], [constraint]), holder([name])) == ("name-excluded" if within else "accepted")
+
+
+@pytest.mark.parametrize(
+    ("subtree", "reason"),
+    [
+        ("8708 0a000000 ff00ff00", "syntax"),
+        ("8706 0a00ff00ff00", "syntax"),
+        ("8208 612e2e6578616d70", "syntax"),
+        ("8602 612f", "syntax"),
+        ("8100", "syntax"),
+        ("8103 614062 800101", "a name alone"),
+        ("", "a name alone"),
+        ("8901 00", "no form"),
+    ],
+    ids=["mask with a hole", "odd mask", "a..examp", "a/", "empty mail", "minimum", "nothing", "form 9"],
+)
+def test_constraint_that_says_nothing_sound_is_refused(subtree: str, reason: str) -> None:
+    content = bytes.fromhex(subtree)
+    for tag in (0x30, 0xA0, 0x30):
+        content = der.encode(tag, content)
+    value = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.30"), content)
+    above = make("Authority 1", "Root", [*AUTHORITY, (value, True)])
+    with pytest.raises(RefusedPath, match=reason) as caught:
+        validate([above, holder([])])
+    assert caught.value.word == "malformed"
 
 
 def test_form_that_nobody_compares_is_refused_when_it_comes() -> None:

@@ -6,13 +6,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from pki import der
 from pki.errors import RefusedPath
-from pki.validation import certificate, path
+from pki.validation import certificate, element, path, signature
 from pki.validation.process import Parameters
+from pki.validation.signature import Algorithms
 from tests.pki.validation.chains import AUTHORITY, DAY, NOW, anchor, chain, key, make, named, validate
 
 CHAIN = chain(4)
@@ -104,14 +106,59 @@ def test_other_kinds_of_keys(kind: str) -> None:
     assert caught.value.word == "bad-signature"
 
 
+def test_hash_that_is_not_allowed_is_refused() -> None:
+    parsed = [certificate.parse(one) for one in chain(1)]
+    for hashes_, expected in ((frozenset({"sha256"}), "accepted"), (frozenset({"sha384"}), "algorithm-not-allowed")):
+        parameters = Parameters(now=NOW, algorithms=Algorithms(hashes=hashes_))
+        if expected == "accepted":
+            path.validate(parsed, anchor(), parameters)
+            continue
+        with pytest.raises(RefusedPath) as caught:
+            path.validate(parsed, anchor(), parameters)
+        assert caught.value.word == expected
+
+
+@pytest.mark.parametrize("mask", [hashes.SHA512(), hashes.SHA1()])
+def test_mask_of_another_hash_is_not_allowed(mask: hashes.HashAlgorithm) -> None:
+    """RSASSA-PSS with two hashes (RFC 4055, 3.1): the one that nobody names could be a weak one."""
+    sequence, identifier = 0x30, 0x06
+    ids = {"sha256": "2.16.840.1.101.3.4.2.1", "sha512": "2.16.840.1.101.3.4.2.3", "sha1": "1.3.14.3.2.26"}
+    named_ = {name: der.encode(sequence, der.encode(identifier, element.octets_of(one))) for name, one in ids.items()}
+    mgf1 = der.encode(identifier, element.octets_of("1.2.840.113549.1.1.8"))
+    signing = rsa.generate_private_key(65537, 2048)
+    key_ = signature.load(signing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    for used in (hashes.SHA256(), mask):
+        parameters = der.encode(
+            sequence,
+            der.encode(0xA0, named_["sha256"]),
+            der.encode(0xA1, der.encode(sequence, mgf1, named_[used.name])),
+            der.encode(0xA2, der.integer(32)),
+        )
+        pss = der.encode(identifier, element.octets_of("1.2.840.113549.1.1.10"))
+        algorithm = der.encode(sequence, pss, parameters)
+        signed = b"\x00" + signing.sign(b"content", padding.PSS(padding.MGF1(used), 32), hashes.SHA256())
+        if used.name == "sha256":
+            signature.verify(key_, algorithm, b"content", signed, signature.MODERN)
+            continue
+        with pytest.raises(RefusedPath) as caught:
+            signature.verify(key_, algorithm, b"content", signed, signature.MODERN)
+        assert caught.value.word == "algorithm-not-allowed"
+
+
+def test_algorithm_outside_is_the_one_that_is_signed() -> None:
+    """RFC 5280, 4.1.1.2: one of the two is under the signature, and the other is what a verifier would go by."""
+    content = CHAIN[-1]
+    where = content.rindex(der.ECDSA_WITH_SHA256)
+    other = bytes.fromhex("300a06082a8648ce3d040303")
+    with pytest.raises(RefusedPath, match="is not the one that is signed"):
+        validate([*CHAIN[:-1], content[:where] + other + content[where + len(other) :]])
+
+
 def test_purpose_is_asked_of_every_certificate_that_names_some() -> None:
     client, server = (x509.ObjectIdentifier(f"1.3.6.1.5.5.7.3.{last}") for last in (2, 1))
     above = make("Authority 1", "Root", [*AUTHORITY, (x509.ExtendedKeyUsage([client]), True)])
     last = certificate.parse(make("last", "Authority 1"))
-    wanted = {
-        oid: path.Parameters(now=NOW, purpose=certificate.element.octets_of(oid.dotted_string))
-        for oid in (client, server)
-    }
+    wanted = {oid: path.Parameters(now=NOW, purpose=element.octets_of(oid.dotted_string)) for oid in (client, server)}
     found = [certificate.parse(above), last]
     path.validate(found, anchor(), wanted[client])
     with pytest.raises(RefusedPath) as caught:

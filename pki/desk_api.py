@@ -1,0 +1,147 @@
+"""The registration desk over HTTP: file, correct, look, decide."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.clock import to_rfc3339
+from core.enforcement import Acting, EnforcedRoute, permission
+from core.provision import ReadSession, provided
+from pki import desk
+from pki.desk import RequestDesk
+from pki.issuance_api import IssueRequest, request_of
+from pki.models import DeskRequest
+
+router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/request", tags=["certificate"])
+
+
+class RequestItem(BaseModel):
+    """One request and where it stands; ``waits_for`` says in words what is next. Times are RFC 3339."""
+
+    id: str
+    state: str
+    waits_for: str
+    requester: str
+    holder: str
+    profile: str
+    domain: str
+    dns_names: list[str]
+    revision: int
+    needed: int
+    approved_by: list[str]
+    comment: str
+    serial: str
+    filed_at: str
+
+
+class RequestDetail(RequestItem):
+    """One request with itself (PEM), and the digest by which the intention of its certificate names it."""
+
+    csr: str
+    digest: str
+
+
+class RequestList(BaseModel):
+    """Requests, newest first."""
+
+    items: list[RequestItem]
+
+
+class Approval(BaseModel):
+    """A word with an approval, if there is one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    comment: str = Field(default="", max_length=1000)
+
+
+class Refusal(BaseModel):
+    """Why a request is returned or rejected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    comment: str = Field(min_length=1, max_length=1000)
+
+
+Desk = Annotated[RequestDesk, Depends(provided(RequestDesk))]
+
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+
+
+@router.post("")
+@permission("pki:request:file")
+def file(body: IssueRequest, principal: Acting, at_desk: Desk) -> RequestItem:
+    """File a request; one that could never be issued is refused at once."""
+    return _item(at_desk.file(request_of(body), actor=principal.identifier))
+
+
+@router.get("")
+@permission("pki:request:read")
+def list_(session: ReadSession, state: str = "", limit: Limit = 1000) -> RequestList:
+    """List requests, in one state or in all."""
+    return RequestList(items=[_item(row) for row in desk.find(session, state, limit)])
+
+
+@router.get("/{identifier}")
+@permission("pki:request:read")
+def show(identifier: str, session: ReadSession) -> RequestDetail:
+    """Show one request."""
+    row = desk.get(session, identifier)
+    return RequestDetail(**_item(row).model_dump(), csr=row.csr, digest=row.digest)
+
+
+@router.post("/{identifier}/correction")
+@permission("pki:request:file")
+def correct(identifier: str, body: IssueRequest, principal: Acting, at_desk: Desk) -> RequestItem:
+    """File a returned request once more, corrected."""
+    return _item(at_desk.correct(identifier, request_of(body), actor=principal.identifier))
+
+
+@router.post("/{identifier}/approval")
+@permission("pki:request:decide")
+def approve(identifier: str, body: Approval, principal: Acting, at_desk: Desk) -> RequestItem:
+    """Approve a request; the last approval that is needed issues it."""
+    return _item(at_desk.approve(identifier, comment=body.comment, actor=principal.identifier))
+
+
+@router.post("/{identifier}/return")
+@permission("pki:request:decide")
+def return_(identifier: str, body: Refusal, principal: Acting, at_desk: Desk) -> RequestItem:
+    """Return a request to be corrected."""
+    return _item(at_desk.return_(identifier, comment=body.comment, actor=principal.identifier))
+
+
+@router.post("/{identifier}/rejection")
+@permission("pki:request:decide")
+def reject(identifier: str, body: Refusal, principal: Acting, at_desk: Desk) -> RequestItem:
+    """Reject a request for good."""
+    return _item(at_desk.reject(identifier, comment=body.comment, actor=principal.identifier))
+
+
+_NEXT = {
+    "submitted": "a registration officer",
+    "checked": "a second officer",
+    "returned": "a correction",
+    "approved": "its signature: approve it again",
+}
+
+
+def _item(row: DeskRequest) -> RequestItem:
+    return RequestItem(
+        id=row.id,
+        state=row.state,
+        waits_for=_NEXT.get(row.state, ""),
+        requester=row.requester,
+        holder=row.holder,
+        profile=row.profile,
+        domain=row.domain,
+        dns_names=list(json.loads(row.dns_names)),
+        revision=row.revision,
+        needed=row.needed,
+        approved_by=row.approved_by.split(),
+        comment=row.comment,
+        serial=row.serial,
+        filed_at=to_rfc3339(row.filed_at),
+    )

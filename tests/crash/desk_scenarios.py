@@ -1,0 +1,30 @@
+"""What is going on at the registration desk when the product is killed."""
+
+import secrets
+
+from core.identity import SubjectKind
+from pki.desk import RequestDesk
+from pki.request import IssuanceRequest
+from tests.crash.nursery import Say
+from tests.crash.parts import Parts, Place, csr
+
+
+def _ask(holder: str) -> IssuanceRequest:
+    return IssuanceRequest(csr(holder), "person", SubjectKind.PERSON, holder)
+
+
+def work_at_the_desk(place: Place, say: Say) -> None:
+    """Requests are filed, returned, corrected, approved by one or two, and rejected."""
+    parts = Parts(place)
+    desk = RequestDesk(
+        database=parts.database, authority=parts.authority, clock=parts.clock, random=secrets.token_bytes
+    )
+    for _ in range(3):
+        returned = desk.file(_ask("li-wen"), actor="wu-ops")
+        desk.return_(returned.id, comment="another key", actor="zhao-ra")
+        desk.correct(returned.id, _ask("li-wen"), actor="wu-ops")
+        say("issued", desk.approve(returned.id, comment="", actor="zhao-ra").serial)
+        two = desk.file(_ask("han-office"), actor="wu-ops")
+        desk.approve(two.id, comment="", actor="zhao-ra")
+        say("issued", desk.approve(two.id, comment="", actor="lu-security").serial)
+        desk.reject(desk.file(_ask("sun-yue"), actor="wu-ops").id, comment="no need", actor="zhao-ra")

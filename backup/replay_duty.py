@@ -54,10 +54,13 @@ def _raised(session: Session, record: Record) -> bool:
 
 
 def _reminded(session: Session, record: Record) -> bool:
-    row = session.get(Duty, _duty(record))
+    row, post = session.get(Duty, _duty(record)), record.details.get("post")
     if row is None:
         return False
     _tell(row, record)
+    # Records of before say no post: then it stayed the same.
+    if isinstance(post, str) and session.get(Post, post) is not None:
+        row.post = post
     row.state, row.acknowledged_by, row.acknowledged_at = DutyState.OPEN.value, "", None
     row.escalated_post, row.escalated_at = "", None
     return True

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core import durable
@@ -42,6 +42,9 @@ pkcs11-module-quirks = no-deinit
 """
 
 _SECONDS = 60
+
+#: What a key on a curve signs over, as openssl names it.
+_DIGESTS = {"secp256r1": "sha256", "secp384r1": "sha384"}
 
 #: DER of VisibleString and UTF8String (X.690), and what a wrapped URI begins with.
 _VISIBLE, _UTF8, _SEQUENCE = 0x1A, 0x0C, 0x30
@@ -101,11 +104,13 @@ class Card:
         return self._pin
 
     def sign(self, text: bytes) -> bytes:
-        """Return the token's signature over ``text``, in the algorithm that ``core/signed.py`` names for the key."""
+        """Return the token's signature over ``text``, in the algorithm that ``core/signed.py`` names for the key.
+
+        Raises ``Malformed`` for a key of a kind that no token signs with here, before the PIN is asked for.
+        """
         assert self._certificate is not None
         key = x509.load_pem_x509_certificate(self._certificate.read_bytes()).public_key()
-        wide = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp384r1"
-        command = ["dgst", "-sha384" if wide else "-sha256", "-sign", self.uri.key]
+        command = ["dgst", f"-{_digest(key)}", "-sign", self.uri.key]
         done = self._openssl(command, pin=self.pin(), content=text)
         if done.returncode != 0:
             raise Unavailable("the token does not sign", hint="is it still plugged in?")
@@ -152,7 +157,7 @@ class Card:
             except (OSError, ValueError, IndexError) as error:
                 raise NotFound(f"the PIN cannot be read from `{self.uri.pin_source}`") from error
         if not sys.stdin.isatty():
-            hint = "run it at a terminal, or name a file in the URI: pin-source=file:PATH"
+            hint = "run it at a terminal, or name a file in the URI: pin-source=file:/PATH"
             raise Unauthenticated("there is nobody to ask for the PIN", hint=hint)
         try:
             return getpass.getpass("PIN of the token: ")
@@ -190,6 +195,22 @@ def wrapped(uri: str) -> bytes:
     text = _field(_VISIBLE, _FORM) + _field(_UTF8, uri.encode())
     lines = base64.encodebytes(_field(_SEQUENCE, text)).decode()
     return f"-----BEGIN PKCS#11 PROVIDER URI-----\n{lines}-----END PKCS#11 PROVIDER URI-----\n".encode()
+
+
+def _digest(key: object) -> str:
+    """Return the name of the digest that a key signs over. Raises ``Malformed`` for a key of another kind. Pure."""
+    match key:
+        case ec.EllipticCurvePublicKey() if key.curve.name in _DIGESTS:
+            return _DIGESTS[key.curve.name]
+        case rsa.RSAPublicKey():
+            return "sha256"
+        case ec.EllipticCurvePublicKey():
+            kind = key.curve.name
+        case _:
+            kind = type(key).__name__.removesuffix("PublicKey")
+    raise Malformed(
+        f"the token's key is of the kind {kind} and signs nothing here", hint="use a P-256, P-384 or RSA key"
+    )
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -70,7 +70,17 @@ def parse_uri(text: str) -> CardUri:
     module = unquote(asked.get("module-path", EVERY_MODULE))
     if not _PATH.fullmatch(module):
         raise Malformed(f"`{module[:60]}` is not the path of a PKCS#11 module")
-    return CardUri(attributes, module, unquote(asked.get("pin-source", "")).removeprefix("file:"))
+    return CardUri(attributes, module, _pin_source(asked["pin-source"]) if "pin-source" in asked else "")
+
+
+def _pin_source(value: str) -> str:
+    """Return the PIN's file. It may be kept with a login, and read from another folder: so its whole path."""
+    path = unquote(value).removeprefix("file:")
+    if not path.startswith("/"):
+        # Not what it says: it may be the PIN itself.
+        hint = "write it from the root: pin-source=file:/PATH"
+        raise Malformed("the `pin-source` of this PKCS#11 URI is not the absolute path of a file", hint=hint)
+    return path
 
 
 def _pairs(text: str, separator: str, known: Sequence[str]) -> dict[str, str]:
@@ -78,7 +88,7 @@ def _pairs(text: str, separator: str, known: Sequence[str]) -> dict[str, str]:
     for part in filter(None, text.split(separator)):
         name, _, value = part.partition("=")
         if name == "pin-value":
-            hint = "leave it out and you are asked, or name a file: pin-source=file:PATH"
+            hint = "leave it out and you are asked, or name a file: pin-source=file:/PATH"
             raise Malformed("a PIN does not belong into a URI: others see the command line", hint=hint)
         if name not in known or name in found or not _VALUE.fullmatch(value):
             # Only its name: a PIN under a name that is spelt wrongly is still a PIN.

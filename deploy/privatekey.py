@@ -1,5 +1,7 @@
 """A person's private key: in a file, read only when something is to be signed, or on a token (``card.py``)."""
 
+import shlex
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -8,7 +10,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from core.errors import Malformed, NotFound
+from core.errors import Malformed, NotFound, Rejected
+
+#: What a file's mode lets its group and everybody else do.
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Key(Protocol):
@@ -29,9 +34,12 @@ class PrivateKey:
     """A key in a file (PEM, not encrypted)."""
 
     def __init__(self, path: Path) -> None:
-        """Remember where the key is. Raises ``NotFound``."""
+        """Remember where the key is. Raises ``NotFound``, and ``Rejected`` when others than its owner may use it."""
         if not path.is_file():
             raise NotFound(f"there is no file `{path}`", hint="log in with files that are there")
+        if path.stat().st_mode & _OTHERS:
+            hint = f"chmod 600 {shlex.quote(str(path))}"
+            raise Rejected(f"others than its owner can read or change the key `{path}`", hint=hint)
         self.pem = path
 
     def pin(self) -> str:

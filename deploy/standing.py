@@ -1,12 +1,13 @@
 """How a site's background work stands: what failed the last time, what does not run; read, never changed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
 from core.clock import to_rfc3339
 from core.database import Database
+from core.errors import TrustError
 from core.jobs import JobLease
 from core.ledger.witnessing import progress
 from deploy.doctor import Finding
@@ -30,6 +31,15 @@ def inspect(
     """
     with database.read() as session:
         return [*_jobs(session, now, periods), *_witnesses(session, witnesses), *_status(session, now)]
+
+
+def witnesses(asked: Callable[[], Collection[str]]) -> tuple[Collection[str], list[Finding]]:
+    """Return who is ``asked`` to witness our log; nobody, and a finding, when the trust policy cannot be read."""
+    try:
+        return asked(), []
+    except TrustError as error:
+        cure = error.hint or "mend the file that `policy` in [witness] names"
+        return (), [Finding("trust policy", False, error.detail, "who witnesses our log can be read", cure)]
 
 
 def _jobs(session: Session, now: datetime, periods: Mapping[str, timedelta]) -> Sequence[Finding]:

@@ -35,11 +35,13 @@ _READ_BACK = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signed list (DER), and where in it the entries begin."""
+    """A signed list (DER), and where in it the entries are."""
 
-    listing: Listing
+    scope: str
+    base: int | None
     content: bytes
     start: int
+    length: int
 
 
 class CrlPublisher:
@@ -89,7 +91,8 @@ class CrlPublisher:
         if taken is None:
             return None
         # A crash here leaves a number that is never used again: the next publication takes the next.
-        made = [_sign(authority, one) for one in taken.listings]
+        # Each goes as soon as it is signed: a long one is not held twice.
+        made = [_sign(authority, taken.listings.pop()) for _ in range(len(taken.listings))]
         # A crash here leaves signed lists that nobody saw.
         with self._database.write() as session:
             self._conclude(session, name, taken, made)
@@ -108,7 +111,7 @@ class CrlPublisher:
         publication = session.get_one(CrlPublication, (name, taken.number))
         publication.published_at = at
         session.add(publication)
-        bases = [one.listing.base for one in made if one.listing.base is not None]
+        bases = [one.base for one in made if one.base is not None]
         if bases or name != ISSUING:
             # Every delta has these behind it, and whoever follows the changes (``feed.py``) has seen them.
             told = col(RevocationChange.number) <= min(bases, default=taken.number)
@@ -139,27 +142,27 @@ def octets(session: Session, name: str, scope: str, number: int) -> bytes:
 
 def _sign(authority: Issuer, one: Listing) -> Signed:
     """Sign a list. Raises ``BrokenProof``, ``NotEstablished``."""
-    content, start = one.tbs.signed(authority.sign_digest(one.tbs.digest()))
+    content, start = one.tbs.signed(authority.sign_digest(one.digest))
     if len(content) <= _READ_BACK:
         # Read back with another implementation before anybody gets it.
         loaded = x509.load_der_x509_crl(content)
         if not loaded.is_signature_valid(authority.public_key) or len(loaded) != one.entries:
             raise NotEstablished("the list that came out does not verify; it is not published")
-    return Signed(one, content, start)
+    return Signed(one.scope, one.base, content, start, len(one.tbs.entries))
 
 
 def _keep(session: Session, name: str, number: int, made: list[Signed]) -> None:
     """Keep each list as the newest of its scope; the older ones go, and so does one that has a newer already."""
     connection, newest = session.connection(), listing.newest(session, name)
-    late = {one.listing.scope for one in made if (found := newest.get(one.listing.scope)) and found.number > number}
+    late = {one.scope for one in made if (found := newest.get(one.scope)) and found.number > number}
     of_name, age = col(CrlList.issuer) == name, col(CrlList.number)
     for one in made:
-        if one.listing.scope not in late:
-            row = (of_name, col(CrlList.scope) == one.listing.scope, age == number)
-            kept = {"der": one.content, "start": one.start, "length": len(one.listing.tbs.entries)}
+        if one.scope not in late:
+            row = (of_name, col(CrlList.scope) == one.scope, age == number)
+            kept = {"der": one.content, "start": one.start, "length": one.length}
             connection.execute(update(CrlList).where(*row).values(kept))
     connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_(late), age == number))
-    kept_scopes = [one.listing.scope for one in made if one.listing.scope not in late]
+    kept_scopes = [one.scope for one in made if one.scope not in late]
     # What another publisher is about to sign stays on record, until nobody can be about to sign it.
     old = (age < number) & (col(CrlList.der).is_not(None) | (age < number - _FORGOTTEN))
     connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_(kept_scopes), old))

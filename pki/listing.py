@@ -37,10 +37,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One list to be signed; ``base`` is a delta's."""
+    """One list to be signed, with its digest; ``base`` is a delta's."""
 
     scope: str
     tbs: ToBeSigned
+    digest: bytes
     entries: int
     base: int | None = None
 
@@ -140,7 +141,7 @@ def _intention(name: str, number: int, times: tuple[datetime, datetime], one: Li
         "next_update": times[1],
         "entries": one.entries,
         "base": one.base,
-        "tbs_sha256": one.tbs.digest().hex(),
+        "tbs_sha256": one.digest.hex(),
         "start": 0,
         "length": 0,
     }
@@ -185,9 +186,11 @@ class _Composer:
             base = self._base(lifetime)
             yield self._listing(DELTA, *self._changes(base), tbslist.delta_indicator(base), base=base)
 
-    def _listing(self, scope: str, entries: bytes, count: int, *extensions: bytes, base: int | None = None) -> Listing:
+    def _listing(
+        self, scope: str, entries: bytes | bytearray, count: int, *extensions: bytes, base: int | None = None
+    ) -> Listing:
         tbs = tbslist.encode(self.frame, self.number, self.times, entries, extensions)
-        return Listing(scope, tbs, count, base)
+        return Listing(scope, tbs, tbs.digest(), count, base)
 
     def _shards(self, wanted: list[int]) -> dict[str, tuple[bytes, int]]:
         """Read shards from their rows."""
@@ -209,22 +212,22 @@ class _Composer:
         ).order_by("serial")
         return ((row[0], row[1]) for row in self.session.connection().execute(statement))
 
-    def _all(self, fresh: Mapping[str, tuple[bytes, int]]) -> tuple[bytes, int]:
+    def _all(self, fresh: Mapping[str, tuple[bytes, int]]) -> tuple[bytes | bytearray, int]:
         """Join the shards: as they are made now, or as they were published."""
         if self.name != ISSUING:
             entries = [entry for _shard, entry in self._rows(list(range(SHARDS)))]
             return b"".join(entries), len(entries)
         published = newest(self.session, self.name)
-        parts, total = [], 0
+        joined, total = bytearray(), 0
         for scope in map(str, range(SHARDS)):
             if scope in fresh:
                 content, count = fresh[scope]
             else:
                 # Not made now, so it was published before: what was never published is always due.
                 content, count = self._published(scope, published[scope].number), published[scope].entries
-            parts.append(content)
+            joined += content
             total += count
-        return b"".join(parts), total
+        return joined, total
 
     def _published(self, scope: str, number: int) -> bytes:
         entries = func.substr(CrlList.der, CrlList.start + 1, CrlList.length)

@@ -42,7 +42,7 @@ class ToBeSigned:
     """``head`` and ``tail`` are what stands before and after the joined ``entries``."""
 
     head: bytes
-    entries: bytes
+    entries: bytes | bytearray
     tail: bytes
 
     def digest(self) -> bytes:
@@ -61,7 +61,11 @@ class ToBeSigned:
 
 
 def encode(
-    frame: Frame, number: int, times: tuple[datetime, datetime], entries: bytes, extensions: Sequence[bytes] = ()
+    frame: Frame,
+    number: int,
+    times: tuple[datetime, datetime],
+    entries: bytes | bytearray,
+    extensions: Sequence[bytes] = (),
 ) -> ToBeSigned:
     """Return a list (RFC 5280, 5.1.2) of this and next update; no revokedCertificates at all when there is no entry.
 

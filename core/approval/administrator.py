@@ -36,7 +36,8 @@ def consequences(session: Session, body: Body, at: datetime) -> list[str]:
     if incoming:
         if incoming in held:
             raise Conflict(f"`{incoming}` is {office} already")
-        _check_serving(session, incoming)
+        # Whoever left or is suspended would hold the office and do nothing.
+        person.get_able(session, PersonId(incoming))
         role.check_separation(role.on_site(session, PersonId(incoming), at), office, incoming)
         told.append(f"{_named(session, incoming)} becomes {office}")
     if held <= {outgoing} and not incoming:
@@ -68,12 +69,6 @@ def _parse(body: Body) -> tuple[str, str, str]:
     if "\0" in incoming + outgoing or incoming == outgoing:
         raise Malformed("name who comes (`incoming`), who goes (`outgoing`), or both, as ids of two different people")
     return office, incoming, outgoing
-
-
-def _check_serving(session: Session, incoming: str) -> None:
-    """Raise unless the person could use the office: whoever left or is suspended would hold it and do nothing."""
-    if person.get_serving(session, PersonId(incoming)).suspended:
-        raise Conflict(f"`{incoming}` is suspended", hint="name somebody else, or end the suspension first")
 
 
 def _named(session: Session, identifier: str) -> str:

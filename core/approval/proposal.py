@@ -21,7 +21,6 @@ from core.approval.word import Word
 from core.errors import Malformed, Rejected
 from core.identity import SITE, DomainId, Principal
 from core.registry import domain as domains
-from core.registry import role
 from core.rule import PROPOSER
 from core.signing import Peer, Signature
 
@@ -69,7 +68,7 @@ def propose(
     """
     ruling, code = acts.get(act)
     text = _canonical(body)
-    role.hold_offices(session)
+    steps.hold_rights(session)
     peer = peer.again()
     concern = code.concern(session, body, peer.at)
     digest = content.proposal(act=act, object_=concern.object, body=body, reason=reason)

@@ -13,7 +13,7 @@ from core.approval.state import State
 from core.approval.word import Word
 from core.errors import TrustError, Unavailable
 from core.identity import PersonId
-from core.registry import role
+from core.registry import responsibility, role
 from core.signed import Json, SignedAct
 from core.signing import Peer, Signature
 
@@ -24,11 +24,19 @@ CLOCK = "installation"
 def turn(session: Session, identifier: str, peer: Peer) -> tuple[Approval, Peer]:
     """Wait for the peer's turn: return the proposal and the peer as they are when nobody else changes either any more.
 
-    The offices are held as well: of two acts at once neither can rest on an office that the other ends. Offices first,
-    then the proposal, as whoever leaves takes them. Raises ``UnknownApproval``.
+    What rights rest on is held as well, then the proposal, as whoever leaves takes them. Raises ``UnknownApproval``.
     """
-    role.hold_offices(session)
+    hold_rights(session)
     return locked(session, identifier), peer.again()
+
+
+def hold_rights(session: Session) -> None:
+    """Let nobody else hand a post over or end an office: of two acts at once neither rests on what the other ends.
+
+    Posts first, then offices, as whoever leaves takes them.
+    """
+    responsibility.hold_posts(session)
+    role.hold_offices(session)
 
 
 def locked(session: Session, identifier: str) -> Approval:

@@ -34,12 +34,15 @@ def raise_duty(
 ) -> str:
     """Raise a duty and return its id. Of a kind about an object at most one waits: raising it again changes nothing.
 
-    With another ``stage`` the one that waits is told again, and must be acknowledged again. Title and object may name
-    ids, never what is personal or classified. Raises ``NotInRegister`` for a post that there is not.
+    With another ``stage``, or of another ``post``, the one that waits is told again, and must be acknowledged again.
+    Title and object may name ids, never what is personal or classified. Raises ``NotInRegister`` for a post that there
+    is not.
     """
+    if session.get(Post, post) is None:
+        raise NotInRegister(f"no post `{post}` is in the register")
     found = _unsettled(session, kind, object_)
     if found is not None:
-        return _remind(session, found, title=title, due=due, stage=stage, at=at, actor=actor)
+        return _remind(session, found, title=title, post=post, due=due, stage=stage, at=at, actor=actor)
     made = Duty(
         id=secrets.token_hex(16),
         kind=kind,
@@ -89,6 +92,15 @@ def conclude(session: Session, identifier: str, *, person: str, proof: Mapping[s
     return duty
 
 
+def pass_on(session: Session, duty: Duty, *, actor: str, at: datetime) -> bool:
+    """Open a duty again that somebody took up who answers for it no longer; say whether it was so."""
+    duty = get(session, duty.id, hold=True)
+    if duty.state != DutyState.ACKNOWLEDGED or answers(duty, posts_of(session, duty.acknowledged_by, at)):
+        return False
+    _open_again(session, duty, actor=actor, at=at)
+    return True
+
+
 def escalate(session: Session, duty: Duty, post: str, *, actor: str, at: datetime) -> None:
     """Let ``post`` answer for an overdue duty as well; nothing happens when it was settled meanwhile."""
     duty = get(session, duty.id, hold=True)
@@ -135,8 +147,6 @@ def _answered_by(session: Session, identifier: str, person: str, at: datetime) -
 
 
 def _enter(session: Session, made: Duty, *, actor: str, at: datetime) -> str:
-    if session.get(Post, made.post) is None:
-        raise NotInRegister(f"no post `{made.post}` is in the register")
     try:
         with session.begin_nested():
             session.add(made)
@@ -148,15 +158,22 @@ def _enter(session: Session, made: Duty, *, actor: str, at: datetime) -> str:
 
 
 def _remind(
-    session: Session, duty: Duty, *, title: str, due: datetime | None, stage: str, at: datetime, actor: str
+    session: Session, duty: Duty, *, title: str, post: str, due: datetime | None, stage: str, at: datetime, actor: str
 ) -> str:
+    if (duty.stage, duty.post) == (stage, post):
+        return duty.id
     if duty.stage != stage:
         duty.title, duty.due, duty.stage = title[:_LONGEST_TITLE], due, stage
-        duty.state, duty.acknowledged_by, duty.acknowledged_at = DutyState.OPEN.value, "", None
-        duty.escalated_post, duty.escalated_at = "", None
-        session.add(duty)
-        evidence.append(session, events.reminded(duty, actor), at=at)
+    duty.post = post
+    _open_again(session, duty, actor=actor, at=at)
     return duty.id
+
+
+def _open_again(session: Session, duty: Duty, *, actor: str, at: datetime) -> None:
+    duty.state, duty.acknowledged_by, duty.acknowledged_at = DutyState.OPEN.value, "", None
+    duty.escalated_post, duty.escalated_at = "", None
+    session.add(duty)
+    evidence.append(session, events.reminded(duty, actor), at=at)
 
 
 def _settle(session: Session, duty: Duty, actor: str, proof: Mapping[str, JsonValue], at: datetime) -> None:

@@ -20,8 +20,8 @@ def raised(duty: Duty, actor: str) -> Event:
 
 
 def reminded(duty: Duty, actor: str) -> Event:
-    """A duty that still waits became more pressing; an acknowledgement of before counts no longer."""
-    return Event(REMINDED, actor, object_of(duty.id), duty.domain, details=_told(duty))
+    """A duty that still waits became more pressing, or another's: an acknowledgement of before counts no longer."""
+    return Event(REMINDED, actor, object_of(duty.id), duty.domain, details={**_told(duty), "post": duty.post})
 
 
 def escalated(duty: Duty, actor: str) -> Event:

@@ -1,4 +1,4 @@
-"""Background work of duties: what is overdue goes to the post in charge as well."""
+"""Background work of duties: they follow who holds the post; what is overdue goes to the post in charge as well."""
 
 from datetime import datetime, timedelta
 
@@ -18,15 +18,25 @@ def jobs(database: Database) -> list[Job]:
         with database.write() as session:
             escalate(session, now)
 
+    def follow_holders(now: datetime) -> None:
+        with database.write() as session:
+            follow(session, now)
+
     def tell_lapsing(now: datetime) -> None:
         with database.write() as session:
             lapse.tell_roles(session, now)
             lapse.tell_agreements(session, now)
 
     return [
+        Job("duty.holder.follow", timedelta(seconds=30), follow_holders),
         Job("duty.overdue.escalate", timedelta(seconds=30), escalate_overdue),
         Job("duty.end.lapse", timedelta(minutes=10), tell_lapsing),
     ]
+
+
+def follow(session: Session, now: datetime) -> int:
+    """Let whoever holds a post now take up anew what the holder before them had taken up; return how many duties."""
+    return sum(duty.pass_on(session, one, actor=_ACTOR, at=now) for one in duty.waiting(session) if one.acknowledged_by)
 
 
 def escalate(session: Session, now: datetime) -> int:

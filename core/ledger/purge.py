@@ -123,11 +123,11 @@ class Purger:
         return sum(self._go_on(identifier) for identifier in identifiers)
 
     def _go_on(self, identifier: str) -> bool:
-        purge = self._purge(identifier)
-        ranges = parse_ranges(json.loads(purge.numbers))
+        purge, number = self._purge(identifier), self._published(identifier)
+        if number is None:
+            return False
+        ranges = _before(number, parse_ranges(json.loads(purge.numbers)))
         if purge.state == State.DECIDED:
-            if not self._is_published(identifier):
-                return False
             self._replace_rows(identifier, ranges)
             purge = self._purge(identifier)
         if purge.state == State.ROWS:
@@ -136,7 +136,7 @@ class Purger:
             self._record_outcome(identifier, ranges)
             # A crash here leaves the outcome recorded and the purge open: the next run looks once more and closes it.
             purge = self._purge(identifier)
-        if purge.state != State.RECORDED or not self._is_published(purge.outcome):
+        if purge.state != State.RECORDED or self._published(purge.outcome) is None:
             return False
         self._rewrite_bundles(ranges)
         self._set_state(identifier, State.CLOSED)
@@ -146,9 +146,9 @@ class Purger:
         with self._database.read() as session:
             return session.exec(select(EvidencePurge).where(EvidencePurge.id == identifier)).one()
 
-    def _is_published(self, identifier: str) -> bool:
+    def _published(self, identifier: str) -> int | None:
         with self._database.read() as session:
-            return find_published(session, identifier) is not None
+            return find_published(session, identifier)
 
     def _replace_rows(self, identifier: str, ranges: Sequence[tuple[int, int]]) -> None:
         for first, last in ranges:
@@ -204,3 +204,12 @@ class Purger:
             row = session.get_one(EvidencePurge, identifier)
             row.state = state.value
             session.add(row)
+
+
+def _before(number: int, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return what ``ranges`` name in bundles that were full when record ``number`` was made. Pure.
+
+    A purge names nothing else; whoever wrote more into the store would keep it busy for ever.
+    """
+    end = number // WIDTH * WIDTH
+    return [(first, min(last, end - 1)) for first, last in ranges if first < end]

@@ -3,6 +3,7 @@
 from sqlmodel import Session, select
 
 from core.clock import to_rfc3339
+from core.errors import Conflict
 from core.identity import DomainId, PersonId
 from core.registry.errors import HasLeft, NotInRegister
 from core.registry.models import DomainMembership, Person
@@ -28,6 +29,14 @@ def get_serving(session: Session, identifier: PersonId, *, hold: bool = False) -
         raise HasLeft(
             f"`{identifier}` left at {to_rfc3339(found.left_at)}", hint="see `guosuo register show person ID`"
         )
+    return found
+
+
+def get_able(session: Session, identifier: PersonId, *, hold: bool = False) -> Person:
+    """Return a person who could use what is given to them; raises ``Conflict`` for who is suspended, too."""
+    found = get_serving(session, identifier, hold=hold)
+    if found.suspended:
+        raise Conflict(f"`{identifier}` is suspended", hint="name somebody else, or end the suspension first")
     return found
 
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, or_, select
 from core.identity import DomainId, PersonId, SystemId
 from core.registry import history
 from core.registry.errors import NoOfficer
-from core.registry.models import PostHolding
+from core.registry.models import Post, PostHolding
 from core.registry.province import DomainEntry, OrganisationEntry, PersonEntry, PostEntry, SystemEntry
 
 
@@ -72,6 +72,16 @@ def holder(session: Session, post: str, at: datetime) -> OfficerRef:
     department = history.find(session, "organisation", office.organisation, at)
     name = department.name if isinstance(department, OrganisationEntry) else office.organisation
     return OfficerRef(office.id, office.title, person.id, person.name, name, held.basis)
+
+
+def hold_posts(session: Session) -> None:
+    """Let nobody else hand a post over, or change the register, before the caller's transaction ends.
+
+    All of them: whoever held some, and then changed the register, would wait for whoever changes it and holds the rest.
+    Whoever waited here sees, at a time taken afterwards, what the others did.
+    """
+    # Not for update: who only names a post, as a new duty does, need not wait.
+    session.exec(select(Post.id).order_by(Post.id).with_for_update(key_share=True)).all()
 
 
 def find_holding(session: Session, post: str, at: datetime) -> PostHolding | None:

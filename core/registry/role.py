@@ -132,7 +132,7 @@ def _exclude(one: str, other: str) -> bool:
 def _give(session: Session, *, person: PersonId, domain: str, role: str, giver: str, at: datetime, event: str) -> bool:
     # Locked, so that two acts at once cannot give one person two offices that exclude each other.
     session.exec(select(Person.id).where(Person.id == person).with_for_update()).all()
-    people.get_serving(session, person, hold=True)
+    people.get_able(session, person, hold=True)
     current = roles(session, person, at)
     if (domain, role) in current:
         return False

@@ -26,7 +26,7 @@ def login(
         str,
         typer.Option(
             help="My private key (PEM), used where it lies and never copied; or a PKCS#11 URI, for example "
-            "pkcs11:token=CARD;object=signing?pin-source=file:PATH (you are asked for the PIN when no file is named)."
+            "pkcs11:token=CARD;object=signing?pin-source=file:/PATH (you are asked for the PIN when no file is named)."
         ),
     ],
     trust: Annotated[Path, typer.Option(help="The root certificate of the site (PEM), checked by its fingerprint.")],

@@ -72,7 +72,7 @@ def approve(
         found = client.get(f"/api/v1/approval/{identifier}")
         if not as_json:
             _tell(found, as_json=False)
-        confirm("Approve, as shown?", yes=yes)
+        confirm("Approve, as shown?", yes=yes, as_json=as_json)
         answer = _decide(client, found, "approve", content.APPROVE, reason)
     _conclude(answer, as_json=as_json)
 
@@ -117,7 +117,7 @@ def _end(identifier: str, verb: str, act: str, reason: str, *, yes: bool, as_jso
         found = client.get(f"/api/v1/approval/{identifier}")
         if not as_json:
             _tell(found, as_json=False)
-        confirm(f"{verb.capitalize()} for good, as shown?", yes=yes)
+        confirm(f"{verb.capitalize()} for good, as shown?", yes=yes, as_json=as_json)
         answer = _decide(client, found, verb, act, reason)
     _brief(answer, as_json=as_json)
 

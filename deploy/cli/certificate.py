@@ -151,7 +151,11 @@ def revoke(
         raise typer.BadParameter("give a serial number, or --list, --key, --department, --profile (with --dry-run)")
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
-        confirm(f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?", yes=yes)
+        confirm(
+            f"revoke {found['profile']} certificate of {found['holder']} in {found['domain']}, for ever?",
+            yes=yes,
+            as_json=as_json,
+        )
         answer = client.post(f"/api/v1/certificate/{serial}/revocation", {"reason": reason})
     print_thing(answer, as_json=as_json)
 
@@ -167,7 +171,7 @@ def hold(
     """Put a certificate on hold: refused everywhere from the next request on, until its end or `cert release`."""
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
-        confirm(f"hold {found['profile']} certificate of {found['holder']} until {until}?", yes=yes)
+        confirm(f"hold {found['profile']} certificate of {found['holder']} until {until}?", yes=yes, as_json=as_json)
         answer = client.post(f"/api/v1/certificate/{serial}/hold", {"until": until, "message": message})
     print_thing(answer, as_json=as_json)
 
@@ -181,7 +185,7 @@ def release(
     """Release a certificate from hold: good again everywhere. What is revoked stays so."""
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
-        confirm(f"release {found['profile']} certificate of {found['holder']}?", yes=yes)
+        confirm(f"release {found['profile']} certificate of {found['holder']}?", yes=yes, as_json=as_json)
         answer = client.post(f"/api/v1/certificate/{serial}/release", {})
     print_thing(answer, as_json=as_json)
 

@@ -11,7 +11,19 @@ from rich.tree import Tree
 from core.clock import bounded, parse_given, to_rfc3339
 from core.ledger.entry import JsonValue
 from deploy.cli import proposal
-from deploy.cli.output import AsJson, DryRun, Reason, Yes, connect, people, print_json, print_rows, print_thing, say
+from deploy.cli.output import (
+    AsJson,
+    DryRun,
+    Reason,
+    Yes,
+    connect,
+    people,
+    print_json,
+    print_rows,
+    print_thing,
+    say,
+    visible,
+)
 from deploy.client import Answer, items
 
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what is neither purged nor erased while they last.")
@@ -61,7 +73,7 @@ def trace(
         return
     root = found["tree"]
     assert isinstance(root, Mapping)
-    people.print(_branch(root), highlight=False)
+    people.print(branch(root), highlight=False)
     for line in _lines(found, "unresolved"):
         say(f"not resolved: {line}")
     for line in _lines(found, "left_out"):
@@ -171,21 +183,25 @@ def _tell(seen: Answer) -> None:
         say(f"  {count:>8} stay: {_STAYS.get(why, why)}")
 
 
-def _branch(thing: Mapping[str, JsonValue]) -> Tree:
+def branch(thing: Mapping[str, JsonValue]) -> Tree:
     """Return a thing, its records and what they name as a tree; names are other people's text, never markup."""
     said = "; ".join(_lines(thing, "said"))
-    tree = Tree(Text(f"{thing['name']}" + (f"  {said}" if said else "")))
+    tree = Tree(_text(f"{thing['name']}" + (f"  {said}" if said else "")))
     for one in items(dict(thing), "records"):
         number = "–" if one["number"] is None else one["number"]
         refused = "" if one["result"] == "done" else " (refused)"
-        tree.add(Text(f"{number} · {one['at']} · {one['type']}{refused} · {one['actor']} · {one['object']}"))
+        tree.add(_text(f"{number} · {one['at']} · {one['type']}{refused} · {one['actor']} · {one['object']}"))
     if thing["more"]:
-        tree.add(Text(f"… and {thing['more']} more records"))
+        tree.add(_text(f"… and {thing['more']} more records"))
     if thing["unresolved"]:
-        tree.add(Text(f"not resolved: {thing['unresolved']}"))
+        tree.add(_text(f"not resolved: {thing['unresolved']}"))
     for one in items(dict(thing), "things"):
-        tree.add(_branch(one))
+        tree.add(branch(one))
     return tree
+
+
+def _text(line: str) -> Text:
+    return Text(visible(line))
 
 
 def _lines(thing: Mapping[str, JsonValue], name: str) -> list[str]:

@@ -28,6 +28,7 @@ def install(main: typer.Typer) -> None:
 
 @app.command("list")
 def list_(
+    context: typer.Context,
     mine: Annotated[bool, typer.Option("--mine", help="Only those of the posts that I hold.")] = False,
     post: Annotated[str, typer.Option(help="Only those of this post.")] = "",
     orphan: Annotated[bool, typer.Option("--orphan", help="What nobody answers for, of every kind.")] = False,
@@ -35,7 +36,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most duties to list.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """List the duties that wait, the most pressing first."""
+    """List the duties that wait, the most pressing first; --orphan stands alone."""
+    others = [name for name in ("mine", "post", "overdue", "limit") if _is_given(context, name)]
+    if orphan and others:
+        raise typer.BadParameter(f"--orphan lists things of every kind, not duties: leave out --{', --'.join(others)}")
     with connect() as client:
         if orphan:
             _print_orphans(client.get("/api/v1/duty/orphan"), as_json=as_json)
@@ -72,14 +76,25 @@ def done(identifier: Identifier, note: Note = "", as_json: AsJson = False) -> No
 
 
 def _act(identifier: str, noun: str, act: str, note: str, *, as_json: bool) -> None:
-    """Sign exactly what is shown, and send it."""
+    """Show a duty, sign exactly what was shown, and send it."""
     path = f"/api/v1/duty/mine/{identifier}"
     with connect() as client:
         shown = client.get(path)
+        if not as_json:
+            print_thing(shown, as_json=False)
         read = {name: str(shown[name]) for name in ("kind", "title", "stage")}
         digest = statement.digest(about=str(shown["object"]), note=note, **read)
         proof = client.sign(act=act, object_=f"duty:{identifier}", digest=digest)
-        print_thing(client.post(f"{path}/{noun}", {"note": note, "signed": proof}), as_json=as_json)
+        answer = client.post(f"{path}/{noun}", {"note": note, "signed": proof})
+    if as_json:
+        print_json(answer)
+        return
+    say(f"signed: this duty is {answer['state']} now")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def status(

@@ -61,7 +61,7 @@ def leave(
             proposal.propose(client, act=act, body=_filled(body), reason=basis, yes=yes, as_json=as_json)
         if not as_json:
             _print(planned, as_json=False)
-        confirm(f"Let `{person}` leave? This cannot be undone.", yes=yes)
+        confirm(f"Let `{person}` leave? This cannot be undone.", yes=yes, as_json=as_json)
         done = client.post("/api/v1/register/leave", body)
     if as_json:
         print_json(done)

@@ -98,10 +98,12 @@ def whole_id(given: str) -> str:
     return given
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask before what cannot be undone. Without a terminal and without ``--yes`` nothing is done (exit 2)."""
+def confirm(question: str, *, yes: bool, as_json: bool) -> None:
+    """Ask before what cannot be undone. Without ``--yes`` and where nobody can see what, nothing is done (exit 2)."""
     if yes:
         return
+    if as_json:
+        raise typer.BadParameter("with --json nothing is shown that could be asked about; give --yes")
     if not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to ask on; give --yes")
     typer.confirm(visible(question), abort=True, err=True)

@@ -42,7 +42,7 @@ def propose(
         if as_json:
             print_json(dict(seen))
         raise typer.Exit
-    confirm("Propose this?", yes=yes)
+    confirm("Propose this?", yes=yes, as_json=as_json)
     proof = client.sign(act=content.PROPOSE, object_=str(seen["object"]), digest=digest)
     end(client.post("/api/v1/approval", {"act": act, "body": body, "reason": reason, "signed": proof}), as_json=as_json)
 

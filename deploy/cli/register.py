@@ -136,7 +136,7 @@ def handover(
         if not dry_run:
             if not as_json:
                 print_thing(planned, as_json=False)
-            confirm(f"Hand `{post}` over to `{to}`?", yes=yes)
+            confirm(f"Hand `{post}` over to `{to}`?", yes=yes, as_json=as_json)
             planned = client.post(path, body)
     print_thing(planned, as_json=as_json)
 
@@ -150,7 +150,7 @@ def sign(
         shown = client.get(f"/api/v1/register/agreement/{identifier}")
         if not as_json:
             print_thing(shown, as_json=False)
-        confirm("Sign this?", yes=yes)
+        confirm("Sign this?", yes=yes, as_json=as_json)
         proof = client.sign(act=content.SIGN, object_=f"agreement:{identifier}", digest=str(shown["digest"]))
         answer = client.post(f"/api/v1/register/agreement/{identifier}/signature", {"signed": proof})
     print_thing(answer, as_json=as_json)

@@ -79,7 +79,8 @@ def approve(
     """Approve a request after seeing what it asks; the last approval that is needed issues it."""
     with connect() as client:
         seen = client.get(f"/api/v1/request/{identifier}")
-        confirm(f"approve a {seen['profile']} certificate of {seen['holder']} in {seen['domain']}?", yes=yes)
+        question = f"approve a {seen['profile']} certificate of {seen['holder']} in {seen['domain']}?"
+        confirm(question, yes=yes, as_json=as_json)
         _end(_decide(client, identifier, "approval", comment), as_json=as_json)
 
 
@@ -94,7 +95,7 @@ def return_(identifier: Identifier, comment: Comment, as_json: AsJson = False) -
 def reject(identifier: Identifier, comment: Comment, yes: Yes = False, as_json: AsJson = False) -> None:
     """Reject a request for good."""
     with connect() as client:
-        confirm(f"reject the request {identifier} for good?", yes=yes)
+        confirm(f"reject the request {identifier} for good?", yes=yes, as_json=as_json)
         print_thing(_decide(client, identifier, "rejection", comment), as_json=as_json)
 
 

@@ -37,7 +37,7 @@ def revoke_many(
         if dry_run:
             print_thing(planned, as_json=as_json)
             return
-        confirm("revoke these, for ever?", yes=yes)
+        confirm("revoke these, for ever?", yes=yes, as_json=as_json)
         answer = _await(client, client.post(_PATH, {**body, "digest": planned["digest"]}))
     print_thing(answer, as_json=as_json)
 

@@ -73,7 +73,7 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """End a role now (security administrators only); what it was, stays in the history."""
-    confirm(f"{person} will no longer be {role} in {domain}. End it?", yes=yes)
+    confirm(f"{person} will no longer be {role} in {domain}. End it?", yes=yes, as_json=as_json)
     with connect() as client:
         body = {"person": person, "role": role, "domain": domain}
         rows = items(client.post("/api/v1/role/withdrawal", body))

@@ -112,8 +112,9 @@ def doctor(site: State = None, as_json: AsJson = False) -> None:
     if site is not None or "GUOSUO_STATE" in os.environ:
         settings = site_settings.load(site or site_settings.default_state())
         database = wiring.store(settings)
-        periods, witnesses = wiring.periods(settings, database), vouching.asked(settings)
-        findings += standing.inspect(database, wiring.clock().now(), periods, witnesses)
+        witnesses, unread = standing.witnesses(lambda: vouching.asked(settings))
+        findings += unread
+        findings += standing.inspect(database, wiring.clock().now(), wiring.periods(settings, database), witnesses)
         database.close()
     rows: list[dict[str, JsonValue]] = [
         {"part": found.name, "ok": found.ok, "found": found.found, "expected": found.expected, "cure": found.cure}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import typer
+from rich.text import Text
 
 from core.ledger.entry import JsonValue
 from deploy.cli.output import AsJson, connect, people, print_json, print_rows, say
@@ -58,7 +59,7 @@ def _tell(answer: Answer, *, as_json: bool) -> None:
 
 
 def _table(answer: Mapping[str, JsonValue], name: str, columns: tuple[str, ...], empty: str) -> None:
-    people.print(f"[bold]{name}[/bold]")
+    people.print(Text(name, style="bold"))
     print_rows(items(answer, name), columns, as_json=False, empty=empty)
 
 

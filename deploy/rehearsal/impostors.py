@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from core import durable
 from deploy.rehearsal.doors import Identity
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -33,7 +34,7 @@ def certify(folder: Path, name: str, *, subject: str, issuer: x509.Name) -> Iden
     )
     identity = Identity(folder / f"{name}.pem", folder / f"{name}.key")
     identity.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    identity.key.write_bytes(_key_pem(key))
+    durable.write(identity.key, _key_pem(key))
     return identity
 
 

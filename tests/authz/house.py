@@ -15,6 +15,7 @@ from authz.api import router
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
+from core import durable
 from core.access import Authenticator, DecisionPoint
 from core.clock import Clock
 from core.database import Database
@@ -168,7 +169,7 @@ def write(folder: Path, name: str, made: tuple[IssuedCertificate, ec.EllipticCur
     folder.mkdir(parents=True, exist_ok=True)
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     certificate.write_text(made[0].chain_pem)
-    key.write_bytes(key_pem(made[1]))
+    durable.write(key, key_pem(made[1]))
     return certificate, key
 
 

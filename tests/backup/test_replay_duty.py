@@ -19,13 +19,13 @@ from tests.deploy.holdings import HOLDERS
 NOW = SystemClock().now
 
 
-def raised(session: Session, number: int, stage: str = "") -> str:
+def raised(session: Session, number: int, stage: str = "", post: str = "czt-operations") -> str:
     return duty.raise_duty(
         session,
         kind="alert",
         object_=f"alert:{number}",
         title=f"alert {number}",
-        post="czt-operations",
+        post=post,
         domain="outer-finance",
         due=NOW() - timedelta(minutes=1),
         at=NOW(),
@@ -56,6 +56,7 @@ def test_duties_after_the_cut_wait_on(realm: Realm, come_back: Return) -> None: 
         duty.acknowledge(session, third, person="wu-ops", proof={}, at=NOW())
         jobs.escalate(session, NOW())
         raised(session, 4, "7")
+        raised(session, 4, "7", "czt-head")
         before = kept(session)
     restored = come_back()
     with restored.database.read() as session:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -129,6 +130,28 @@ def test_revocation_is_in_force_or_it_is_not(broken: Broken, how: Failure) -> No
             ("good", False) if how is Failure.NOT_APPLIED else ("revoked", True)
         )
     broken.settle()
+
+
+@pytest.mark.parametrize("how", BOTH)
+def test_hold_and_release_are_in_force_or_they_are_not(broken: Broken, how: Failure) -> None:
+    issued, officer = broken.parts.issue(), broken.parts.issue("sun-yue")
+    principal, parts = broken.parts.authenticator.authenticate(officer.der), broken.parts
+    body = revocation_api.HoldRequest(until=parts.clock.now() + timedelta(days=3), message="演练样本")
+    acts = [
+        (lambda: revocation_api.hold(issued.serial, body, principal, parts.database, parts.clock), "good", "held"),
+        (lambda: revocation_api.release(issued.serial, principal, parts.database, parts.clock), "held", "good"),
+    ]
+    for act, before, after in acts:
+        broken.fails(act, 1, how)
+        expected = before if how is Failure.NOT_APPLIED else after
+        with broken.site.parts.database.read() as session:
+            assert credential.get(session, issued.serial).state == expected
+        broken.settle()
+        if how is Failure.NOT_APPLIED:
+            with parts.database.write() as session:
+                at = parts.clock.now()
+                if after == "held":
+                    revocation.hold(session, issued.serial, until=body.until, message="", actor="x", at=at)
 
 
 def test_revocation_is_told_as_done_while_its_list_cannot_be_signed(broken: Broken) -> None:

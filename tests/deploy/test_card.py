@@ -5,20 +5,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from core import signed
-from core.errors import NotFound, Unavailable
+from core.errors import Malformed, NotFound, Unavailable
 from core.signed import Statement
 from deploy import login
 from deploy.card import Card
 from tests.services import card
 from tests.services.card import Token
+
+P521 = ec.generate_private_key(ec.SECP521R1())
 
 
 @pytest.fixture(scope="module", params=["EC:prime256v1", "EC:secp384r1", "rsa:3072"])
@@ -139,10 +147,26 @@ def test_files_that_stand_there_are_not_written_again(token: Token, tmp_path: Pa
 
 def test_a_pin_file_that_cannot_be_one(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="PIN cannot be read"):
-        Card("pkcs11:token=card;object=k?pin-source=%00", tmp_path).pin()
+        Card("pkcs11:token=card;object=k?pin-source=/%00", tmp_path).pin()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="nothing can be kept"):
         Card("pkcs11:token=card;object=k", tmp_path / "file").prepare()
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [(Ed25519PrivateKey.generate(), "Ed25519"), (Ed448PrivateKey.generate(), "Ed448"), (P521, "secp521r1")],
+)
+def test_a_key_that_signs_nothing_here_is_named_before_the_pin_is_asked_for(
+    tmp_path: Path, key: CertificateIssuerPrivateKeyTypes, kind: str
+) -> None:
+    name, now = x509.Name([x509.NameAttribute(NameOID.USER_ID, "li-wen")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    made = builder.sign(key, SHA512() if key is P521 else None)
+    (tmp_path / "own.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    with pytest.raises(Malformed, match=f"of the kind {kind} ") as refused:
+        Card("pkcs11:token=card;object=k?pin-source=/nowhere", tmp_path, tmp_path / "own.pem").sign(b"text")
+    assert "P-256" in refused.value.hint

@@ -38,6 +38,9 @@ def test_without_a_module_every_known_one_is_asked() -> None:
         "pkcs11:token=card;object=k?module-path=/x.so%0Aactivate=1",
         "pkcs11:token=card;object=k?module-name=softhsm2",
         "pkcs11:token=卡;object=k",
+        "pkcs11:token=card;object=k?pin-source=pin",
+        "pkcs11:token=card;object=k?pin-source=file:secret/pin",
+        "pkcs11:token=card;object=k?pin-source=file:",
     ],
 )
 def test_everything_else_is_refused(text: str) -> None:
@@ -54,6 +57,8 @@ def test_everything_else_is_refused(text: str) -> None:
         "pkcs11:token=card;object=k;pin-value=135790",
         "pkcs11:token=card;object=k?pin-source=/x;pin-value=135790",
         "pkcs11:token=card;object=k?pin-source=135790|",
+        "pkcs11:token=card;object=k?pin-source=135790",
+        "pkcs11:token=card;object=k?pin-source=file:135790",
     ],
 )
 def test_no_refusal_repeats_a_pin(text: str) -> None:

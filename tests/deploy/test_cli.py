@@ -42,6 +42,9 @@ def test_unknown_command_is_wrong_usage(tmp_path: Path) -> None:
         ("approval", "approve", "", "--yes"),
         ("duty", "ack", "mine"),
         ("approval", "list", "--state", "lost"),
+        ("duty", "list", "--orphan", "--mine"),
+        ("duty", "list", "--orphan", "--limit", "200"),
+        ("duty", "list", "--orphan", "--post", "czt-head", "--overdue"),
     ],
 )
 def test_what_is_no_id_or_state_is_wrong_usage(tmp_path: Path, command: tuple[str, ...]) -> None:

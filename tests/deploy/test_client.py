@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from typer.testing import CliRunner
 
-from core.errors import Malformed, Unavailable
+from core import durable
+from core.errors import Malformed, Rejected, Unavailable
 from deploy import tls
+from deploy.cli.main import app
 from deploy.client import ServiceClient
 from deploy.login import Login
 
@@ -42,7 +45,7 @@ def identity(folder: Path) -> Login:
     builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
     made = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
     (folder / "cert").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    (folder / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    durable.write(folder / "key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return Login("", str(folder / "cert"), str(folder / "key"), str(folder / "cert"))
 
 
@@ -80,6 +83,19 @@ def test_what_is_not_reached_over_tls_is_no_service(tmp_path: Path, url: str) ->
     with pytest.raises(Malformed, match="is not the address of a service") as refused:
         ServiceClient(Login(url, own.certificate, own.key, own.trusted))
     assert "https://" in refused.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
+    own = identity(tmp_path)
+    Path(own.key).chmod(mode)
+    monkeypatch.setenv("GUOSUO_HOME", str(tmp_path / "home"))
+    files = ["--cert", own.certificate, "--key", own.key, "--trust", own.trusted]
+    done = CliRunner().invoke(app, ["login", "https://localhost:1", *files])
+    assert isinstance(done.exception, Rejected)
+    assert own.key in done.exception.detail
+    assert done.exception.hint == f"chmod 600 {own.key}"
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_file_that_somebody_put_there_does_not_read_along(client: ServiceClient, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ GIVEN = {
 
 #: What a command needs although no single parameter is required.
 MORE = {
+    "cert revoke": ["02" * 20],
     "evidence hold add": ["--object", "person:li-wen"],
     "evidence prove": ["1"],
     "evidence purge": ["--reason", "x"],

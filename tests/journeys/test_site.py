@@ -149,13 +149,31 @@ def test_hold_and_release(served: Site) -> None:
     assert (held["state"], bool(held["crl_numbers"])) == ("held", True)
     refused = sun_yue.run("whoami")
     assert refused.returncode == 1
-    assert "on hold until" in complaint(refused)
+    assert "is on hold" in complaint(refused)
     assert officer.run("cert", "release", serial, "--yes").returncode == 1
     released = security.act("cert", "release", serial, "--yes")
     assert (released["state"], bool(released["crl_numbers"])) == ("good", True)
     assert sun_yue.act("whoami")["id"] == "sun-yue"
     asked = curl("-f", f"http://localhost:{served.status_port}/api/v1/status/{serial}")
     assert json.loads(asked.stdout)["state"] == "good"
+
+
+def test_many_are_revoked_by_one_command(served: Site) -> None:
+    officer, security = served.player("zhao-ra"), served.player("lu-security")
+    serials = [served.enrol(officer, "sun-yue") for _ in range(2)]
+    chosen = served.folder / "serials.txt"
+    chosen.write_text("\n".join([*serials, "02" * 20]) + "\n")
+    planned = security.act("cert", "revoke", "--list", str(chosen), "--reason", "superseded", "--dry-run")
+    assert (planned["count"], planned["needs_two"]) == (2, False)
+    assert any("in no record" in line for line in planned["consequences"])  # type: ignore[union-attr]  # a list
+    assert served.player("sun-yue").act("whoami")["id"] == "sun-yue"
+    done = security.act("cert", "revoke", "--list", str(chosen), "--reason", "superseded", "--yes")
+    assert (done["state"], done["done"]) == ("done", 2)
+    assert "was revoked" in complaint(served.player("sun-yue").run("whoami"))
+    again = security.run("cert", "revoke", "--list", str(chosen), "--reason", "superseded", "--yes")
+    assert again.returncode == 1
+    assert security.run("cert", "revoke", "--yes").returncode == 2
+    assert security.run("cert", "revoke", serials[0], "--list", str(chosen), "--yes").returncode == 2
 
 
 def test_wrong_person_is_refused_and_on_record(served: Site) -> None:

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 
 from authz import policy
 from authz.decision import PolicyDecisionPoint
+from core import durable
 from core.access import Authenticator, DecisionPoint
 from core.approval.acts import Acts
 from core.clock import Clock, SystemClock
@@ -100,10 +101,11 @@ class Site:
         )
         issued = self._authority.issue(request, actor="test")
         (self.folder / f"{holder}.pem").write_text(issued.chain_pem)
-        (self.folder / f"{holder}.key").write_bytes(
+        durable.write(
+            self.folder / f"{holder}.key",
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            ),
         )
         return issued
 

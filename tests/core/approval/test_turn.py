@@ -15,11 +15,13 @@ from core.approval.acts import Acts, Body
 from core.database import Database
 from core.duty import duty
 from core.errors import TrustError
-from core.identity import PersonId
-from core.registry import role
+from core.identity import PersonId, PostId
+from core.registry import handover, role
+from core.registry.handover import Order
+from core.registry.models import Person
 from core.signed import Json
 from tests.clock import ManualClock
-from tests.core.approval.desk import AUDITOR, OFFICES, SECURITY, SYSTEM, Desk, opened
+from tests.core.approval.desk import AUDITOR, FINANCE, HEAD, OFFICES, OPERATOR, SECURITY, SYSTEM, Desk, opened
 
 
 @pytest.fixture
@@ -59,6 +61,22 @@ def test_an_office_that_ends_while_the_approver_waits(desk: Desk) -> None:
         time.sleep(0.3)
         assert waiting.outcome is None
     assert waiting.end() == "not-yours"
+    assert (desk.state(row), desk.world.done) == ("waiting", [])
+
+
+def test_a_post_that_is_handed_over_while_its_holder_decides(desk: Desk) -> None:
+    body: Body = {"thing": "1", "domain": FINANCE}
+    row, asked = desk.propose(SECURITY, body), desk.clock.now()
+    desk.clock.advance(seconds=1)
+    with desk.database.write() as session:
+        for post, to in (("czt-head", "chen-dev"), ("czt-operations", "chu-dev")):
+            order = Order(PostId(post), PersonId(to), "演练样本")
+            handover.hand_over(session, order, actor=SECURITY, now=desk.clock.now())
+        waiting = Aside(lambda: desk.approve(HEAD, row, asked=asked).state)
+        proposing = Aside(lambda: desk.propose(OPERATOR, body).state)
+        time.sleep(0.3)
+        assert (waiting.outcome, proposing.outcome) == (None, None)
+    assert (waiting.end(), proposing.end()) == ("not-yours", "not-yours")
     assert (desk.state(row), desk.world.done) == ("waiting", [])
 
 
@@ -131,3 +149,21 @@ def test_a_corrected_proposal_has_half_of_its_own_time(desk: Desk) -> None:
         routing.tell(session, desk.acts, desk.clock.now())
         (waiting,) = duty.waiting(session)
     assert waiting.due == desk.clock.now() + timedelta(hours=12)
+
+
+def test_a_proposal_waits_for_a_post_whose_holder_can_still_decide(desk: Desk) -> None:
+    desk.propose(SECURITY, {"thing": "1", "domain": FINANCE})
+    desk.clock.advance(seconds=1)
+    order = Order(PostId("xxb-director"), PersonId(AUDITOR), "演练样本")
+    with desk.database.write() as session:
+        handover.hand_over(session, order, actor=SECURITY, now=desk.clock.now())
+
+    def told(*, suspended: bool) -> str:
+        with desk.database.write() as session:
+            session.get_one(Person, HEAD).suspended = suspended
+            routing.tell(session, desk.acts, desk.clock.now())
+            (waiting,) = duty.waiting(session)
+            return waiting.post
+
+    assert told(suspended=False) == "czt-head"
+    assert told(suspended=True) == "xxb-director"

@@ -71,6 +71,22 @@ def test_a_more_pressing_stage_opens_it_again(province: Database, clock: ManualC
         ]
 
 
+def test_another_post_answers_from_then_on_and_the_deadline_stays(province: Database, clock: ManualClock) -> None:
+    with province.write() as session:
+        first = raised(session, clock)
+        due = duty.get(session, first).due
+        duty.acknowledge(session, first, person="wu-ops", proof=PROOF, at=clock.now())
+        clock.advance(minutes=5)
+        assert raised(session, clock, post="czt-head") == first
+        found = duty.get(session, first)
+        assert (found.post, found.state, found.acknowledged_by, found.due) == ("czt-head", "open", "", due)
+        assert records(session)[-1] == ("duty.duty.reminded", "device:sensor-1", "done")
+    with province.write() as session, pytest.raises(NotYours, match="czt-head"):
+        duty.acknowledge(session, first, person="wu-ops", proof=PROOF, at=clock.now())
+    with province.write() as session, pytest.raises(NotInRegister, match="no-such-post"):
+        raised(session, clock, post="no-such-post")
+
+
 def test_only_who_holds_the_post_acknowledges(province: Database, clock: ManualClock) -> None:
     with province.write() as session:
         identifier = raised(session, clock)

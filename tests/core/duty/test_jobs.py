@@ -8,9 +8,13 @@ from sqlmodel import Session, col, select
 from core.database import Database
 from core.duty import duty, jobs, lapse, orphan, status, survey
 from core.duty.models import Duty
+from core.identity import PersonId, PostId
+from core.registry import change, handover, loader
+from core.registry.errors import RegisterRejected
+from core.registry.handover import Order
 from core.registry.models import Agreement, Person, PostHolding, RoleAssignment
 from tests.clock import ManualClock
-from tests.people import enter_province
+from tests.people import PROVINCE, enter_province
 
 
 @pytest.fixture
@@ -56,6 +60,37 @@ def test_overdue_goes_to_the_post_in_charge_as_well(
         assert duty.get(session, identifier).escalated_post == target
 
 
+def test_after_a_handover_a_duty_waits_for_the_successor(province: Database, clock: ManualClock) -> None:
+    clock.advance(hours=1)
+    order = Order(PostId("czt-operations"), PersonId("chen-dev"), "演练样本")
+    with province.write() as session:
+        taken, untouched = (
+            raised(session, clock, "czt-operations", "outer-finance"),
+            raised(session, clock, "czt-head", "outer-finance"),
+        )
+        duty.acknowledge(session, taken, person="wu-ops", proof={}, at=clock.now())
+        duty.acknowledge(session, untouched, person="zhou-head", proof={}, at=clock.now())
+        assert jobs.follow(session, clock.now()) == 0
+        clock.advance(minutes=1)
+        handover.hand_over(session, order, actor="zhao-ra", now=clock.now())
+        assert [jobs.follow(session, clock.now()) for _ in range(2)] == [1, 0]
+        states = {one.id: (one.state, one.acknowledged_by) for one in duty.waiting(session)}
+        assert states == {taken: ("open", ""), untouched: ("acknowledged", "zhou-head")}
+        assert duty.acknowledge(session, taken, person="chen-dev", proof={}, at=clock.now()).state == "acknowledged"
+
+
+def test_who_answers_by_escalation_keeps_what_they_took_up(province: Database, clock: ManualClock) -> None:
+    clock.advance(hours=1)
+    with province.write() as session:
+        late = raised(session, clock, "czt-operations", "outer-finance")
+        clock.advance(hours=2)
+        jobs.escalate(session, clock.now())
+        duty.acknowledge(session, late, person="zhou-head", proof={}, at=clock.now())
+        order = Order(PostId("czt-operations"), PersonId("chen-dev"), "演练样本")
+        handover.hand_over(session, order, actor="zhao-ra", now=clock.now())
+        assert jobs.follow(session, clock.now()) == 0
+
+
 def test_a_role_that_ends_is_told_at_each_stage_and_settled(province: Database, clock: ManualClock) -> None:
     end = clock.now() + timedelta(days=20)
     with province.write() as session:
@@ -75,6 +110,23 @@ def test_a_role_that_ends_is_told_at_each_stage_and_settled(province: Database, 
     assert stages == [[(post, "30")], [(post, "30")], [(post, "7")], [(post, "1")], []]
     with province.read() as session:
         assert len(session.exec(select(Duty)).all()) == 1
+
+
+def test_the_longest_names_that_the_register_admits_are_told(database: Database, clock: ManualClock) -> None:
+    person, domain, role = "p" * 41, "d" * 41, "r" * 80
+    text = PROVINCE.read_text(encoding="utf-8")
+    for short, longest in (("li-wen", person), ("outer-finance", domain), ("budget-reader", role)):
+        text = text.replace(short, longest)
+        with pytest.raises(RegisterRejected):
+            loader.parse_province(text.replace(longest, f"{longest}x"))
+    with database.write() as session:
+        change.apply(session, loader.parse_province(text), actor="founding", at=clock.now())
+        held = session.exec(select(RoleAssignment).where(RoleAssignment.person == person)).all()
+        for row in held:
+            row.until = clock.now() + timedelta(days=20)
+        session.flush()
+        lapse.tell_roles(session, clock.now())
+        assert f"role:{domain}/{role}/{person}" in {one.object for one in duty.waiting(session)}
 
 
 def test_an_agreement_whose_term_ends_is_told_to_the_post_in_charge(province: Database, clock: ManualClock) -> None:

@@ -10,12 +10,13 @@ from sqlmodel import Session, col, select
 
 from core.approval import purge as act
 from core.errors import Malformed, TrustError, Unavailable
-from core.ledger import evidence, hold, reference
+from core.ledger import evidence, hold, purge, reference
 from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog, Kept, StorageFailed
 from core.ledger.hold import Kind
 from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
 from core.ledger.sequencer import BUNDLE_EXPORTED
+from core.ledger.stub import RECORDS_PURGED
 from tests.clock import ManualClock
 from tests.core.ledger import custodian
 from tests.core.ledger.custodian import APPROVER, PROPOSER, SERIAL
@@ -432,6 +433,24 @@ def test_a_failing_store_is_tried_again(log: Log, nth: int, how: Failure) -> Non
         outcomes = session.exec(select(EvidenceRow).where(EvidenceRow.type == "ledger.purge.completed")).all()
         assert len(outcomes) == 1
         assert [one.state for one in session.exec(select(EvidencePurge))] == ["closed"]
+
+
+@pytest.mark.parametrize("ranges", [[(0, 2**53 - 1)], [(0, 9), (2**40, 2**53 - 1)]])
+def test_numbers_that_no_log_has_keep_nobody_busy(log: Log, ranges: list[tuple[int, int]]) -> None:
+    custodian.fill(log)
+    with log.database.write() as session:
+        details: dict[str, JsonValue] = {"numbers": [list(pair) for pair in ranges]}
+        event = Event(RECORDS_PURGED, APPROVER, "log:records", details=details)
+        record = evidence.append(session, event, at=log.clock.now())
+        purge.enter(session, record, ranges, at=log.clock.now())
+    finish(log)
+    log.check()
+    with log.database.read() as session:
+        gone = session.exec(select(EvidenceRow.sequence).where(col(EvidenceRow.leaf).is_not(None))).all()
+        assert sorted(number for number in gone if number is not None) == [*range(min(ranges[0][1] + 1, 256))]
+        assert session.get_one(EvidencePurge, record).state == "closed"
+        said = session.exec(select(EvidenceRow.content).where(EvidenceRow.type == purge.PURGE_COMPLETED)).one()
+    assert json.loads(said)["details"]["count"] == len(gone)
 
 
 def test_an_old_bundle_that_came_back_is_written_again(log: Log) -> None:

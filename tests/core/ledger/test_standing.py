@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from core.jobs import Job, run_due
 from core.ledger import jobs
-from deploy import standing
+from deploy import standing, vouching
 from deploy.doctor import Finding
+from deploy.settings import ListenSection, RepositorySection, Settings, SiteSection, WitnessSection
 from tests.clock import ManualClock
 from tests.core.ledger.installation import WITNESS_KEY, Party, application, witness_of
 from tests.core.ledger.installation import witnessing as witnessing_of
@@ -100,3 +102,18 @@ def test_a_job_that_never_gave_its_lease_back_is_seen(log: Log, clock: ManualClo
     assert failing(log, jobs.WITNESS) == {}, "it may still be running"
     clock.advance(seconds=1)
     assert "did not end in its time" in failing(log, jobs.WITNESS)[f"job {jobs.WITNESS}"]
+
+
+def test_a_trust_policy_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+    site = SiteSection(name="演练样本", origin="x.example/log", store="sqlite:///s")
+    repository = RepositorySection(path=tmp_path, recipients=())
+    asking = WitnessSection(policy=Path("w.policy"))
+    settings = Settings(state=tmp_path, site=site, listen=ListenSection(), repository=repository, witness=asking)
+    for text, word in ((None, "w.policy"), ("quorum nobody\n", "nobody")):
+        if text is not None:
+            (tmp_path / "w.policy").write_text(text)
+        names, (found,) = standing.witnesses(lambda: vouching.asked(settings))
+        assert (list(names), found.name, found.ok, word in found.found) == ([], "trust policy", False, True), found
+        assert found.cure
+    (tmp_path / "w.policy").write_text("quorum none\n")
+    assert standing.witnesses(lambda: vouching.asked(settings)) == ([], [])

@@ -7,12 +7,12 @@ import pytest
 from sqlmodel import select
 
 from core.database import Database
-from core.errors import Malformed
+from core.errors import Conflict, Malformed
 from core.identity import PersonId
 from core.ledger.models import EvidenceRow
 from core.registry import change, loader, role
 from core.registry.errors import NotInRegister, SeparationOfDuties
-from core.registry.models import RoleAssignment
+from core.registry.models import Person, RoleAssignment
 from core.rule import DISJOINT
 from tests.clock import ManualClock
 from tests.core.registry.files import SOUND
@@ -136,3 +136,16 @@ def test_two_appointments_at_once_do_not_slip_past_each_other(register: Database
     assert (len(given), len(refused)) == (1, 2)
     with register.read() as session:
         assert [name for where, name in role.roles(session, LI, clock.now()) if where == "site"] == given
+
+
+@pytest.mark.parametrize(("name", "domain"), [("auditor", "site"), ("analyst", "site"), ("clerk", "outer-fin")])
+def test_who_is_suspended_is_given_nothing(register: Database, clock: ManualClock, name: str, domain: str) -> None:
+    with register.write() as session:
+        session.get_one(Person, LI).suspended = True
+    before = records(register)
+    with pytest.raises(Conflict, match="is suspended"):
+        give(register, clock, name, domain=domain)
+    assert records(register) == before
+    with register.write() as session:
+        session.get_one(Person, LI).suspended = False
+    assert give(register, clock, name, domain=domain)

@@ -205,8 +205,7 @@ def _check_directory(path: str) -> None:
     end = tail.rfind(b"PK\x05\x06")
     demand(0 <= end <= len(tail) - 22, "this is not a zip: it has no end of directory")
     directory = int.from_bytes(tail[end + 12 : end + 16], "little")
-    larger = tail.rfind(b"PK\x06\x06", 0, end)
-    if larger >= 0:
+    if (larger := tail.rfind(b"PK\x06\x06", 0, end)) >= 0:
         directory = max(directory % 0xFFFFFFFF, int.from_bytes(tail[larger + 40 : larger + 48], "little"))
     demand(directory <= LARGEST_DIRECTORY, f"the zip's directory has {directory} octets, more than {LARGEST_DIRECTORY}")
 
@@ -259,8 +258,7 @@ _TEXT = re.compile(r"(\S+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n", re.AS
 
 def split_note(note: bytes, key: Key) -> tuple[bytes, list[bytes]]:
     """Return the text of a signed note, and what ``key`` signed below it. Raises ``Unreadable``."""
-    found = _NOTE.fullmatch(note.decode(errors="replace"))
-    if found is None:
+    if not (found := _NOTE.fullmatch(note.decode(errors="replace"))):
         raise Unreadable("it is not a signed note: a text, an empty line, and lines `— name base64`")
     lines = [line.split(" ") for line in found[2].removesuffix("\n").split("\n")]
     blobs = [(name, decode64(blob)) for _, name, blob in lines]
@@ -273,8 +271,7 @@ def open_note(note: bytes, key: Key, name: str = "the note") -> Signed:
         text, signatures = split_note(note, key)
         demand(len(signatures) == 1, f"it carries {len(signatures)} signatures of this key, not one")
         Ed25519PublicKey.from_public_bytes(key.public).verify(signatures[0], text)
-        found = _TEXT.fullmatch(text.decode())
-        if found is None or found[1] != key.name:
+        if not (found := _TEXT.fullmatch(text.decode())) or found[1] != key.name:
             raise Unreadable("it is not a checkpoint of this log: its name, a number and a root, each in a line")
         return Signed(int(found[2]), decode64(found[3]))
     except (Unreadable, InvalidSignature) as error:
@@ -500,8 +497,7 @@ class Chronicle:
 
     def see(self, record: Record) -> None:
         """Take the next record."""
-        first = self._ids.setdefault(record.id, record.number)
-        if first != record.number:
+        if (first := self._ids.setdefault(record.id, record.number)) != record.number:
             self._demand("ids", False, f"{record} has the id of record {first}")
         self._check_time(record)
         if record.type in _HANDLERS:
@@ -552,8 +548,7 @@ class Chronicle:
     def _issued(self, record: Record) -> None:
         self._counts["issued"] += 1
         self._outcome(record).holder = record.word("holder")
-        read = self._certificate(record)
-        if read is not None:
+        if (read := self._certificate(record)) is not None:
             self._demand("certificates", not read[1], f"{record} holds a certificate that could issue others")
             self._check_issuer(record, read[0], record.word("issuer"))
 
@@ -616,7 +611,6 @@ class Chronicle:
         life.revoked, life.held = life.revoked or replace(record, details={}), None
 
     def _held(self, record: Record) -> None:
-        """A hold begins or ends."""
         life = self._life(record)
         self._demand("revocation", life.revoked is None, f"{record} comes after {life.revoked} revoked it for ever")
         life.held = replace(record, details={}) if record.type == "pki.certificate.held" else None
@@ -803,8 +797,7 @@ class Verification:
         last: Record | None = None
         for index, name in enumerate(names_of("entries", signed.size)):
             entries, broken = split_entries(self._read(name, check))
-            first = index * WIDTH
-            width = min(WIDTH, signed.size - first)
+            first, width = index * WIDTH, min(WIDTH, signed.size - index * WIDTH)
             self._leaves += [leaf_of(entry) for entry in entries]
             if broken or self._leaves[first:] != tiled[first : first + width]:
                 check.fail(self._first_wrong(first, width, entries, tiled, broken))
@@ -820,8 +813,7 @@ class Verification:
         return last
 
     def _see(self, number: int, entry: bytes, chronicle: Chronicle, check: Check) -> Record | None:
-        stub = _STUB.fullmatch(entry)
-        if stub:
+        if stub := _STUB.fullmatch(entry):
             chronicle.see_stub(number, stub[1].decode())
             return None
         with check:
@@ -842,8 +834,7 @@ class Verification:
 
     def _first_wrong(self, first: int, width: int, entries: list[bytes], tiled: list[bytes], broken: str) -> str:
         """Name the first record of a bundle whose hash is not the one in the tile, and say what seems to be done."""
-        found = self._leaves[first:]
-        wanted = tiled[first : first + width + 1]
+        found, wanted = self._leaves[first:], tiled[first : first + width + 1]
         place = 0
         while place < min(len(found), width, len(wanted)) and found[place] == wanted[place]:
             place += 1

@@ -88,12 +88,12 @@ def request(
     """Issue many certificates at once. Run again after an interruption: nothing is issued twice."""
     from deploy import batchfile
 
-    asked = batchfile.read(batch, profile=profile)
-    targets = [out / f"{one.name}.pem" for one in asked]
-    for target in targets:
-        check_target(target)
     rows: list[dict[str, JsonValue]] = []
     with connect() as client:
+        asked = batchfile.read(batch, profile=profile)
+        targets = [out / f"{one.name}.pem" for one in asked]
+        for target in targets:
+            check_target(target)
         for target, one, item in zip(targets, asked, batchfile.send(client, asked, progress=progress), strict=True):
             if chain := str(item.pop("chain")):
                 durable.write(target, chain.encode("ascii"), mode=0o644)

@@ -12,7 +12,7 @@ from deploy.rehearsal.bystander import Bystander
 from deploy.rehearsal.doors import Connection, Door, Identity, Page
 from deploy.rehearsal.stage import Stage
 from deploy.rehearsal.step import Journal, Step, wait_for
-from deploy.rehearsal.trust import CIVIL_SERVANT, COLLEAGUE, RECOVERY, SECURITY
+from deploy.rehearsal.trust import CIVIL_SERVANT, COLLEAGUE, RECOVERY, SECURITY, issuing_certificate
 
 #: Most seconds from the answer of the revocation to the refusal, at every door.
 TARGET = 5.0
@@ -188,14 +188,6 @@ def on_crl(stage: Stage, serial: str) -> bool:
     if "verify OK" not in done.stdout + done.stderr:
         raise ValueError(f"the CRL does not verify: {done.stderr.strip()}")
     return serial.upper().lstrip("0") in done.stdout.replace(":", "")
-
-
-def issuing_certificate(stage: Stage) -> Path:
-    """Return a file with the issuing authority's certificate alone."""
-    path = stage.work / "issuing.pem"
-    blocks = stage.trusted.read_text(encoding="ascii").split("-----END CERTIFICATE-----\n")
-    path.write_text(blocks[1] + "-----END CERTIFICATE-----\n", encoding="ascii")
-    return path
 
 
 def evaluate(stage: Stage, serial: str) -> bool:

@@ -206,3 +206,11 @@ def _items(player: Player, *arguments: str) -> list[object]:
     found = player.act(*arguments)["items"]
     assert isinstance(found, list)
     return found
+
+
+def issuing_certificate(stage: Stage) -> Path:
+    """Return a file with the issuing authority's certificate alone."""
+    path = stage.work / "issuing.pem"
+    blocks = stage.trusted.read_text(encoding="ascii").split("-----END CERTIFICATE-----\n")
+    path.write_text(blocks[1] + "-----END CERTIFICATE-----\n", encoding="ascii")
+    return path

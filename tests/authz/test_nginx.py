@@ -16,6 +16,7 @@ from authz import nginx, refusal
 from authz.errors import ApplicationRejected
 from authz.locations import IDENTITY, Host, Placement
 from core.errors import Malformed
+from pki.validation.refusal import Why
 from tests.authz.house import applications
 from tests.authz.laboratory import namespace
 
@@ -115,7 +116,8 @@ def test_what_is_answered_has_words() -> None:
     given |= set(re.findall(r'reason="([a-z-]+)"', sources[1].read_text()))
     kinds = re.findall(r'class \w+\(Unauthenticated\):.*?reason = "([a-z-]+)"', sources[3].read_text(), re.DOTALL)
     assert len(kinds) >= 8
-    assert given | set(kinds) <= set(refusal.REASONS)
+    paths = {why.value[0] for why in Why}
+    assert given | set(kinds) | paths <= set(refusal.REASONS)
 
 
 @pytest.mark.parametrize("path", ["/srv/a b", "/srv/a;b", "/srv/$x", "/srv/{", '/srv/"', "/srv/\n", "relative"])

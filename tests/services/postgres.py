@@ -31,10 +31,14 @@ def drop(url: str) -> None:
     engine.dispose()
 
 
+#: On a disk, where nobody waits for it: a thousand databases are more than memory should hold (``tests/memory.py``).
+DISK = Path("/var/tmp")  # the folder made in it has a name of its own
+
+
 @contextmanager
 def running(folder: Path | None = None) -> Iterator[Cluster]:
-    """Run one below ``folder``, or where temporary files are."""
-    directory = Path(tempfile.mkdtemp(prefix="gs-pg-", dir=folder))
+    """Run one below ``folder``, or on a disk."""
+    directory = Path(tempfile.mkdtemp(prefix="gs-pg-", dir=folder or DISK))
     cluster = Cluster(directory)
     try:
         yield cluster

@@ -308,7 +308,7 @@ def test_proving_a_purged_record_says_that_it_was_purged(client: TestClient, log
     seen = custodian.look(log)
     with log.database.write() as session:
         asked, people = Asked(log.clock.now() - timedelta(days=200)), TwoPeople("wei-auditor", "lu-security")
-        by = purge.decide(session, asked, seen, custodian.rule(session, log), people)
+        by = purge.decide(session, asked, seen, custodian.rule(session, log), people, at=log.clock.now())
     for _ in range(2):
         log.sequencer().run_once()
         custodian.purger(log).work_off()

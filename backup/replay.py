@@ -19,6 +19,7 @@ from backup import (
     replay_profile,
     replay_register,
     replay_status,
+    replay_timestamp,
 )
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
@@ -222,4 +223,5 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     POINT_FAILED: _point,
     POINT_SEALED: _point,
     **replay_custody.HANDLERS,
+    **replay_timestamp.HANDLERS,
 }

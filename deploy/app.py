@@ -29,6 +29,7 @@ import pki.issuance_api
 import pki.profile_api
 import pki.revocation_api
 import pki.status_api
+import pki.tsa.api
 from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
@@ -57,13 +58,19 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,
+    pki.tsa.api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
 )
 
-#: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.status_api.router, core.ledger.witness_api.submission)
+#: What anybody may ask, with or without a certificate: status and time stamps, in the clear (RFC 5280, 6960, 3161).
+STATUS: tuple[APIRouter, ...] = (
+    identity.alive,
+    pki.status_api.router,
+    pki.tsa.api.submission,
+    core.ledger.witness_api.submission,
+)
 
 
 #: What machines without a certificate use, each request signed by itself (RFC 8555).

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import Malformed, NotFound
 from core.notice.settings import NoticeSettings
+from pki.tsa.settings import TsaSettings
 
 CONFIGURATION = "guosuo.toml"
 
@@ -68,7 +69,10 @@ class WitnessSection(_Frozen):
 
 
 class TimestampSection(_Frozen):
-    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to."""
+    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to.
+
+    Without a URL our own authority stamps our evidence: that proves order to everybody but those who hold its key.
+    """
 
     urls: tuple[str, ...] = ()
     roots: Path | None = None
@@ -98,6 +102,7 @@ class Settings(_Frozen):
     evidence: EvidenceSection = EvidenceSection()
     witness: WitnessSection = WitnessSection()
     timestamp: TimestampSection = TimestampSection()
+    tsa: TsaSettings = TsaSettings()
     notice: NoticeSettings = NoticeSettings()
     acme: AcmeSection | None = None
 
@@ -182,7 +187,7 @@ def render(settings: Settings) -> str:
 
 
 _ALWAYS = ("site", "listen", "repository")
-_OPTIONAL = {"evidence", "witness", "timestamp", "notice", "acme"}
+_OPTIONAL = {"evidence", "witness", "timestamp", "tsa", "notice", "acme"}
 
 _EXAMPLES = {
     "acme": """

@@ -14,6 +14,7 @@ import core.registry.models
 import monitor.models
 import pki.acme.models
 import pki.models
+import pki.tsa.models
 
 #: What a complete store holds.
 METADATA = SQLModel.metadata
@@ -32,4 +33,5 @@ DECLARING = (
     monitor.models,
     pki.acme.models,
     pki.models,
+    pki.tsa.models,
 )

@@ -14,6 +14,7 @@ import core.notice.jobs
 import monitor.jobs
 import pki.acme.jobs
 import pki.jobs
+import pki.tsa.renewal
 from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
@@ -48,7 +49,7 @@ from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, enrolling, leveling, noticing, vouching
+from deploy import departure, enrolling, leveling, noticing, stamping, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -204,9 +205,11 @@ def jobs(settings: Settings, database: Database) -> Sequence[Sequence[Job]]:
     keys = signer(settings)
     lists = publisher(settings, database, keys)
     sending = core.notice.jobs.outward(noticing.outbox(settings, database, SystemClock()))
-    outward = [*sending, *_vouching_jobs(settings, database, keys)]
+    # The worker of a site that asks no witness starts without a signer: only a witness is shown the log's key.
+    place, mirror = partial(ledger_place, settings, keys), evidence_mirror(settings)
+    asked = vouching.background(settings, database, keys, clock=SystemClock(), place=place, mirror=mirror)
     machines = enrolling.looking(settings, database, clock=SystemClock())
-    return pki.jobs.publishing(lists), inward_jobs(settings, database), outward, machines
+    return pki.jobs.publishing(lists), inward_jobs(settings, database), [*sending, *asked], machines
 
 
 def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
@@ -226,6 +229,7 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.jobs.jobs(database),
         *pki.acme.jobs.jobs(database),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
+        pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
@@ -233,14 +237,6 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *core.notice.jobs.jobs(noticing.outbox(settings, database, SystemClock())),
         *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
-
-
-def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
-    if settings.witness.policy is None and not settings.timestamp.urls:
-        # The worker of a site that asks nobody starts without a signer, too.
-        return []
-    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
-    return vouching.background(settings, database, SystemClock(), place, mirror)
 
 
 def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
@@ -287,6 +283,7 @@ def build(settings: Settings) -> Built:
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
+        **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided, queue)

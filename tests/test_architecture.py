@@ -59,6 +59,7 @@ TRANSACTIONS = {
     "pki/jobs.py",
     "pki/revocation_api.py",
     "authz/decision.py",
+    "pki/tsa/authority.py",
     "monitor/jobs.py",
     "backup/jobs.py",
     "backup/reconcile.py",
@@ -97,6 +98,7 @@ DURABLE = {
     "pki/revocation_api.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
+    "pki/tsa/authority.py",
     "authz/decision.py",
     "backup/run.py",
     "deploy/founding.py",
@@ -141,6 +143,7 @@ READERS = (
     "backup/replay_profile.py",
     "backup/replay_register.py",
     "backup/replay_status.py",
+    "backup/replay_timestamp.py",
     "backup/examine.py",
 )
 REPEATING = (*READERS, "deploy/rehearsal/", "monitor/sighting.py")

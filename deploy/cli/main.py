@@ -29,6 +29,7 @@ from deploy.cli import (
     request,
     role,
     site,
+    tsa,
 )
 from deploy.cli.output import complaints, say, visible
 
@@ -78,6 +79,7 @@ app.add_typer(alert.sensor, name="sensor")
 app.add_typer(backup.app, name="backup")
 app.add_typer(backup.drill, name="drill")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(tsa.app, name="tsa")
 
 
 def main() -> None:

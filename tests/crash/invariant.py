@@ -25,7 +25,7 @@ from pki.models import (
 )
 from pki.pointers import SHARDS
 from pki.tbslist import DELTA, FULL
-from tests.crash import vouching
+from tests.crash import stamp_scenarios, vouching
 from tests.crash.site import Site
 from tests.ledger_check import check_folder, check_ledger
 
@@ -38,6 +38,8 @@ def check(site: Site) -> None:
         check_records(session)
         _check_lists(session, site)
         _check_orders(session)
+        stamps = stamp_scenarios.check(session, site.witness.stamps)
+    assert {value for kind, value in site.acknowledged if kind == "stamped"} <= stamps
     _check_acknowledged(site, _check_evidence(site))
     if vouching.is_asked(site.folder):
         vouching.check(site.folder, site.parts.database, site.parts.vkey())
@@ -165,6 +167,8 @@ def _check_acknowledged(site: Site, entries: list[bytes]) -> None:
                 row = session.get(CrlPublication, (name, int(number)))
                 assert row is not None
                 assert row.published_at is not None
+            elif kind == "stamped":
+                assert value.encode() in log, f"the token {value} was handed out, and no evidence says so"
             elif kind == "ordered":
                 assert session.get_one(BulkRevocation, value).state == "done"
             elif kind == "held":

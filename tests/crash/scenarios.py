@@ -26,6 +26,7 @@ from tests.crash import acme_scenarios as acme
 from tests.crash import desk_scenarios as counter
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
+from tests.crash import stamp_scenarios as stamps
 from tests.crash import vouching
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
@@ -308,6 +309,8 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
     "pki.revocation_api._act#1": Scenario(hold, 3),
     "pki.revocation_api.revoke#1": Scenario(revoke),
+    **{f"pki.tsa.authority.TimeStampAuthority._stamp#{n}": Scenario(stamps.stamp, 3) for n in (1, 2, 3)},
+    "pki.tsa.authority.TimeStampAuthority._tell#1": Scenario(stamps.withhold, 3),
     "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
     "authz.explanation.explain#1": Scenario(access.explain, 3),

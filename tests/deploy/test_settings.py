@@ -16,6 +16,7 @@ from deploy.settings import (
     load,
     render,
 )
+from pki.tsa.settings import TsaSettings
 
 
 def sample(state: Path) -> Settings:
@@ -43,6 +44,7 @@ def test_every_section_is_printed_and_read_again(tmp_path: Path) -> None:
                 name="beichen.example/w1", logs=("a+00000000+AAAA",), policy=tmp_path / "w.policy"
             ),
             "timestamp": TimestampSection(urls=("http://127.0.0.1:3161/",), roots=secret, every_minutes=5),
+            "tsa": TsaSettings(policy="2.999.1", accuracy_ms=500, synchronised=True),
             "notice": NoticeSettings(
                 period_hours=12,
                 mail=MailSettings(

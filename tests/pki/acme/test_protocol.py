@@ -343,6 +343,7 @@ def test_request_names_exactly_what_was_ordered(acme: Acme) -> None:
     someone = acme.client()
     order = ready(acme, someone, HOST, OTHER)
     reused = client.new_key()
+    before = count(acme, IssuanceIntent)
     bad = {
         "fewer": csr(HOST),
         "more": csr(HOST, OTHER, "www.fin.beichen.example"),
@@ -358,7 +359,7 @@ def test_request_names_exactly_what_was_ordered(acme: Acme) -> None:
     for name, content in bad.items():
         assert kind(someone.finalize(order, content)) == "400 badCSR", name
         assert someone.post(order["url"]).json()["status"] == "ready", name
-    assert count(acme, IssuanceIntent) == 3, "the authorities' own, and no other serial number was used"
+    assert count(acme, IssuanceIntent) == before, "no serial number was used"
     done = someone.finalize(order, csr(HOST, OTHER, key=reused, common_name=HOST))
     assert done.json()["status"] == "valid"
     assert kind(someone.finalize(order, csr(HOST, OTHER))) == "403 orderNotReady"

@@ -23,6 +23,7 @@ import pki.acme.api
 import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
+import pki.authority_api
 import pki.bulk_api
 import pki.desk_api
 import pki.issuance_api
@@ -52,6 +53,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.authority_api.router,
     pki.acme.api.router,
     pki.issuance_api.router,
     pki.desk_api.router,

@@ -57,7 +57,7 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import activation, bulk_act, hierarchy
+from pki import activation, bulk_act, hierarchy, planning_act
 from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
@@ -229,6 +229,9 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.jobs.jobs(database),
         *pki.acme.jobs.jobs(database),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
+        *pki.jobs.making(
+            database, partial(hierarchy.make_planned, database, keys, clock(), secrets.token_bytes, names)
+        ),
         pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
@@ -249,7 +252,14 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, departure.act(asked), leveling.act(asked)]
+    ours = [
+        administrator.ACT,
+        activation.ACT,
+        bulk_act.ACT,
+        *planning_act.ACTS,
+        departure.act(asked),
+        leveling.act(asked),
+    ]
     return Acts(acts.load(), [*ours, *kept])
 
 

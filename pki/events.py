@@ -7,7 +7,7 @@ from typing import Protocol
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
+from pki.models import Authority, AuthorityPlan, BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
 
 
 class Intended(Protocol):
@@ -181,12 +181,28 @@ def crl_published(issuer: str, number: int, entries: int, lists: int) -> Event:
     return Event("pki.crl.published", "device:trust", f"crl:{issuer}", details=details)
 
 
-def authority_made(name: str, serial: str, key: str, spki_sha256: str, der: bytes) -> Event:
-    """An authority's or responder's own certificate was made."""
+def authority_made(made: Authority, spki_sha256: str, *, actor: str) -> Event:
+    """An authority's or responder's own certificate was made; ``issuer`` is whose key signed it."""
     details = {
-        "serial": serial,
-        "key": key,
+        "serial": made.serial,
+        "key": made.key,
+        "issuer": made.issuer,
         "spki_sha256": spki_sha256,
-        "certificate": base64.b64encode(der).decode("ascii"),
+        "certificate": base64.b64encode(made.der).decode("ascii"),
     }
-    return Event("pki.authority.made", "founding", f"authority:{name}", details=details)
+    return Event("pki.authority.made", actor, f"authority:{made.name}", details=details)
+
+
+def authority_planned(row: AuthorityPlan) -> Event:
+    """Two people agreed on another authority; the worker makes it from what stands here."""
+    details: dict[str, JsonValue] = {
+        "number": row.number,
+        "parent": row.parent,
+        "path_length": row.path_length,
+        "algorithm": row.algorithm,
+        "domains": row.domains,
+        "space": row.space,
+        "proposer": row.proposer,
+        "basis": row.basis,
+    }
+    return Event("pki.authority.planned", row.approver, f"authority:{row.name}", details=details)

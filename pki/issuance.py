@@ -11,7 +11,6 @@ One request and many go the same way: two transactions for all of them, which re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import Session
 
 from core.clock import Clock
@@ -21,13 +20,14 @@ from core.ledger import evidence
 from core.ledger.entry import Event
 from core.ledger.group import GroupCommit
 from hsm.client import SignerClient
-from pki import admission, events, issuer, outcome, profileset, template
+from pki import admission, chain, events, issuer, namespace, outcome, plan, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
 from pki.errors import AuthorityExpired, NeedsSecond
 from pki.issuer import ISSUING, Issuer
 from pki.lint import Meant
 from pki.outcome import Planned
+from pki.plan import Plan
 from pki.profile import Profile, Profiles
 from pki.request import IssuanceRequest, IssuedCertificate, issued
 from pki.settings import PkiSettings
@@ -41,7 +41,7 @@ Outcome = IssuedCertificate | TrustError
 
 
 class CertificateAuthority:
-    """The issuing authority. Safe for many threads."""
+    """The issuing authorities: each domain's own, and the default one. Safe for many threads."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class CertificateAuthority:
         random: Callable[[int], bytes],
         settings: PkiSettings,
     ) -> None:
-        """Issue with the key ``issuing-ca`` in the token behind ``keys``; write through ``group``."""
+        """Issue with the keys in the token behind ``keys``; write through ``group``."""
         self._database = database
         self._group = group
         self._keys = keys
@@ -61,12 +61,12 @@ class CertificateAuthority:
         self._random = random
         self._settings = settings
         self._press = Press()
-        self._authority: Issuer | None = None
-        self._templates: dict[tuple[str, str], Template] = {}
+        self._issuers: dict[str, Issuer] = {}
+        self._templates: dict[tuple[str, str, str], Template] = {}
 
     def check(self, request: IssuanceRequest, *, actor: str) -> None:
         """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
-        (judged,), _profiles, _authority = self._judge([request])
+        (judged,), _profiles, _plans = self._judge([request])
         if isinstance(judged, TrustError):
             self._group.append(_refusal(request, judged, actor), at=self._clock.now())
             # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
@@ -101,9 +101,9 @@ class CertificateAuthority:
 
     def _issue(self, requests: Sequence[IssuanceRequest], actor: str, officers: int) -> list[Outcome]:
         # 1.
-        judged, profiles, authority = self._judge(requests)
+        judged, profiles, plans = self._judge(requests)
         judged = [_agreed(one, officers) for one in judged]
-        planned = [self._plan(*pair, profiles, authority, actor) for pair in zip(requests, judged, strict=True)]
+        planned = [self._plan(*pair, profiles, plans, actor) for pair in zip(requests, judged, strict=True)]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
         refusals = [
@@ -117,32 +117,46 @@ class CertificateAuthority:
         if not going:
             return [one for one in planned if isinstance(one, TrustError)]
         # 3.
-        signed = authority.sign_all(self._press, [(one.prepared, one.prepared.request) for one in going])
+        pairs = self._sign(going)
         # A crash here leaves signed certificates that nobody has, under known serial numbers: as above.
-        pairs = list(zip(going, signed, strict=True))
         # 4.
         late = self._group.run(lambda session: outcome.conclude(session, pairs, at=self._clock.now()))
         # A crash here leaves issued certificates that their holders did not get: they are listed, and can be revoked.
-        above = authority.certificate.public_bytes(Encoding.DER)
-        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in pairs}
+        above = self._above({one.issuer for one in going})
+        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above[one.issuer]) for one, der in pairs}
         return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
 
-    def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
+    def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Sequence[Plan]]:
         with self._database.read() as session:
-            profiles = profileset.active(session)
-            judged = admission.judge(session, profiles, requests)
-            if self._authority is None:
-                # Read once: an authority's certificate does not change.
-                self._authority = issuer.load(session, ISSUING, self._keys)
-        return judged, profiles, self._authority
+            profiles, plans = profileset.active(session), plan.serving(session)
+            judged = [_inside(one, plans) for one in admission.judge(session, profiles, requests)]
+            for one in plans:
+                if one.kind == ISSUING and one.name not in self._issuers:
+                    # Read once: an authority's certificate does not change.
+                    self._issuers[one.name] = issuer.load(session, one.name, self._keys)
+        return judged, profiles, plans
+
+    def _sign(self, going: Sequence[Planned]) -> list[tuple[Planned, bytes]]:
+        """Have each signed by its authority."""
+        pairs: list[tuple[Planned, bytes]] = []
+        for name in dict.fromkeys(one.issuer for one in going):
+            own = [one for one in going if one.issuer == name]
+            signed = self._issuers[name].sign_all(self._press, [(one.prepared, one.prepared.request) for one in own])
+            pairs += zip(own, signed, strict=True)
+        return pairs
+
+    def _above(self, names: set[str]) -> dict[str, list[bytes]]:
+        with self._database.read() as session:
+            return {name: chain.above(session, name) for name in names}
 
     def _plan(
-        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, authority: Issuer, actor: str
+        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, plans: Sequence[Plan], actor: str
     ) -> Planned | TrustError:
         """Prepare what is admitted; a refusal stays one, and what cannot be prepared becomes one."""
         if isinstance(judged, TrustError):
             return judged
         try:
+            authority = self._issuers[plan.for_domain(plans, judged.holder.domain).name]
             start = self._clock.now().replace(microsecond=0)
             filling = Filling(issuer.new_serial(self._random), start, _end(judged, start, authority), judged)
             form = self._template(profiles, judged.profile, authority)
@@ -150,12 +164,12 @@ class CertificateAuthority:
             prepared = self._press.prepare(template.fill(form, filling), meant, request=request.digest)
         except TrustError as refusal:
             return refusal
-        return Planned(prepared, judged, profiles.digest, actor)
+        return Planned(prepared, judged, profiles.digest, actor, authority.name)
 
     def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
-        key = profiles.digest, wanted.name
+        key = profiles.digest, wanted.name, authority.name
         if key not in self._templates:
-            made = template.compile_template(wanted, authority.certificate, ISSUING, self._settings.public_url)
+            made = template.compile_template(wanted, authority.certificate, authority.name, self._settings.public_url)
             # Those of profiles that are not in force any more go.
             kept = {one: form for one, form in self._templates.items() if one[0] == profiles.digest}
             self._templates = {**kept, key: made}
@@ -171,7 +185,7 @@ class CertificateAuthority:
 
     def _again(self, earlier: Earlier) -> IssuedCertificate:
         with self._database.read() as session:
-            above = issuer.get(session, ISSUING).der
+            above = chain.of(session, earlier.serial)
         return issued(earlier.serial, earlier.der, above, repeated=True)
 
 
@@ -188,6 +202,18 @@ def _agreed(judged: Judgement, officers: int) -> Judgement:
         f"a `{judged.profile.name}` certificate at protection level {level} needs a second officer",
         hint="file it at the desk with `guosuo request add`",
     )
+
+
+def _inside(judged: Judgement, plans: Sequence[Plan]) -> Judgement:
+    """Turn into a refusal what would not be valid below the authority of its domain."""
+    if isinstance(judged, TrustError):
+        return judged
+    authority = plan.for_domain(plans, judged.holder.domain)
+    try:
+        namespace.check(authority.space, judged.hosts, judged.addresses, authority.name)
+    except TrustError as refusal:
+        return refusal
+    return judged
 
 
 def _end(admitted: Admitted, start: datetime, authority: Issuer) -> datetime:

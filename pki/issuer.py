@@ -23,6 +23,11 @@ ROOT, ISSUING, OCSP = "root", "issuing", "ocsp"
 TSA = "tsa"
 
 
+def is_sharded(name: str) -> bool:
+    """Say whether an authority's lists are divided: an issuing authority's are, a root revokes so little."""
+    return name.partition("-")[0] == ISSUING
+
+
 class Issuer:
     """One authority of ours."""
 

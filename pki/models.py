@@ -9,7 +9,7 @@ from core.database import UtcDateTime
 
 
 class Authority(SQLModel, table=True):
-    """An authority or delegated responder of ours and its certificate."""
+    """An authority or delegated responder of ours and its certificate; ``issuer`` is whose key signed it."""
 
     __tablename__ = "authority"
 
@@ -17,6 +17,28 @@ class Authority(SQLModel, table=True):
     key: str = Field(max_length=80)
     serial: str = Field(unique=True, max_length=40)
     der: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    issuer: str = Field(default="", max_length=40)
+
+
+class AuthorityPlan(SQLModel, table=True):
+    """An authority that two people agreed on: data from which the worker makes it.
+
+    ``domains`` and ``space`` are JSON (``plan.py``, ``namespace.py``); ``parent`` is whose key signs it.
+    """
+
+    __tablename__ = "authority_plan"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    name: str = Field(unique=True, max_length=40)
+    parent: str = Field(max_length=40)
+    path_length: int
+    algorithm: str = Field(max_length=20)
+    domains: str = Field(sa_type=Text)
+    space: str = Field(sa_type=Text)
+    proposer: str = Field(max_length=80)
+    approver: str = Field(max_length=80)
+    basis: str = Field(max_length=400)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class IssuanceIntent(SQLModel, table=True):

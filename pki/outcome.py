@@ -17,7 +17,6 @@ from core.registry.credential import Credential
 from pki import events
 from pki.authorisation import Admitted
 from pki.errors import Lapsed
-from pki.issuer import ISSUING
 from pki.models import Certificate, IssuanceIntent
 from pki.tbs import Prepared
 
@@ -30,7 +29,7 @@ class Planned:
     admitted: Admitted
     profiles: str
     actor: str
-    issuer: str = ISSUING
+    issuer: str
 
     @property
     def serial(self) -> Serial:
@@ -77,7 +76,7 @@ def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: d
     _insert(
         session,
         Certificate,
-        [{"serial": one.serial, "issuer": ISSUING, "issued_at": at, "der": der} for one, der in good],
+        [{"serial": one.serial, "issuer": one.issuer, "issued_at": at, "der": der} for one, der in good],
     )
     _insert(session, Credential, [one.model_dump() for one in entered])
     told = [events.issued(one, der, actor=planned.actor) for one, (planned, der) in zip(entered, good, strict=True)]
@@ -129,7 +128,7 @@ def _credential(planned: Planned, der: bytes) -> Credential:
     made = x509.load_der_x509_certificate(der)
     return Credential(
         serial=planned.serial,
-        issuer=ISSUING,
+        issuer=planned.issuer,
         holder_kind=planned.admitted.holder.kind,
         holder=planned.admitted.holder.identifier,
         domain=planned.admitted.holder.domain,

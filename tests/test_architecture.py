@@ -138,6 +138,7 @@ READERS = (
     "backup/replay.py",
     "backup/replay_acme.py",
     "backup/replay_approval.py",
+    "backup/replay_authority.py",
     "backup/replay_custody.py",
     "backup/replay_duty.py",
     "backup/replay_profile.py",

@@ -18,6 +18,7 @@ from deploy.cli import (
     application,
     approval,
     backup,
+    ca,
     certificate,
     decision,
     duty,
@@ -68,6 +69,7 @@ app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
+app.add_typer(ca.app, name="ca")
 app.add_typer(acme.app, name="acme")
 app.add_typer(profile.app, name="profile")
 app.add_typer(request.app, name="request")

@@ -99,7 +99,7 @@ def request(
                 durable.write(target, chain.encode("ascii"), mode=0o644)
             rows.append({"request": one.name, **item})
     print_rows(
-        rows, ("request", "holder", "serial", "reason", "detail"), as_json=as_json, empty="nothing was asked for"
+        rows, ("request", "holder", "serial", "repeated", "reason", "detail"), as_json=as_json, empty="nothing was asked for"
     )
     if refused := sum(row["reason"] != "" for row in rows):
         raise Rejected(

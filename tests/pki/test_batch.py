@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlmodel import func, select
 
+from core.database import Database
 from core.errors import TrustError
 from core.identity import SubjectKind
 from core.ledger.group import GroupCommit
@@ -84,7 +85,7 @@ def test_a_batch_is_bounded(sqlite_pki: Pki, size: int) -> None:
     assert caught.value.word == "malformed"
 
 
-def over(pki: Pki, database: FailingDatabase) -> CertificateAuthority:
+def over(pki: Pki, database: Database) -> CertificateAuthority:
     return CertificateAuthority(
         database=database,
         group=GroupCommit(database),

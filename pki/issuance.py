@@ -200,7 +200,9 @@ class _Terms:
 
 
 def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:
-    return events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
+    # What cannot be printed cannot be stored everywhere, and is nobody's name.
+    holder, profile = (one if one.isprintable() else "?" for one in (request.holder[:80], request.profile[:40]))
+    return events.refused(holder, profile, refusal.word, actor=actor)
 
 
 def _agreed(judged: Judgement, officers: int) -> Judgement:

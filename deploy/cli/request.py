@@ -9,7 +9,6 @@ import typer
 from core.ledger.entry import JsonValue
 from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
 from deploy.client import Answer, ServiceClient, items
-from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="The registration desk: requests are filed, checked, approved and issued.")
 
@@ -19,7 +18,7 @@ _COLUMNS = ("id", "state", "waits_for", "holder", "profile", "domain", "requeste
 _WAITS = 3
 
 Holder = Annotated[str, typer.Argument(help="Id of the person or device in the register.")]
-Csr = Annotated[Path, typer.Option(help="Certification request (PEM).")]
+Csr = Annotated[Path, typer.Option(help="Certification request (PEM or DER).")]
 ProfileName = Annotated[str, typer.Option("--profile", help="See `guosuo profile show`.")]
 Hosts = Annotated[list[str] | None, typer.Option("--dns-name", help="A host name inside the domain's name space.")]
 Identifier = Annotated[str, typer.Argument(help="The request's id: see `guosuo request list`.")]
@@ -105,7 +104,9 @@ def reject(identifier: Identifier, comment: Comment, yes: Yes = False, as_json: 
 
 
 def _body(holder: str, csr: Path, profile: str, hosts: list[str] | None) -> dict[str, JsonValue]:
-    return {"csr": read_text(csr), "profile": profile, "holder": holder, "dns_names": list(hosts or ())}
+    from deploy.csrfile import read_request
+
+    return {"csr": read_request(csr), "profile": profile, "holder": holder, "dns_names": list(hosts or ())}
 
 
 def _show(seen: Answer, *, as_json: bool) -> None:

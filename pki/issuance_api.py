@@ -14,7 +14,7 @@ from pki.request import IssuanceRequest
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["certificate"])
 
 
-#: Most characters of a request, as of a body; where a bound is set, half a character (a lone surrogate) is refused, too.
+#: Most characters of a request, as of a body. Where a bound is set, half a character (a lone surrogate) is refused.
 _TEXT = 8 * 1024 * 1024
 
 

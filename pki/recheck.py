@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, SQLModel, col, or_, select
 
 from core.errors import TrustError
-from core.identity import PersonId, Serial, SubjectKind
-from core.registry import person
+from core.identity import Serial, SubjectKind
 from core.registry.credential import Credential, CredentialState
+from core.registry.models import Device, Person, SecurityDomain, System
 from pki import admission, authorisation, holder
 from pki.errors import Lapsed
 from pki.models import IssuanceIntent
@@ -23,6 +23,7 @@ def refuse(session: Session, planned: Sequence[Planned], at: datetime) -> dict[S
     What it looked at stays so until the caller's transaction ends. An intention that is refused stays open: it is given
     up and revoked as after a crash.
     """
+    _wait_for_keys(session, planned)
     refused: dict[Serial, TrustError] = {}
     for look in (_given_up_or_covered(session, planned, at), _moved(session, planned), _tainted(session, planned)):
         for serial, error in look:
@@ -35,7 +36,7 @@ def _given_up_or_covered(
 ) -> Iterator[tuple[Serial, TrustError]]:
     serials = [one.serial for one in planned]
     once = [one.request for one in planned if one.since is not None]
-    # All of one request's, whosever: of two at once the second waits here, and sees what the first has made.
+    # All of one request's, whosever: of two at once the second sees what the first has made.
     statement = select(IssuanceIntent).where(
         or_(col(IssuanceIntent.serial).in_(serials), col(IssuanceIntent.request).in_(once))
     )
@@ -75,23 +76,48 @@ def _moved(session: Session, planned: Sequence[Planned]) -> Iterator[tuple[Seria
 
 def _check_holder(session: Session, judged: Holder) -> None:
     kind = SubjectKind(judged.kind)
-    if kind is SubjectKind.PERSON:
-        person.get_serving(session, PersonId(judged.identifier), hold=True)
-    now = holder.find(session, kind, judged.identifier)
-    if (now.domain, now.level, now.name_space) != (judged.domain, judged.level, judged.name_space):
+    _hold(session, kind, judged)
+    if holder.find(session, kind, judged.identifier) != judged:
         raise Lapsed(f"the register says something else of `{judged.identifier}` by now", hint="ask again")
+
+
+def _hold(session: Session, kind: SubjectKind, judged: Holder) -> None:
+    """Let none of what a holder belongs to end, move or change before the caller's transaction ends.
+
+    In the order in which the register writes them, so that nobody waits in a ring.
+    """
+    if kind is SubjectKind.BOOTSTRAP:
+        return
+    _share(session, SecurityDomain, judged.domain)
+    if kind is SubjectKind.PERSON:
+        _share(session, Person, judged.identifier)
+        return
+    device = session.get(Device, judged.identifier)
+    if device is not None:
+        _share(session, System, device.system)
+        _share(session, Device, device.id)
+
+
+def _share(session: Session, table: type[SQLModel], identifier: str) -> None:
+    session.get(table, identifier, with_for_update={"read": True}, populate_existing=True)
+
+
+def _wait_for_keys(session: Session, planned: Sequence[Planned]) -> None:
+    """Wait until nobody else writes an outcome over the same keys, and so for the same requests (SQLite: one writer).
+
+    There is no row yet that could be held. Before anything is read: what others have written is then seen.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    # The first 60 bits of each key's hash. In one order, so that nobody waits in a ring.
+    numbers = sorted({int(admission.key_of(one.admitted.content)[:15], 16) for one in planned})
+    taken = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(CAST(:numbers AS bigint[])) AS n")
+    session.connection().execute(taken, {"numbers": numbers})
 
 
 def _tainted(session: Session, planned: Sequence[Planned]) -> Iterator[tuple[Serial, TrustError]]:
     """A key that was revoked, or certified for somebody else, in the meantime."""
-    keys = sorted({admission.key_of(one.admitted.content) for one in planned})
-    if session.get_bind().dialect.name == "postgresql":
-        # One at a time over one key: there is no row yet that could be held. In one order, so that nobody waits in a
-        # ring; the first 60 bits of the key's hash.
-        numbers = sorted(int(key[:15], 16) for key in keys)
-        taken = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(CAST(:numbers AS bigint[])) AS n")
-        session.connection().execute(taken, {"numbers": numbers})
-    uses = admission.uses(session, keys, hold=True)
+    uses = admission.uses(session, sorted({admission.key_of(one.admitted.content) for one in planned}), hold=True)
     for one in planned:
         try:
             authorisation.check_uses(one.admitted.holder, uses.get(admission.key_of(one.admitted.content), ()))

@@ -1,14 +1,17 @@
 """What changes between judgement and outcome: nobody gets a certificate that the register does not grant any more."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import text
 from sqlmodel import Session, func, select
 
 from core.database import Database
+from core.errors import TrustError, Unavailable
 from core.identity import SubjectKind
 from core.registry.credential import Credential
 from core.registry.models import Device, Person, SecurityDomain, System
@@ -22,23 +25,26 @@ OUTCOME = 2
 
 
 class Interrupted(Database):
-    """A store before whose ``nth`` write transaction from ``arm`` on something else is done."""
+    """A store where something else is done before the ``nth`` write transaction from ``arm`` on, or ``late`` in it."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._left = 0
+        self._left, self._late = 0, False
         self._act: Callable[[], object] = list
 
-    def arm(self, nth: int, act: Callable[[], object]) -> None:
-        self._left, self._act = nth, act
+    def arm(self, nth: int, act: Callable[[], object], *, late: bool = False) -> None:
+        self._left, self._act, self._late = nth, act, late
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         self._left -= 1
-        if self._left == 0:
+        due = self._left == 0
+        if due and not self._late:
             self._act()
         with super().write() as session:
             yield session
+            if due and self._late:
+                self._act()
 
 
 @pytest.fixture
@@ -81,18 +87,72 @@ def rename_space(session: Session) -> None:
     session.get_one(SecurityDomain, "outer-finance").name_space = "elsewhere.example"
 
 
+def rename_system_owner(session: Session) -> None:
+    session.get_one(System, "fin-budget").organisation = session.get_one(Person, "han-office").organisation
+
+
+def rename_device(session: Session) -> None:
+    session.get_one(Device, "fin-budget-app").name = "演练样本 another name"
+
+
+def end_domain(session: Session) -> None:
+    session.get_one(SecurityDomain, "outer-finance").ended_at = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 def move(session: Session) -> None:
     session.get_one(System, "fin-budget").domain = "outer-public"
 
 
-@pytest.mark.parametrize("what", [end_device, end_system, raise_level, rename_space, move])
+CHANGES = [end_device, end_system, end_domain, raise_level, rename_space, move, rename_device, rename_system_owner]
+
+
+@pytest.mark.parametrize("what", CHANGES)
 def test_a_machine_that_changed_meanwhile_gets_nothing(
     pki: Pki, slow: Interrupted, what: Callable[[Session], None]
 ) -> None:
     slow.arm(OUTCOME, change(pki, what))
-    said = over(pki, slow).issue_batch([ask("fin-budget-app", "application"), ask("li-wen", "person")], actor="x")
-    assert isinstance(said[0], Exception)
+    said = over(pki, slow).issue_batch([ask("fin-budget-app", "application"), ask("han-office", "person")], actor="x")
+    assert isinstance(said[0], TrustError)
+    assert isinstance(said[1], IssuedCertificate)
     assert of(pki, "fin-budget-app") == 0
+
+
+def waits(pki: Pki, what: Callable[[Session], None]) -> Callable[[], None]:
+    """Show that a change of the register waits for whoever holds what it changes."""
+
+    def act() -> None:
+        with pytest.raises(Unavailable, match="lock timeout"), pki.database.write() as session:
+            session.connection().execute(text("SET LOCAL lock_timeout = '100ms'"))
+            what(session)
+            session.flush()
+
+    return act
+
+
+@pytest.mark.parametrize("what", [end_device, end_system, end_domain])
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_a_machine_does_not_change_while_its_outcome_is_written(
+    pki: Pki, slow: Interrupted, what: Callable[[Session], None]
+) -> None:
+    slow.arm(OUTCOME, waits(pki, what), late=True)
+    assert words(over(pki, slow).issue_batch([ask("fin-budget-app", "application")], actor="x")) == ["issued"]
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+def test_outcomes_over_one_key_are_written_one_after_the_other(pki: Pki, slow: Interrupted) -> None:
+    """Whoever would get it second waits before anything is read, and is refused by what the first has made."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    with ThreadPoolExecutor(1) as threads:
+        started: list[Future[list[IssuedCertificate | TrustError]]] = []
+
+        def second() -> None:
+            started.append(threads.submit(pki.authority.issue_batch, [ask("sun-yue", "person", key)], actor="x"))
+            with pytest.raises(TimeoutError):
+                started[0].result(0.5)
+
+        slow.arm(OUTCOME, second, late=True)
+        assert words(over(pki, slow).issue_batch([ask("li-wen", "person", key)], actor="x")) == ["issued"]
+        assert words(started[0].result(30)) == ["reused-key"]
 
 
 def test_a_person_who_was_moved_meanwhile_gets_nothing(pki: Pki, slow: Interrupted) -> None:

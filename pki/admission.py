@@ -95,6 +95,15 @@ def find_earlier(
     return {digest: Earlier(Serial(serial), der) for digest, serial, der in session.exec(statement)}
 
 
+def find_issued(session: Session, digest: str, since: datetime) -> Serial | None:
+    """Return the serial number that a request was given ``since``, the newest; whatever became of the certificate."""
+    statement = select(IssuanceIntent.serial).where(
+        IssuanceIntent.request == digest, IssuanceIntent.state == "issued", IssuanceIntent.at >= since
+    )
+    found = session.exec(statement.order_by(col(IssuanceIntent.at).desc()).limit(1)).first()
+    return None if found is None else Serial(found)
+
+
 def is_intended(session: Session, digest: str, since: datetime) -> bool:
     """Say whether a certificate for a request is about to be signed, or was issued ``since``."""
     statement = select(IssuanceIntent.serial).where(

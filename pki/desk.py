@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotFound, TrustError
-from core.identity import SubjectKind
+from core.identity import Serial, SubjectKind
 from core.ledger import evidence
 from pki import admission, csr, deskofficer, deskstate, events, holder, profileset
 from pki.deskofficer import Officer
@@ -71,6 +71,9 @@ class RequestDesk:
         with self._database.write() as session:
             row, at = _locked(session, identifier, digest), self._clock.now()
             deskofficer.check(session, officer, at)
+            if row.state == State.APPROVED and (serial := admission.find_issued(session, row.digest, row.filed_at)):
+                _finish(session, row, serial, at)
+                return row
             _drop_lapsed(session, row, at)
             before, row.state = row.state, deskstate.approve(_standing(row), officer.person).value
             if before != State.APPROVED:
@@ -154,11 +157,16 @@ def _check_approved(session: Session, identifier: str, digest: str) -> None:
 
 
 def _drop_lapsed(session: Session, row: DeskRequest, at: datetime) -> None:
-    """Drop who approved and may not decide any more, and record it."""
+    """Drop who approved and may not decide any more, and record it.
+
+    Raises ``NotWaiting`` while a certificate that they agreed to is about to be made: what becomes of it is seen first.
+    """
     approvers = deskofficer.read(row.approved_by)
     lapsed = deskofficer.find_lapsed(session, approvers, at)
     if not lapsed:
         return
+    if row.state == State.APPROVED and _is_signing(session, row):
+        raise NotWaiting("the certificate for this request is about to be made", hint="try again in a few minutes")
     gone = [one.person for one in lapsed]
     row.state = deskstate.lapse(_standing(row), gone).state.value
     row.approved_by = " ".join(str(one) for one in approvers if one not in lapsed)
@@ -173,20 +181,23 @@ def _is_signing(session: Session, row: DeskRequest) -> bool:
 
 def _conclude(session: Session, row: DeskRequest, outcome: Outcome, at: datetime) -> None:
     # Somebody else's approval at the same time may have issued it, whatever became of ours.
-    known = admission.find_earlier(session, [row.digest], at, since=row.filed_at).get(row.digest)
-    made = known or outcome
-    if not isinstance(made, TrustError):
-        row.state, row.serial = State.ISSUED.value, made.serial
-        event = events.request_issued(row)
-    elif _is_signing(session, row):
-        # It stays approved until that has ended: then approving again tells what became of it.
-        return
-    else:
-        # The world has changed since it was checked: whoever filed it is told, and may correct it.
-        row.state, row.comment = State.RETURNED.value, made.detail[:1000]
-        event = events.request_decided(row, "returned", actor="authority")
+    serial = admission.find_issued(session, row.digest, row.filed_at)
+    if serial is not None:
+        _finish(session, row, serial, at)
+    elif not isinstance(outcome, TrustError):
+        _finish(session, row, outcome.serial, at)
+    elif not _is_signing(session, row):
+        # The world has changed since it was checked: whoever filed it is told, and may correct it. While it is still
+        # to be signed it stays approved: approving again then tells what became of it.
+        row.state, row.comment = State.RETURNED.value, outcome.detail[:1000]
+        session.add(row)
+        evidence.append(session, events.request_decided(row, "returned", actor="authority"), at=at)
+
+
+def _finish(session: Session, row: DeskRequest, serial: Serial, at: datetime) -> None:
+    row.state, row.serial = State.ISSUED.value, serial
     session.add(row)
-    evidence.append(session, event, at=at)
+    evidence.append(session, events.request_issued(row), at=at)
 
 
 def _enter(session: Session, row: DeskRequest, asked: IssuanceRequest) -> None:

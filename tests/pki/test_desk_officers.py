@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,76 @@ def test_what_is_approved_can_be_stopped_until_it_is_signed(counter: Counter) ->
     for act in (counter.return_, counter.reject):
         with pytest.raises(NotWaiting):
             act(second)
+
+
+def broken_at(counter: Counter, nth: int, row: DeskRequest, name: str = "zhao-ra") -> None:
+    """Approve, and break off after the ``nth`` transaction: decision, intention, outcome, the request's own end."""
+    database = FailingDatabase(counter.pki.database.url)
+    clock, seat = counter.pki.clock, counter.officer(name)
+    broken = RequestDesk(database=database, authority=over(counter.pki, database), clock=clock, random=bytes)
+    database.arm(nth, Failure.APPLIED)
+    with pytest.raises(Unavailable):
+        broken.approve(row.id, digest=row.digest, comment="", officer=seat)
+    database.close()
+    assert stored(counter.pki, row).state == "approved"
+
+
+def hold(pki: Pki, serial: Serial) -> None:
+    until = pki.clock.now() + timedelta(days=1)
+    with pki.database.write() as session:
+        revocation.hold(session, serial, until=until, message="", actor="lu-security", at=pki.clock.now())
+
+
+def revoke(pki: Pki, serial: Serial) -> None:
+    with pki.database.write() as session:
+        revocation.revoke(session, serial, reason="key-compromise", actor="lu-security", at=pki.clock.now())
+
+
+def expire(pki: Pki, serial: Serial) -> None:
+    pki.clock.advance(days=400)
+
+
+@pytest.mark.parametrize("fate", [hold, revoke, expire])
+def test_what_was_issued_is_issued_whatever_became_of_it(counter: Counter, fate: Callable[[Pki, Serial], None]) -> None:
+    """The request was not told of its certificate, and the certificate is not good any more."""
+    row = counter.pki.desk.file(ask(), actor="wu-ops")
+    broken_at(counter, 3, row)
+    with counter.pki.database.read() as session:
+        serial = Serial(session.exec(select(Credential.serial).where(Credential.holder == "li-wen")).one())
+    fate(counter.pki, serial)
+    done = counter.approve(row, "lu-security")
+    assert (done.state, done.serial, certificates(counter.pki)) == ("issued", serial, 1)
+    assert events(counter.pki)[-1] == ("issued", "zhao-ra", "")
+    with pytest.raises(NotWaiting):
+        counter.approve(row, "lu-security")
+
+
+def test_nobodys_yes_lapses_while_it_is_signed(counter: Counter) -> None:
+    """Between intention and outcome the request stays approved: it is not free to be returned before both are over."""
+    row = counter.pki.desk.file(ask(), actor="wu-ops")
+    broken_at(counter, 2, row)
+    lose_office(counter.pki, "zhao-ra")
+    with pytest.raises(NotWaiting, match="about to be made"):
+        counter.approve(row, "lu-security")
+    with pytest.raises(NotWaiting):
+        counter.reject(row, "lu-security")
+    counter.pki.clock.advance(minutes=5)
+    with counter.pki.database.write() as session:
+        at = counter.pki.clock.now()
+        assert revocation.resume(session, before=at - timedelta(minutes=2), at=at) == 1
+    assert counter.reject(row, "lu-security").state == "rejected"
+    assert certificates(counter.pki) == 0
+    assert [decision for _what, _who, decision in events(counter.pki)] == ["", "approved", "rejected"]
+
+
+def test_what_was_made_counts_although_the_officer_has_ended(counter: Counter) -> None:
+    row = counter.pki.desk.file(ask(), actor="wu-ops")
+    broken_at(counter, 3, row)
+    lose_office(counter.pki, "zhao-ra")
+    for act in (counter.return_, counter.reject):
+        with pytest.raises(NotWaiting):
+            act(row, "lu-security")
+    assert (counter.approve(row, "lu-security").state, certificates(counter.pki)) == ("issued", 1)
 
 
 def test_a_decision_names_what_it_is_about(counter: Counter) -> None:

@@ -65,7 +65,7 @@ def authorise(
     keyquality.check_key(content.key, holder.level)
     check_uses(holder, uses)
     # 3. Every name, wherever it stands, is the register's.
-    csr.check_content(content, holder, allowed_hosts=wanted.hosts)
+    csr.check_content(content, holder, allowed_hosts=wanted.hosts, allowed_addresses=wanted.addresses)
     names.check_hosts(holder, wanted.hosts)
     names.check_addresses(holder, wanted.addresses)
     # 4. The shortest life of profile, level and request.

@@ -140,6 +140,7 @@ READERS = (
     "backup/replay_approval.py",
     "backup/replay_authority.py",
     "backup/replay_custody.py",
+    "backup/replay_desk.py",
     "backup/replay_duty.py",
     "backup/replay_profile.py",
     "backup/replay_register.py",

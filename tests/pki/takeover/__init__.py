@@ -1,0 +1,1 @@
+"""Taking over an authority that ran elsewhere."""

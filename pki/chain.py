@@ -55,8 +55,11 @@ def roots(session: Session) -> list[Plan]:
 
 
 def _links(session: Session, generation: int) -> list[bytes]:
-    """Return what leads from a generation of the root down to the first, and up to the newest."""
+    """Return what leads from a generation of the root up to the newest, and down to the first.
+
+    Up first: OpenSSL takes the first that fits and never looks back, and whoever comes new knows the newest root alone.
+    """
     rows = session.exec(select(Authority).where(col(Authority.name).startswith(f"{CROSS}-{ROOT}-")))
     found = {(int(number), way): row.der for row in rows for number, way in [row.name.split("-")[2:]]}
-    down = [found[one] for one in sorted(found, reverse=True) if one[1] == "new" and one[0] <= generation]
-    return down + [found[one] for one in sorted(found) if one[1] == "old" and one[0] > generation]
+    up = [found[one] for one in sorted(found) if one[1] == "old" and one[0] > generation]
+    return up + [found[one] for one in sorted(found, reverse=True) if one[1] == "new" and one[0] <= generation]

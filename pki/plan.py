@@ -75,8 +75,9 @@ class Plan:
         return f"{CROSS}-{self.name}-new", self.name, f"{CROSS}-{self.name}-old"
 
 
-#: What a site is founded with.
-FOUNDED = (Plan(ROOT, ROOT, path_length=1), Plan(ISSUING, ROOT, path_length=0))
+#: What a site is founded with. Below a root there may be another generation of it (GnuTLS counts what bears the same
+#: name, too, against RFC 5280, 6.1.4 (l)), a root of another installation, and its issuing authority.
+FOUNDED = (Plan(ROOT, ROOT, path_length=3), Plan(ISSUING, ROOT, path_length=0))
 
 
 def kind_of(name: str) -> str:

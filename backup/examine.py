@@ -43,9 +43,9 @@ from pki.models import Authority, CrlList, Revocation
 
 #: What adds rows to which table when it is done again; every other table here keeps the manifest's number.
 _GROWING: Mapping[str, tuple[str, ...]] = {
-    "certificate": ("pki.certificate.issued",),
-    "credential": ("pki.certificate.issued",),
-    "revocation": ("pki.certificate.revoked", "pki.issuance.abandoned"),
+    "certificate": ("pki.certificate.issued", "pki.takeover.entered"),
+    "credential": ("pki.certificate.issued", "pki.takeover.entered"),
+    "revocation": ("pki.certificate.revoked", "pki.issuance.abandoned", "pki.takeover.revoked"),
 }
 _KEPT = ("organisation", "post", "security_domain", "person", "system", "device", "finding", "domain_membership")
 
@@ -213,7 +213,7 @@ def flip(path: Path) -> None:
 
 def revoked(mirror: Mirror) -> list[Serial]:
     """Return every serial number that the evidence calls revoked or given up, in the order of its records."""
-    kinds = ("pki.certificate.revoked", "pki.issuance.abandoned")
+    kinds = _GROWING["revocation"]
     found = (record for record in mirror.records() if record.type in kinds)
     return list(dict.fromkeys(Serial(record.object.removeprefix("certificate:")) for record in found))
 

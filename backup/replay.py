@@ -21,6 +21,7 @@ from backup import (
     replay_profile,
     replay_register,
     replay_status,
+    replay_takeover,
     replay_timestamp,
 )
 from backup.errors import Damaged
@@ -39,26 +40,30 @@ from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
-    {
-        "authz.decision.explained",
-        "authz.decision.made",
-        "gateway.request.refused",
-        "installation.service.started",
-        "installation.store.upgraded",
-        "ledger.body.disclosed",
-        "ledger.bundle.exported",
-        "ledger.extract.exported",
-        "ledger.record.annotated",
-        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
-        "notice.channel.tested",
-        "notice.message.queued",
-        "notice.message.sent",
-        "pki.request.refused",
-        "pki.revocation.finished",
-        "registry.province.applied",
-        RECONCILED,
-    }
+RECORDS_ONLY = (
+    replay_acme.RECORDS_ONLY
+    | replay_takeover.RECORDS_ONLY
+    | frozenset(
+        {
+            "authz.decision.explained",
+            "authz.decision.made",
+            "gateway.request.refused",
+            "installation.service.started",
+            "installation.store.upgraded",
+            "ledger.body.disclosed",
+            "ledger.bundle.exported",
+            "ledger.extract.exported",
+            "ledger.record.annotated",
+            # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+            "notice.channel.tested",
+            "notice.message.queued",
+            "notice.message.sent",
+            "pki.request.refused",
+            "pki.revocation.finished",
+            "registry.province.applied",
+            RECONCILED,
+        }
+    )
 )
 
 
@@ -232,6 +237,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_profile.HANDLERS,
     **replay_register.HANDLERS,
     **replay_status.HANDLERS,
+    **replay_takeover.HANDLERS,
     POINT_BEGUN: _point,
     POINT_FAILED: _point,
     POINT_SEALED: _point,

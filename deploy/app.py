@@ -30,6 +30,7 @@ import pki.issuance_api
 import pki.profile_api
 import pki.revocation_api
 import pki.status_api
+import pki.takeover.api
 import pki.tsa.api
 from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
@@ -60,6 +61,7 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,
+    pki.takeover.api.router,
     pki.tsa.api.router,
     authz.api.router,
     monitor.api.router,

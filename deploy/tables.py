@@ -14,6 +14,7 @@ import core.registry.models
 import monitor.models
 import pki.acme.models
 import pki.models
+import pki.takeover.models
 import pki.tsa.models
 
 #: What a complete store holds.
@@ -33,5 +34,6 @@ DECLARING = (
     monitor.models,
     pki.acme.models,
     pki.models,
+    pki.takeover.models,
     pki.tsa.models,
 )

@@ -14,6 +14,7 @@ import core.notice.jobs
 import monitor.jobs
 import pki.acme.jobs
 import pki.jobs
+import pki.takeover.jobs
 import pki.tsa.renewal
 from authz import appfile, application, policy
 from authz.application import Application
@@ -67,6 +68,7 @@ from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
+from pki.takeover import act as takeover
 
 #: The label of the key that signs the evidence log's checkpoints.
 CHECKPOINT_KEY = "checkpoint"
@@ -232,6 +234,7 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.jobs.making(
             database, partial(hierarchy.make_planned, database, keys, clock(), secrets.token_bytes, names)
         ),
+        *pki.takeover.jobs.jobs(database, keys),
         pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
@@ -257,6 +260,7 @@ def two_person_acts(settings: Settings) -> Acts:
         activation.ACT,
         bulk_act.ACT,
         *planning_act.ACTS,
+        *takeover.ACTS,
         departure.act(asked),
         leveling.act(asked),
     ]

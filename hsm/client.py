@@ -28,6 +28,14 @@ class SignerClient:
         answer = self._ask(protocol.Generate(label, algorithm, purpose))
         return _infos(answer)[0]
 
+    def adopt(self, label: str, spki: bytes, purpose: KeyPurpose, *, enter: bool) -> KeyInfo:
+        """Have a key that somebody else put into the token prove itself by a signature that ``spki`` verifies.
+
+        ``enter`` makes it one of ours; without, nothing is changed. Raises ``UnknownKey``, ``KeyMismatch``,
+        ``UnsafeKey``, ``KeyExists``.
+        """
+        return _infos(self._ask(protocol.Adopt(label, spki, purpose, enter)))[0]
+
     def keys(self) -> list[KeyInfo]:
         """Return every key."""
         return _infos(self._ask(protocol.Keys()))

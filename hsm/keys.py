@@ -57,11 +57,32 @@ class KeyStore:
                 return known.info
             entry = self._make(label, algorithm, purpose)
             # A crash here leaves a key pair that the inventory does not know, and so was never used: see _make.
-            entries = {**self._entries, label: entry}
-            inventory.write(self._path, entries)
-            # A crash here leaves a key that is known and not yet used: the same request again returns it.
-            self._entries = entries
-            return entry.info
+            return self._enter(entry)
+
+    def adopt(self, label: str, spki: bytes, purpose: KeyPurpose, *, enter: bool) -> KeyInfo:
+        """Prove that a key which somebody else put into the token is the one of ``spki``; ``enter`` it as one of ours.
+
+        It never leaves the token, but where it was before nobody here knows: its flags say so. Raises ``UnknownKey``,
+        ``KeyMismatch`` for another key, ``UnsafeKey`` for one that can be taken out, ``KeyExists``.
+        """
+        mechanisms.check_label(label)
+        mechanisms.check_pair(KeyAlgorithm.P256, purpose)
+        with self._managing:
+            known = self._entries.get(label)
+            if known is not None:
+                if (known.info.spki, known.info.purpose) != (spki, purpose):
+                    raise KeyExists(f"`{label}` is another key of ours, for {known.info.purpose}")
+                return known.info
+            entry = self._found(label, spki, purpose)
+            verify(entry.info, _encode(KeyAlgorithm.P256, self._attempt(entry, data := self._random(_HALF))), data)
+            return self._enter(entry) if enter else entry.info
+
+    def _enter(self, entry: Entry) -> KeyInfo:
+        entries = {**self._entries, entry.info.label: entry}
+        inventory.write(self._path, entries)
+        # A crash here leaves a key that is known and not yet used: the same request again returns it.
+        self._entries = entries
+        return entry.info
 
     def sign(self, label: str, data: bytes) -> bytes:
         """Sign, and verify before it leaves. Raises ``UnknownKey``, ``MechanismRefused``, ``Unavailable``."""
@@ -118,6 +139,28 @@ class KeyStore:
                 raise UnsafeKey(f"the token made `{label}` with other attributes than asked for; it was destroyed")
             spki = inventory.public_key_info(algorithm, pkcs11.read_point(session, identifier))
         info = KeyInfo(label, algorithm, purpose, spki, hashlib.sha256(spki).hexdigest(), *flags)
+        return Entry(info, identifier)
+
+    def _found(self, label: str, spki: bytes, purpose: KeyPurpose) -> Entry:
+        with self._pool.worker() as worker:
+            try:
+                with pkcs11.translated():
+                    if worker.session is None:
+                        raise TokenUnavailable("the token does not answer yet", hint="try again")
+                    identifier = pkcs11.find_labelled(worker.session, label)
+                    flags = pkcs11.read_flags(pkcs11.find_private(worker.session, identifier))
+                    point = pkcs11.read_point(worker.session, identifier)
+            except TokenUnavailable as error:
+                if not isinstance(error.__cause__, pkcs11.HANDLE_STALE):
+                    raise
+                hint = "import private and public key with one label and one id, while the service is stopped"
+                raise UnknownKey(f"the token has no key pair `{label}`", hint=hint) from error
+        extractable, sensitive, _never, _local, private = flags
+        if extractable or not sensitive or not private:
+            raise UnsafeKey(f"the key `{label}` can be taken out of the token", hint="import it as sensitive")
+        if len(point) != 1 + 2 * _HALF or inventory.public_key_info(KeyAlgorithm.P256, point) != spki:
+            raise KeyMismatch(f"the key `{label}` in the token is not the one of this certificate")
+        info = KeyInfo(label, KeyAlgorithm.P256, purpose, spki, hashlib.sha256(spki).hexdigest(), *flags)
         return Entry(info, identifier)
 
     def _check_bound(self, entry: Entry) -> None:

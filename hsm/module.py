@@ -148,6 +148,17 @@ def generate(session: Session, *, label: str, identifier: bytes, algorithm: KeyA
     parameters.generate_keypair(id=identifier, label=label, store=True, private_template=private)
 
 
+def find_labelled(session: Session, label: str) -> bytes:
+    """Return the CKA_ID of the one private key with a label; raises ``NoSuchKey``, or ``UnsafeKey`` for several."""
+    found = list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: label}))
+    if not found:
+        raise codes.NoSuchKey
+    identifier = bytes(found[0][Attribute.ID])
+    if len(found) > 1 or not identifier:
+        raise UnsafeKey(f"`{label}` is the label of {len(found)} keys, or of one without an id")
+    return identifier
+
+
 def find_private(session: Session, identifier: bytes) -> PrivateKey:
     """Return the one private key with ``CKA_ID``; raises ``NoSuchKey``, or ``UnsafeKey`` when two share it."""
     found = list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: identifier}))

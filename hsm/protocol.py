@@ -23,6 +23,15 @@ class Generate(msgspec.Struct, tag="generate", forbid_unknown_fields=True):
     purpose: KeyPurpose
 
 
+class Adopt(msgspec.Struct, tag="adopt", forbid_unknown_fields=True):
+    """Prove a key that somebody else put into the token, by its label and public key; ``enter`` it as one of ours."""
+
+    label: str
+    spki: bytes
+    purpose: KeyPurpose
+    enter: bool
+
+
 class Keys(msgspec.Struct, tag="keys", forbid_unknown_fields=True):
     """List the keys."""
 
@@ -67,7 +76,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     hint: str = ""
 
 
-Request = Generate | Keys | Sign | Ask
+Request = Generate | Adopt | Keys | Sign | Ask
 
 _REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _ANSWERS = msgspec.msgpack.Decoder(Answer)

@@ -64,6 +64,9 @@ class Signer:
             case protocol.Generate():
                 info = self._keys.generate(request.label, request.algorithm, request.purpose)
                 return protocol.Answer(keys=[_key(info)])
+            case protocol.Adopt():
+                info = self._keys.adopt(request.label, request.spki, request.purpose, enter=request.enter)
+                return protocol.Answer(keys=[_key(info)])
             case protocol.Keys():
                 return protocol.Answer(keys=[_key(info) for info in self._keys.list()])
             case protocol.Ask():

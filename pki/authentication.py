@@ -87,7 +87,7 @@ class CertificateAuthenticator:
             raise NotEstablished("there is no issuing authority", hint="make the site with `guosuo init`")
         for one in plans:
             if one.name not in self._authorities:
-                own = [issuer.get(session, name).der for name in (one.name, one.parent)]
+                own = [issuer.get(session, name).der for name in dict.fromkeys((one.name, one.parent))]
                 self._authorities[one.name] = path.trust(own)
         self._known = tuple(self._authorities[one.name] for one in plans)
 

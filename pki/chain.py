@@ -22,6 +22,9 @@ def above(session: Session, name: str) -> list[bytes]:
     """Return the certificates (DER) above whatever ``name`` issued, its own first; no root that signs itself."""
     found = issuer.get(session, name)
     own = [] if found.issuer == name else [found.der]
+    if plan.kind_of(found.issuer) != ROOT:
+        # Taken over: whoever signed it is none of ours.
+        return own
     return [*own, *_links(session, plan.split(found.issuer)[1])]
 
 

@@ -29,6 +29,7 @@ MODELS = [
         "core.registry.credential",
         "pki.models",
         "pki.acme.models",
+        "pki.takeover.models",
         "pki.tsa.models",
         "authz.models",
         "monitor.models",

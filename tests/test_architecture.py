@@ -58,6 +58,7 @@ TRANSACTIONS = {
     "pki/issuance.py",
     "pki/jobs.py",
     "pki/revocation_api.py",
+    "pki/takeover/jobs.py",
     "authz/decision.py",
     "pki/tsa/authority.py",
     "monitor/jobs.py",
@@ -98,6 +99,7 @@ DURABLE = {
     "pki/revocation_api.py",
     "pki/hierarchy.py",
     "pki/issuance.py",
+    "pki/takeover/jobs.py",
     "pki/tsa/authority.py",
     "authz/decision.py",
     "backup/run.py",
@@ -145,6 +147,7 @@ READERS = (
     "backup/replay_profile.py",
     "backup/replay_register.py",
     "backup/replay_status.py",
+    "backup/replay_takeover.py",
     "backup/replay_timestamp.py",
     "backup/examine.py",
 )

@@ -30,6 +30,7 @@ from deploy.cli import (
     request,
     role,
     site,
+    takeover,
     tsa,
 )
 from deploy.cli.output import complaints, say, visible
@@ -70,6 +71,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
 app.add_typer(ca.app, name="ca")
+app.add_typer(takeover.app, name="takeover")
 app.add_typer(acme.app, name="acme")
 app.add_typer(profile.app, name="profile")
 app.add_typer(request.app, name="request")

@@ -111,7 +111,7 @@ def _objects(settings: HsmSettings, label: str) -> int:
 SIGNER_SCENARIOS: dict[str, tuple[Strike, int]] = {
     "core.durable.write#1": (kill_while_writing, 5),
     "hsm.keys.KeyStore.generate#1": (kill_while_generating, 1),
-    "hsm.keys.KeyStore.generate#2": (kill_while_generating, 1),
+    "hsm.keys.KeyStore._enter#1": (kill_while_generating, 1),
     "hsm.module.Module.make_token#1": (kill_while_making, 1),
     "hsm.recovery.secure#1": (kill_while_starting, 1),
     "hsm.recovery._restore#1": (kill_while_putting_back, 1),

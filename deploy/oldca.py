@@ -52,10 +52,11 @@ def read(place: Path, mapped: Mapped, now: datetime) -> OldFolder:
     old = authority.read(found.certificate, now)
     newest = next((place / one for one in _LISTS if (place / one).exists()), None)
     listed = authority.read_list(read_bytes(newest, largest=LARGEST), old) if newest else None
-    found.number = max(listed.number if listed else 0, _number(place))
-    if not found.number:
+    numbers = [one for one in (listed.number if listed else None, _number(place)) if one is not None]
+    if not numbers:
         hint = "add `crlnumber`, or the newest list as `crl.pem`"
         raise NotFound(f"`{place}` does not say which number the newest list bears", hint=hint)
+    found.number = max(numbers)
     reading = _table(place)
     if reading.faults:
         more = len(reading.faults) - _TOLD
@@ -80,10 +81,11 @@ def _authority(place: Path) -> bytes:
         raise Malformed(f"`{path}` holds no certificate") from error
 
 
-def _number(place: Path) -> int:
+def _number(place: Path) -> int | None:
+    """Return the number of the last list: the file has that of the next."""
     path = place / "crlnumber"
     try:
-        return indexfile.read_number(_text(path), path.name) if path.exists() else 0
+        return max(indexfile.read_number(_text(path), path.name) - 1, 0) if path.exists() else None
     except Fault as fault:
         raise UnreadableTable(str(fault)) from fault
 

@@ -86,7 +86,7 @@ def _item(session: Session, one: Plan, plans: list[Plan], now: datetime) -> Auth
         state=_state(session, one, now),
         parent=one.parent,
         domains=", ".join(one.domains) or ("every other" if plan.for_domain(plans, "").line == one.line else ""),
-        key=one.key,
+        key=row.key if row else one.key,
         algorithm=one.algorithm,
         path_length=one.path_length,
         constraints=", ".join(

@@ -49,9 +49,9 @@ class OldAuthority:
 
 @dataclass(frozen=True, slots=True)
 class OldList:
-    """The newest list: its number, and since when and why each serial number is on it."""
+    """The newest list: its number (none: it bears none), and since when and why each serial number is on it."""
 
-    number: int
+    number: int | None
     this_update: datetime
     entries: Mapping[Serial, tuple[datetime, str]]
 
@@ -108,7 +108,7 @@ def read_list(content: bytes, authority: OldAuthority) -> OldList:
     if x509.DeltaCRLIndicator in kinds or x509.IssuingDistributionPoint in kinds:
         raise UnfitAuthority("the list is a delta or a part: the full one is wanted")
     number = kinds.get(x509.CRLNumber)
-    return OldList(number.crl_number if isinstance(number, x509.CRLNumber) else 0, crl.last_update_utc, entries)
+    return OldList(number.crl_number if isinstance(number, x509.CRLNumber) else None, crl.last_update_utc, entries)
 
 
 def _entry(one: x509.RevokedCertificate) -> tuple[datetime, str]:

@@ -29,7 +29,7 @@ _Base64 = Annotated[str, Field(max_length=LARGEST * 4 // 3 + 4), AfterValidator(
 class Header(BaseModel):
     """The authority: ``name`` becomes ``issuing-NAME``, ``key`` is its key's label in the token.
 
-    ``number`` is the highest that a list of the old authority bore, or may bear next; ``total`` counts the items.
+    ``number`` is the highest that a list of the old authority bore; ``total`` counts the items.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -38,6 +38,7 @@ from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
+from pki.takeover import jobs as takeover_jobs
 from tests.crash import vouching
 from tests.people import PROVINCE
 
@@ -142,6 +143,7 @@ class Parts:
         # The lists last: the worker publishes them beside the others, and so also after them.
         due = [*jobs.jobs(self.database), *acme_jobs.jobs(self.database)]
         due += [*ledger_jobs.jobs(self.database, self.purger())]
+        due += takeover_jobs.jobs(self.database, self.keys)
         due += jobs.publishing(self.publisher)
         if vouching.is_asked(self.place.folder):
             due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())

@@ -27,6 +27,7 @@ from tests.crash import desk_scenarios as counter
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
 from tests.crash import stamp_scenarios as stamps
+from tests.crash import takeover_scenarios as takeovers
 from tests.crash import vouching
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
@@ -310,6 +311,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
     "pki.revocation_api._act#1": Scenario(hold, 3),
     "pki.revocation_api.revoke#1": Scenario(revoke),
+    **{
+        f"pki.takeover.jobs.jobs.go_on#{n}": Scenario(takeovers.take_over, 2 if n == 3 else 1, fresh=True)
+        for n in (1, 2, 3)
+    },
     **{f"pki.tsa.authority.TimeStampAuthority._stamp#{n}": Scenario(stamps.stamp, 3) for n in (1, 2, 3)},
     "pki.tsa.authority.TimeStampAuthority._tell#1": Scenario(stamps.withhold, 3),
     "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),

@@ -25,7 +25,7 @@ from pki.takeover.material import Header
 from pki.takeover.models import TakeoverPlan
 from tests.clock import ManualClock
 from tests.pki.conftest import SETTINGS, Pki, build
-from tests.pki.takeover.oldca import OldCa, import_key
+from tests.pki.takeover.oldca import OldCa, import_key, write_loose
 from tests.services.softhsm import Running, initialise
 
 KEY = "old-ca"
@@ -117,7 +117,9 @@ def old_token(old_template: Path) -> Iterator[Running]:
     state = Path(tempfile.mkdtemp(prefix=f"gs-old-{secrets.token_hex(2)}-"))
     made = Running(state)
     initialise(made.settings)
-    import_key(made.settings, old_template / "ca.key", KEY)
+    import_key(made.settings, old_template / "ca.key", KEY, "aa01")
+    import_key(made.settings, old_template / "ca.key", "spare", "aa02")
+    write_loose(made.settings, old_template / "ca.key", "loose", "aa03")
     made.start()
     try:
         yield made

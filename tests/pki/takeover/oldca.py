@@ -95,10 +95,22 @@ class OldCa:
         self.run("ca", "-config", "openssl.cnf", "-gencrl", "-out", "crl.pem")
 
 
-def import_key(settings: HsmSettings, file: Path, label: str) -> None:
+def import_key(settings: HsmSettings, file: Path, label: str, identifier: str) -> None:
     """Import a key as an administrator does: while no signer runs."""
-    line = ["softhsm2-util", "--import", str(file), "--token", settings.token_label, "--label", label, "--id", "aa01"]
+    line = ["softhsm2-util", "--import", str(file), "--token", settings.token_label, "--label", label]
+    _run(settings, [*line, "--id", identifier, "--force", "--pin", settings.user_pin_file.read_text()])
+
+
+def write_loose(settings: HsmSettings, file: Path, label: str, identifier: str) -> None:
+    """Write a key pair that can be taken out again, which no authority's may."""
+    line = ["pkcs11-tool", "--module", str(settings.module), "--token-label", settings.token_label, "--login"]
+    line += ["--pin", settings.user_pin_file.read_text(), "--label", label, "--id", identifier, "--extractable"]
+    for kind, option in (("privkey", ()), ("pubkey", ("-pubout",))):
+        der = file.with_name(f"{label}.der")
+        subprocess.run(["openssl", "pkey", "-in", file, "-outform", "DER", "-out", der, *option], check=True)
+        _run(settings, [*line, "--write-object", str(der), "--type", kind])
+
+
+def _run(settings: HsmSettings, line: list[str]) -> None:
     environment = {**os.environ, "SOFTHSM2_CONF": str(settings.configuration)}
-    subprocess.run(
-        [*line, "--pin", settings.user_pin_file.read_text()], env=environment, check=True, capture_output=True
-    )
+    subprocess.run(line, env=environment, check=True, capture_output=True)

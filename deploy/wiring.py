@@ -255,15 +255,8 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    ours = [
-        administrator.ACT,
-        activation.ACT,
-        bulk_act.ACT,
-        *planning_act.ACTS,
-        *takeover.ACTS,
-        departure.act(asked),
-        leveling.act(asked),
-    ]
+    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, *planning_act.ACTS, *takeover.ACTS]
+    ours += [departure.act(asked), leveling.act(asked)]
     return Acts(acts.load(), [*ours, *kept])
 
 

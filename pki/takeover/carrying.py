@@ -12,6 +12,7 @@ from datetime import datetime
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlmodel import Session, col, delete, func, select
 
+from core.clock import as_recorded
 from core.identity import Serial
 from core.ledger import evidence
 from core.registry import credential
@@ -197,7 +198,7 @@ class _Carrying:
 
     def _hold(self, item: Item) -> None:
         assert item.at is not None
-        until = self._at + LONGEST_HOLD
+        until = as_recorded(self._at + LONGEST_HOLD)
         one = credential.get(self._session, Serial(item.serial))
         enter_hold(self._session, one, item.at, until, self._at)
         told = events.held(one, item.at, until, self._row.digest, actor=self._row.approver)

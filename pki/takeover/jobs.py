@@ -39,4 +39,4 @@ def jobs(database: Database, keys: SignerClient) -> list[Job]:
         with database.read() as session:
             return bool(carrying.open_plans(session))
 
-    return [Job("pki.takeover.carry", timedelta(seconds=1), go_on, wanted=waits)]
+    return [Job("pki.takeover.run", timedelta(seconds=1), go_on, wanted=waits)]

@@ -58,6 +58,7 @@ TRANSACTIONS = {
     "pki/issuance.py",
     "pki/jobs.py",
     "pki/revocation_api.py",
+    "pki/takeover/api.py",
     "pki/takeover/jobs.py",
     "authz/decision.py",
     "pki/tsa/authority.py",

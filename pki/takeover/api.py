@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, func, select
 
 from core.clock import Clock
+from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.provision import ReadSession, WriteSession, provided
 from hsm.client import SignerClient
@@ -20,6 +21,7 @@ from pki.takeover.models import Takeover, TakeoverPlan
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/takeover", tags=["certificate"])
 
 Now = Annotated[Clock, Depends(provided(Clock))]
+Store = Annotated[Database, Depends(provided(Database))]
 Keys = Annotated[SignerClient, Depends(provided(SignerClient))]
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 
@@ -135,9 +137,13 @@ def prove(digest: Digest, session: ReadSession, keys: Keys, clock: Now) -> PlanI
 
 @router.post("/{digest}/seal")
 @permission("pki:takeover:plan")
-def seal(digest: Digest, session: WriteSession) -> PlanItem:
+def seal(digest: Digest, database: Store) -> PlanItem:
     """Close a plan that is whole: exactly this may then be agreed on."""
-    return _plan(staging.seal(session, digest))
+    # Read first: a long plan takes longer than a writer should be held.
+    with database.read() as session:
+        parts = staging.check_whole(session, digest)
+    with database.write() as session:
+        return _plan(staging.seal(session, digest, parts))
 
 
 def _item(session: Session, one: Takeover) -> TakeoverItemAnswer:

@@ -29,7 +29,7 @@ class TakeoverPlan(SQLModel, table=True):
     """What would come over, and what became of it; ``digest`` is that of all of it, with every verdict.
 
     ``state`` is staged (parts come in), sealed (whole, may be agreed on), open (agreed on, being carried out) or done.
-    ``header`` is JSON (``material.Header``).
+    ``header`` is JSON (``material.Header``); ``parts`` counts how often a part came in.
     """
 
     __tablename__ = "takeover_plan"
@@ -38,6 +38,7 @@ class TakeoverPlan(SQLModel, table=True):
     authority: str = Field(index=True, max_length=40)
     header: str = Field(sa_type=Text)
     total: int
+    parts: int = 0
     state: str = Field(default="staged", index=True, max_length=10)
     done: int = 0
     entered: int = 0

@@ -102,20 +102,36 @@ def stage(  # noqa: PLR0917  # a part, where it belongs, and who brings it
     ]
     if rows:
         session.connection().execute(insert(TakeoverItem), rows)
+    row.parts += 1
+    session.add(row)
+    session.flush()
     return row
 
 
-def seal(session: Session, digest: str) -> TakeoverPlan:
-    """Close a plan that is whole. Raises ``UnknownTakeover``, ``StalePlan``, ``BlockedPlan``."""
-    row = get(session, digest)
+def check_whole(session: Session, digest: str) -> int:
+    """Read a whole plan, which takes long; return how many parts had come in.
+
+    Raises ``UnknownTakeover``, ``StalePlan``, ``BlockedPlan``.
+    """
+    row = find(session, digest)
     if row.state != "staged":
-        return row
+        return row.parts
     found = counts(session, digest)
     if found.total() != row.total:
         raise StalePlan(f"{found.total()} of {row.total} items came in", hint="bring the plan again")
     if material.digest_of(header_of(row), _items(session, digest)) != digest:
         raise StalePlan("what would come over is no longer what the plan showed", hint="look at a new plan")
     check_free(session, digest)
+    return row.parts
+
+
+def seal(session: Session, digest: str, parts: int) -> TakeoverPlan:
+    """Close a plan that was whole when so many parts had come in. Raises ``UnknownTakeover``, ``StalePlan``."""
+    row = get(session, digest)
+    if row.state != "staged":
+        return row
+    if row.parts != parts:
+        raise StalePlan("a part came in while the plan was read", hint="seal it again")
     row.state = "sealed"
     session.add(row)
     session.flush()

@@ -28,6 +28,9 @@ from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
 from pki import csr, path
+from pki.takeover import authority as old_authority
+from pki.takeover import export, indexfile, mapping, pem
+from pki.takeover.row import Fault
 from pki.tsa.request import parse_request
 from pki.validation import certificate, crl, element
 from pki.validation import path as paths
@@ -91,6 +94,26 @@ def _list(content: bytes) -> crl.Crl | None:
     with suppress(TrustError):
         return crl.parse(content)
     return None
+
+
+_INDEX = b"R\t301120080000Z\t251001120000Z,keyCompromise\t1002\tunknown\t/CN=a\n"
+_EXPORT = b"serialNumber,status,revocationDate,revocationReason,expireDate\n4097,40,1759320000000,4,1921132800000\n"
+
+
+def _old_ca(content: bytes) -> None:
+    """What an old authority left, by each of its readers: every line is a row, or a fault that is told."""
+    text = content.decode("utf-8", "replace")
+    for read in (indexfile.read, export.read_csv, export.read_json):
+        reading = read(text, "f")
+        assert all(0 < int(one.serial, 16) < 1 << 159 for one in reading.rows)
+        assert all(one.startswith("f") for one in reading.faults)
+    with suppress(TrustError):
+        mapping.parse(text, "f")
+    with suppress(Fault):
+        assert all(der is not None for _line, der in pem.certificates(text))
+    with suppress(TrustError):
+        old_authority.read(content, NOW)
+        raise AssertionError("an authority that nobody made was accepted")
 
 
 def _application(content: bytes) -> None:
@@ -298,5 +321,6 @@ TARGETS: dict[str, Target] = {
     "trust policy": Target(_trust_policy, lambda: [_POLICY]),
     "time stamp": Target(_time_stamp, lambda: [b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02"]),
     "time-stamp query": Target(_time_stamp_query, _queries),
+    "old ca": Target(_old_ca, lambda: [_INDEX, b"what,is\nserial:1000,person:li-wen\n", _EXPORT]),
     "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
 }

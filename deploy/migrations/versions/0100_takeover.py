@@ -32,7 +32,10 @@ def upgrade() -> None:
         sa.Column("header", sa.Text(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("done", "entered", "listed", "changed", "left")),
+        *(
+            sa.Column(name, sa.Integer(), nullable=False)
+            for name in ("parts", "done", "entered", "listed", "changed", "left")
+        ),
         sa.Column("actor", sa.String(length=120), nullable=False),
         sa.Column("approver", sa.String(length=80), nullable=False),
         sa.Column("basis", sa.String(length=400), nullable=False),

@@ -62,7 +62,7 @@ class World:
                 staging.stage(session, digest, header, first, part, self.pki.clock.now(), "wu-ops")
         self.pki.signer.client.adopt(KEY, self.spki(header), KeyPurpose.CA, enter=False)
         with self.pki.database.write() as session:
-            assert staging.seal(session, digest).state == "sealed"
+            assert staging.seal(session, digest, staging.check_whole(session, digest)).state == "sealed"
         return digest
 
     def spki(self, header: Header) -> bytes:

@@ -16,7 +16,7 @@ from core.identity import PersonId, Serial
 from core.ledger.models import EvidenceRow
 from pki import authority_api, chain, revocation, standing
 from pki.models import CertificateHold, CrlPublication
-from pki.takeover import export
+from pki.takeover import export, staging
 from pki.takeover.authority import JUMP
 from pki.takeover.mapping import Mapped
 from pki.takeover.models import Takeover, TakeoverItem, TakeoverPlan
@@ -268,10 +268,17 @@ def test_only_what_was_shown_and_is_whole_is_agreed_on(sqlite_world: World) -> N
     digest = world.bring(folder)
     assert world.bring(folder) == digest
     with world.pki.database.write() as session:
-        session.delete(session.get_one(TakeoverItem, (digest, 5)))
         row = session.get_one(TakeoverPlan, digest)
         row.state = "staged"
-        session.add(row)
+        item = session.get_one(TakeoverItem, (digest, 5))
+        kept = item.model_dump()
+        session.delete(item)
+        session.flush()
+        assert word_of(lambda: staging.check_whole(session, digest)) == "stale-plan"
+        session.add(TakeoverItem(**{**kept, "verdict": "left"}))
+        session.flush()
+        assert word_of(lambda: staging.check_whole(session, digest)) == "stale-plan"
+        assert word_of(lambda: staging.seal(session, digest, row.parts - 1)) == "stale-plan"
     assert word_of(lambda: world.agree(digest)) == "conflict"
     assert word_of(lambda: world.agree("0" * 64)) == "unknown-takeover"
 

@@ -57,7 +57,7 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import activation, bulk_act, hierarchy, planning_act
+from pki import activation, bulk_act, crossing_act, hierarchy
 from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
@@ -256,7 +256,7 @@ def two_person_acts(settings: Settings) -> Acts:
         administrator.ACT,
         activation.ACT,
         bulk_act.ACT,
-        *planning_act.ACTS,
+        *crossing_act.ACTS,
         departure.act(asked),
         leveling.act(asked),
     ]

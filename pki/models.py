@@ -23,7 +23,8 @@ class Authority(SQLModel, table=True):
 class AuthorityPlan(SQLModel, table=True):
     """An authority that two people agreed on: data from which the worker makes it.
 
-    ``domains`` and ``space`` are JSON (``plan.py``, ``namespace.py``); ``parent`` is whose key signs it.
+    ``domains``, ``space``, ``policies`` are JSON; ``parent`` is whose key signs it. ``root`` to ``days`` are those of a
+    certificate for another installation (``crossing.py``).
     """
 
     __tablename__ = "authority_plan"
@@ -35,6 +36,9 @@ class AuthorityPlan(SQLModel, table=True):
     algorithm: str = Field(max_length=20)
     domains: str = Field(sa_type=Text)
     space: str = Field(sa_type=Text)
+    root: str = Field(default="", sa_type=Text)
+    policies: str = Field(default="[]", sa_type=Text)
+    days: int = 0
     proposer: str = Field(max_length=80)
     approver: str = Field(max_length=80)
     basis: str = Field(max_length=400)

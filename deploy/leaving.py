@@ -87,7 +87,10 @@ def list_holdings(
 @permission("register:person:leave")
 def leave(body: LeaveRequest, session: WriteSession, principal: Acting, holders: Held, clock: Time) -> LeaveAnswer:
     """Let a person leave, or show what that would end."""
-    at, asked = clock.now(), departure.parse(body.model_dump(exclude={"dry_run"}))
+    asked = departure.parse(body.model_dump(exclude={"dry_run"}))
+    if not body.dry_run:
+        leaver.lock(session, asked)
+    at = clock.now()
     needs_two = departure.needs_two(session, asked.person, at)
     if body.dry_run:
         return _answer(body, leaver.plan(session, holders, asked, at=at), needs_two=needs_two)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from core.approval import acts, administrator, routing
 from core.approval.acts import Acts
@@ -22,7 +22,9 @@ from core.registry.leaver import Leaving
 from core.registry.models import Person
 from core.rule import OUTGOING
 from core.signed import Json
-from deploy import departure
+from deploy import departure, leaving
+from deploy.leaving import LeaveRequest
+from tests.aside import meanwhile
 from tests.clock import ManualClock
 from tests.core.approval.desk import AUDITOR, SECURITY, SYSTEM, Desk, opened
 from tests.deploy.holdings import HOLDERS
@@ -133,3 +135,23 @@ def test_whoever_leaves_takes_their_proposals_along(desk: Desk) -> None:
     with desk.database.read() as session:
         record = session.exec(select(EvidenceRow).where(col(EvidenceRow.type) == "approval.proposal.withdrawn")).one()
     assert (record.actor, b"its proposer left" in record.content) == (SECURITY, True)
+
+
+def test_who_came_into_office_meanwhile_does_not_leave_by_one_alone(desk: Desk) -> None:
+    """Whoever asked waited for the register, in which the leaver became an administrator."""
+    desk.clock.advance(seconds=1)
+    body = LeaveRequest(person="sun-yue", basis=BASIS, successor="chen-dev")
+    principal = desk.people[SECURITY].peer(desk.clock.now()).principal
+
+    def appoint(session: Session) -> None:
+        at = desk.clock.now()
+        role.appoint(session, person=PersonId("sun-yue"), role="auditor", giver=SECURITY, at=at)
+
+    outcome = meanwhile(
+        desk.database,
+        desk.clock,
+        lambda session: leaving.leave(body, session, principal, ALL, desk.clock),
+        appoint,
+    )
+    assert outcome == "forbidden"
+    assert not left(desk, "sun-yue")

@@ -123,8 +123,10 @@ def assign(body: RoleRequest, session: WriteSession, principal: Acting, clock: T
 @permission("role:assignment:make")
 def withdraw(body: RoleRequest, session: WriteSession, principal: Acting, clock: Time) -> RoleList:
     """End a role that is given by one person alone, and list what the person still holds."""
-    at, who = clock.now(), PersonId(body.person)
     role.check_office(body.role, body.domain)
+    # Before the time: what somebody decides by the role meanwhile is decided before it ends.
+    role.hold_offices(session)
+    at, who = clock.now(), PersonId(body.person)
     role.withdraw(session, person=who, domain=body.domain, role=body.role, actor=principal.identifier, at=at)
     return _roles([row for row in role.assignments(session, at) if row.person == who])
 

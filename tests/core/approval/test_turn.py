@@ -42,6 +42,24 @@ def test_an_office_that_ends_while_the_approver_waits(desk: Desk) -> None:
     assert (desk.state(row), desk.world.done) == ("waiting", [])
 
 
+def test_a_proposer_whose_role_is_withdrawn_while_the_approver_decides(database: Database, clock: ManualClock) -> None:
+    """Any role on the site counts that a rule names, not only the three administrators'."""
+    desk = opened(database, clock, propose=("role:analyst",))
+    who = PersonId("li-wen")
+    with database.write() as session:
+        role.assign(session, person=who, domain="site", role="analyst", giver="x", at=clock.now())
+    row, asked = desk.propose(who), clock.now()
+    clock.advance(seconds=1)
+    with database.write() as session:
+        role.withdraw(session, person=who, domain="site", role="analyst", actor="x", at=clock.now())
+        session.flush()
+        waiting = Aside(lambda: desk.approve(SYSTEM, row, asked=asked).state)
+        time.sleep(0.3)
+        assert waiting.outcome is None
+    assert waiting.end() == "not-yours"
+    assert (desk.state(row), desk.world.done) == ("waiting", [])
+
+
 def test_a_post_that_is_handed_over_while_its_holder_decides(desk: Desk) -> None:
     body: Body = {"thing": "1", "domain": FINANCE}
     row, asked = desk.propose(SECURITY, body), desk.clock.now()

@@ -123,7 +123,7 @@ def rule(session: Session, register: Register, retention: Retention, now: dateti
     # The last, incomplete bundle is still in the sequencer's memory: what is in it stays until it is full.
     settled = published_size(session) // WIDTH * WIDTH
     return Rule(
-        retention, now, register.levels(session), register.expiries(session), hold.active(session, now), settled
+        retention, now, register.levels(session), register.expiries(session, now), hold.active(session, now), settled
     )
 
 

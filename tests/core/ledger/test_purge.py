@@ -464,3 +464,17 @@ def test_an_old_bundle_that_came_back_is_written_again(log: Log) -> None:
     finish(log)
     assert b'"only-0"' not in everything(log.mirror / "tile")
     log.check()
+
+
+def test_a_certificate_that_is_issued_meanwhile_stops_no_purge(log: Log, clock: ManualClock) -> None:
+    """Those that there were when the purge was shown count, and only they."""
+    custodian.fill(log)
+    custodian.enter_credential(log, expired_days=-300)
+    body = custodian.proposal(log, custodian.look(log))
+    clock.advance(hours=1)
+    assert ACT.look is not None
+    with log.database.read() as session:
+        looked = ACT.look(session, body, clock.now())
+    custodian.enter_credential(log, expired_days=-365, serial="0b" * 20)
+    with log.database.write() as session:
+        assert looked.carry_out(session, body, PROPOSER, APPROVER, clock.now())["count"] == body["count"]

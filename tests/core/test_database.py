@@ -64,6 +64,9 @@ def test_rows_come_in_by_the_driver_as_by_a_session(database: Database, clock: M
     """One row or many: nothing, large numbers, moments, and texts that an array would have to quote."""
     texts = ["", "NULL", '{"a",\\b}', "演练样本", "it's; --"]
     rows = [progress(f"w{n}", 2**53 - n, clock.now() if n % 2 else None, texts[n % len(texts)]) for n in range(count)]
+    with database.read() as session:
+        # The pool has a connection to lend that was used before.
+        assert not session.exec(select(WitnessProgress)).all()
     database.insert(PROGRESS, rows)
     with database.read() as session:
         found = session.exec(select(WitnessProgress).order_by(WitnessProgress.witness)).all()

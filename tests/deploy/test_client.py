@@ -25,13 +25,19 @@ from deploy.login import Login
 CONTENT = b"bundle" * 1000
 
 
+DEEP = b"[" * 200_000
+
+
 class Answering(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
+        content = DEEP if self.path == "/deep" else CONTENT
         self.send_response(200)
-        self.send_header("content-length", str(len(CONTENT)))
+        if self.path == "/packed":
+            self.send_header("content-encoding", "gzip")
+        self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(CONTENT)
+        self.wfile.write(content)
 
     def log_message(self, *_args: object) -> None:
         pass
@@ -113,3 +119,13 @@ def test_what_cannot_be_written_is_said(client: ServiceClient, tmp_path: Path) -
         with pytest.raises(Unavailable, match="cannot be written"):
             client.save("/x", {}, out)
     assert not (tmp_path / ".folder.part").exists()
+
+
+def test_what_cannot_be_read_is_no_answer(client: ServiceClient, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        client.post("/packed", {})
+    with pytest.raises(Unavailable, match="does not answer"):
+        client.save("/packed", {}, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    with pytest.raises(Unavailable, match="is not this service"):
+        client.post("/deep", {})

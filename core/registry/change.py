@@ -89,7 +89,7 @@ def lock(session: Session) -> None:
 
     So that of two files at once the second is compared with what the first has made, at a time taken afterwards.
     """
-    responsibility.hold_posts(session, unnamed=True)
+    responsibility.hold_posts(session)
 
 
 def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None:

@@ -74,14 +74,14 @@ def holder(session: Session, post: str, at: datetime) -> OfficerRef:
     return OfficerRef(office.id, office.title, person.id, person.name, name, held.basis)
 
 
-def hold_posts(session: Session, *, unnamed: bool = False) -> None:
+def hold_posts(session: Session) -> None:
     """Let nobody else hand a post over, or change the register, before the caller's transaction ends.
 
     All of them: whoever held some, and then changed the register, would wait for whoever changes it and holds the rest.
     Whoever waited here sees, at a time taken afterwards, what the others did. Who only names a post, as a new duty
-    does, waits where it is held ``unnamed`` alone.
+    does, waits for nobody: a job names many, in any order, and would wait here for one and be waited for at another.
     """
-    session.exec(select(Post.id).order_by(Post.id).with_for_update(key_share=not unnamed)).all()
+    session.exec(select(Post.id).order_by(Post.id).with_for_update(key_share=True)).all()
 
 
 def find_holding(session: Session, post: str, at: datetime) -> PostHolding | None:

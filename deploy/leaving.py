@@ -13,6 +13,7 @@ from core.registry import leaver
 from core.registry.api import moment
 from core.registry.holding import Holders
 from core.registry.leaver import Item
+from core.rule import TWO
 from deploy import departure
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/register", tags=["register"])
@@ -96,7 +97,8 @@ def leave(body: LeaveRequest, session: WriteSession, principal: Acting, holders:
         return _answer(body, leaver.plan(session, holders, asked, at=at), needs_two=needs_two)
     if needs_two:
         hint = "propose it: `guosuo register leave` does, and another administrator decides"
-        raise Forbidden(f"`{asked.person}` is one of the three administrators: it takes two people", hint=hint)
+        detail = f"`{asked.person}` is one of the three administrators: it takes two people"
+        raise Forbidden(detail, hint=hint, rule=str(TWO), about=f"person:{asked.person}")
     done = leaver.leave(session, holders, asked, actor=principal.identifier, at=at)
     return _answer(body, done, needs_two=False)
 

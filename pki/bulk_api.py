@@ -10,6 +10,7 @@ from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.errors import Conflict, NotFound
 from core.provision import ReadSession, provided
+from core.rule import TWO
 from pki import bulk
 from pki.bulk import Choice
 from pki.errors import NeedsTwo
@@ -84,7 +85,7 @@ def order(body: OrderRequest, principal: Acting, database: Store, clock: Watch) 
                 raise Conflict("what is chosen is no longer what the plan showed", hint="look at a new plan")
             if len(planned.serials) > bulk.ALONE:
                 detail = f"{len(planned.serials)} certificates at once take two people"
-                raise NeedsTwo(detail, hint="propose it: `guosuo cert revoke` does")
+                raise NeedsTwo(detail, hint="propose it: `guosuo cert revoke` does", rule=str(TWO))
             made = bulk.order(session, planned, word, actor=principal.identifier, at=clock.now())
     # A crash here leaves an order that nobody was told: the job carries it out.
     with database.write() as session:

@@ -12,7 +12,7 @@ from core.approval.holding import Proposals
 from core.approval.models import Approval
 from core.database import Database
 from core.duty import duty
-from core.errors import Malformed, TrustError
+from core.errors import Forbidden, Malformed, TrustError
 from core.identity import PersonId
 from core.ledger.models import EvidenceRow
 from core.registry import appointment, leaver, role
@@ -20,7 +20,7 @@ from core.registry.errors import LastAdministrator, SeparationOfDuties
 from core.registry.holding import Holders
 from core.registry.leaver import Leaving
 from core.registry.models import Person
-from core.rule import OUTGOING
+from core.rule import OUTGOING, TWO
 from core.signed import Json
 from deploy import departure, leaving
 from deploy.leaving import LeaveRequest
@@ -155,3 +155,12 @@ def test_who_came_into_office_meanwhile_does_not_leave_by_one_alone(desk: Desk) 
     )
     assert outcome == "forbidden"
     assert not left(desk, "sun-yue")
+
+
+def test_one_alone_is_told_the_rule_by_which_it_takes_two(desk: Desk) -> None:
+    body = LeaveRequest(person=AUDITOR, basis=BASIS, items={"role:site/auditor": "sun-yue"})
+    principal = desk.people[SECURITY].peer(desk.clock.now()).principal
+    with desk.database.write() as session, pytest.raises(Forbidden, match="it takes two people") as refused:
+        leaving.leave(body, session, principal, ALL, desk.clock)
+    assert (refused.value.rule, refused.value.about) == (str(TWO), f"person:{AUDITOR}")
+    assert not left(desk, AUDITOR)

@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.identity import PersonId, PostId
 from core.provision import WriteSession, provided
-from core.registry import agreement, change, changeset, handover, history, levels, loader, table
+from core.registry import agreement, change, changeset, document, handover, history, levels, loader, table
 from core.registry.api import moment
 from core.registry.difference import Change
 from core.signing import Signature, SigningPeer
@@ -108,18 +108,19 @@ class LevelAnswer(BaseModel):
 @permission("register:change:apply")
 def apply(body: ChangeRequest, session: WriteSession, principal: Acting, clock: Time) -> ChangeAnswer:
     """Apply a province file or a change set, or show what it would change."""
+    read = document.read(body.text)
     change.lock(session)
     at = clock.now()
     with session.begin_nested() as savepoint:
-        if changeset.is_change_set(body.text):
-            asked = changeset.parse_change_set(body.text, history.whole(session, at))
+        if changeset.is_change_set(read.root):
+            asked = changeset.change_set(read, history.whole(session, at))
             change.check_levels(session, asked.wanted, at)
             made = change.apply(
                 session, asked.wanted, actor=principal.identifier, at=at, ends=asked.ends, basis=asked.basis
             )
             made = change.without_missing(made)
         else:
-            province = loader.parse_province(body.text)
+            province = loader.province(read)
             change.check_levels(session, province, at)
             made = change.apply(session, province, actor=principal.identifier, at=at)
         if body.dry_run:

@@ -5,8 +5,10 @@ from sqlmodel import Session
 
 from core.database import Database
 from core.identity import PersonId, PostId, Principal
-from core.registry import acts_api, agreement, change, changeset, content, handover, history, table
+from core.registry import acts_api, agreement, api, change, changeset, content, handover, history, role, table
 from core.registry.acts_api import ChangeRequest, HandoverRequest, ImportRequest, SignatureRequest
+from core.registry.api import RoleRequest
+from core.registry.errors import SeparationOfDuties
 from core.registry.handover import Order
 from tests.aside import meanwhile
 from tests.clock import ManualClock
@@ -102,3 +104,16 @@ def test_whoever_held_the_post_when_they_asked_does_not_sign(
         lambda session: handed(session, "gat-head", "cao-police", clock),
     )
     assert outcome == "bad-agreement"
+
+
+def test_an_office_is_not_given_beside_one_that_was_given_meanwhile(
+    province: Database, clock: ManualClock, principal: Principal
+) -> None:
+    body = RoleRequest(person="chen-dev", role="analyst")
+    outcome = meanwhile(
+        province,
+        clock,
+        lambda session: api.assign(body, session, principal, clock),
+        lambda session: role.appoint(session, person=PersonId("chen-dev"), role="auditor", giver="x", at=clock.now()),
+    )
+    assert outcome == SeparationOfDuties.reason

@@ -77,8 +77,12 @@ def newest(session: Session, name: str, scope: str = "") -> dict[str, Known]:
 
 def due(session: Session, name: str, now: datetime, lifetime: timedelta) -> list[str]:
     """Return the scopes that lack a change or are past their half-life."""
-    known = newest(session, name)
     dirty = set(session.exec(select(RevocationChange.shard).where(*_untold(name)).distinct()))
+    return _due(session, name, now, lifetime, dirty)
+
+
+def _due(session: Session, name: str, now: datetime, lifetime: timedelta, dirty: set[int]) -> list[str]:
+    known = newest(session, name)
     wanted = [one for one in scopes(name) if one not in known or known[one].next_update - now <= lifetime / 2]
     wanted += [str(shard) for shard in dirty if name == ISSUING]
     if FULL in known and _lags(session, name, known, dirty, now):
@@ -96,7 +100,8 @@ def _lags(session: Session, name: str, known: Mapping[str, Known], dirty: set[in
     )
     if not dirty and session.exec(later.limit(1)).first() is None:
         return False
-    stands = pause(full.entries)
+    # The root has no other list that could tell the change meanwhile.
+    stands = pause(full.entries) if name == ISSUING else timedelta(0)
     if delta is not None and delta.entries > _MANY:
         stands = min(stands, _MOMENT)
     return now - full.this_update >= stands
@@ -112,17 +117,19 @@ def prepare(
     lifetime: timedelta,
     wanted: Sequence[str],
 ) -> Round | None:
-    """Take the next number and record what is to be signed under it: ``wanted``, or what is due, if anything is.
+    """Take the next number and record what is to be signed under it: ``wanted`` and what is due, if anything is.
 
     The caller holds the authority's row: a higher number never tells less than a lower one.
     """
-    wanted = list(wanted) or due(session, name, now, lifetime)
-    if not wanted:
-        return None
     until = now + lifetime
     number = (session.exec(select(func.max(CrlPublication.number)).where(CrlPublication.issuer == name)).one() or 0) + 1
-    # Taken before any entry is read: what is marked as told by this number is in its lists.
-    session.connection().execute(update(RevocationChange).where(*_untold(name)).values(number=number))
+    # Taken before it is decided which lists are made, and before any entry is read: what is marked as told by this
+    # number is in its lists, whatever is revoked meanwhile (PostgreSQL shows each statement what was committed by then).
+    taken = update(RevocationChange).where(*_untold(name)).values(number=number).returning(col(RevocationChange.shard))
+    dirty = set(session.connection().execute(taken).scalars())
+    wanted = list(dict.fromkeys((*wanted, *_due(session, name, now, lifetime, dirty))))
+    if not wanted:
+        return None
     made = list(_Composer(session, name, frame, public_url, number, (now, until)).listings(wanted, lifetime))
     entries = _total(session, name, made)
     session.add(CrlPublication(issuer=name, number=number, this_update=now, next_update=until, entries=entries))

@@ -124,7 +124,7 @@ def prepare(
     until = now + lifetime
     number = (session.exec(select(func.max(CrlPublication.number)).where(CrlPublication.issuer == name)).one() or 0) + 1
     # Taken before it is decided which lists are made, and before any entry is read: what is marked as told by this
-    # number is in its lists, whatever is revoked meanwhile (PostgreSQL shows each statement what was committed by then).
+    # number is in its lists, whatever is revoked meanwhile (PostgreSQL shows each statement what was committed then).
     taken = update(RevocationChange).where(*_untold(name)).values(number=number).returning(col(RevocationChange.shard))
     dirty = set(session.connection().execute(taken).scalars())
     wanted = list(dict.fromkeys((*wanted, *_due(session, name, now, lifetime, dirty))))

@@ -181,7 +181,7 @@ class CrlList(SQLModel, table=True):
 class BulkRevocation(SQLModel, table=True):
     """An order to revoke many certificates; ``id`` is the digest of what was ordered, ``done`` how many were looked at.
 
-    ``state`` is open until none is left; ``skipped`` were revoked before.
+    ``state`` is planned until it is ordered, then open until none is left; ``skipped`` were revoked before.
     """
 
     __tablename__ = "bulk_revocation"

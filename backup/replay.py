@@ -50,7 +50,6 @@ RECORDS_ONLY = frozenset(
         "notice.message.queued",
         "notice.message.sent",
         "pki.request.refused",
-        "pki.revocation.finished",
         "registry.province.applied",
         RECONCILED,
     }

@@ -107,7 +107,7 @@ class Revocation(SQLModel, table=True):
 
 
 class CertificateHold(SQLModel, table=True):
-    """A certificate that is on hold since ``at`` and until ``until``; ``message`` is for those who ask why."""
+    """A certificate that is on hold since ``at`` and until ``until``."""
 
     __tablename__ = "certificate_hold"
     __table_args__ = (Index("ix_certificate_hold_issuer_shard", "issuer", "shard"),)
@@ -117,7 +117,6 @@ class CertificateHold(SQLModel, table=True):
     shard: int
     at: datetime = Field(sa_type=UtcDateTime)
     until: datetime = Field(sa_type=UtcDateTime, index=True)
-    message: str = Field(default="", max_length=400)
     entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 

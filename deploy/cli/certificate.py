@@ -169,7 +169,7 @@ def revoke(
 def hold(
     serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
     until: Annotated[str, typer.Option(help="When it ends by itself, for example 2026-12-01T08:00:00+08:00.")],
-    message: Annotated[str, typer.Option(help="For whoever asks; at most 400 characters.")] = "",
+    message: Annotated[str, typer.Option(help="Why, for those who may read the record; at most 400 characters.")] = "",
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:

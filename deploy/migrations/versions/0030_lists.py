@@ -53,6 +53,7 @@ def _make_holds() -> None:
         sa.Column("shard", sa.Integer(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("until", UtcDateTime(), nullable=False),
+        sa.Column("message", sa.String(length=400), nullable=False),
         sa.Column("entry", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("serial", name=op.f("pk_certificate_hold")),
     )

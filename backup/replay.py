@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping
 from sqlmodel import Session, col, select
 
 from backup import (
+    replay_acme,
     replay_approval,
     replay_custody,
+    replay_desk,
     replay_duty,
     replay_profile,
     replay_register,
     replay_status,
+    replay_timestamp,
 )
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
@@ -34,7 +37,7 @@ from pki import hierarchy
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = frozenset(
+RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
     {
         "authz.decision.explained",
         "authz.decision.made",
@@ -50,7 +53,6 @@ RECORDS_ONLY = frozenset(
         "notice.message.queued",
         "notice.message.sent",
         "pki.request.refused",
-        "pki.revocation.finished",
         "registry.province.applied",
         RECONCILED,
     }
@@ -204,7 +206,9 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
+    **replay_desk.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,
@@ -220,4 +224,5 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     POINT_FAILED: _point,
     POINT_SEALED: _point,
     **replay_custody.HANDLERS,
+    **replay_timestamp.HANDLERS,
 }

@@ -217,7 +217,7 @@ class Reading:
     faults: list[Fault]
 
 
-class _Plain(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """Composes only what a reviewed file has need of, in one pass: no aliases, no tags, no deep nesting."""
 
     _depth = 0
@@ -254,7 +254,7 @@ def read(text: str) -> Reading:
         hint = "load the province first and the rest as change sets"
         raise RegisterRejected((Fault(1, f"the file is larger than {LARGEST} octets", hint=hint),))
     try:
-        node = yaml.compose(text, Loader=_Plain)
+        node = yaml.compose(text, Loader=PlainLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "look at the indentation, the brackets and the quotes there"

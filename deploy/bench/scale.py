@@ -37,7 +37,7 @@ _TIMES = 40
 #: Holders of the generated certificates, and rows of one transaction.
 _HOLDERS, _TOGETHER = 100_000, 500_000
 
-#: What SQLite generates: n is the row, s its serial number. What is random here is shorter than a certificate: the disk holds it.
+#: What SQLite generates: n is the row, s its serial number. What is random is shorter than a certificate.
 _ROWS = """
 INSERT INTO temp.generated
 WITH RECURSIVE count(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM count WHERE n + 1 < :last)
@@ -124,7 +124,9 @@ def _revoke_some(connection: sqlite3.Connection, at: datetime) -> None:
     for (serial,) in connection.execute("SELECT s FROM temp.generated WHERE n % 100 = 0 ORDER BY s"):
         entry = revocation.encode_entry(serial, at, "superseded")
         rows.append((serial, ISSUING, pointers.shard(serial), f"{at:%Y-%m-%d %H:%M:%S.%f}", "superseded", entry))
-    connection.executemany("INSERT INTO revocation VALUES (?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany(
+        "INSERT INTO revocation (serial, issuer, shard, at, reason, entry) VALUES (?, ?, ?, ?, ?, ?)", rows
+    )
 
 
 def _rate(act: Callable[[_Store], None], store: _Store) -> float:

@@ -24,7 +24,7 @@ Now = Annotated[Clock, Depends(provided(Clock))]
 
 
 class AuthorityItem(BaseModel):
-    """One authority; ``state`` is ordered, issuing, superseded, over, certified or revoked."""
+    """One authority; ``state`` is ordered, active, superseded, over, certified or revoked."""
 
     name: str
     kind: str
@@ -84,7 +84,7 @@ def _item(session: Session, one: Plan, now: datetime) -> AuthorityItem:
         name=one.name,
         kind=one.kind,
         state=_state(session, one, now),
-        parent=one.parent,
+        parent=one.signer,
         domains=", ".join(one.domains) or ("every other" if one.line == ISSUING else ""),
         key=one.key,
         algorithm=one.algorithm,
@@ -108,7 +108,7 @@ def _state(session: Session, one: Plan, now: datetime) -> str:
         return "revoked" if revoked is not None else "certified"
     if one != plan.newest(serving, one.line):
         return "superseded" if one.name in plan.listed(session, now) else "over"
-    return "issuing"
+    return "active"
 
 
 def _good(session: Session, name: str, now: datetime) -> int:

@@ -1,7 +1,6 @@
 """The root of another installation, as somebody hands it to us. Pure."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 
@@ -16,6 +15,9 @@ from pki.errors import BrokenProof
 
 #: Most octets of a certificate (PEM).
 LARGEST = 10_000
+
+#: What reading or checking a hostile certificate raises.
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
 
 #: A root is asked for what this level asks of a key: our own authorities have no more.
 _LEVEL = 3
@@ -34,7 +36,7 @@ def read(text: str) -> x509.Certificate:
         usage = found.extensions.get_extension_for_class(x509.KeyUsage).value
         found.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         key = found.public_key()
-    except (ValueError, UnicodeError, binascii.Error, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except _UNREADABLE as error:
         raise Malformed("the other root's certificate cannot be read") from error
     except (x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         raise Rejected(f"the other certificate is no authority's: {error}", reason="no-authority") from error
@@ -45,7 +47,7 @@ def read(text: str) -> x509.Certificate:
     keyquality.check_key(key, _LEVEL)
     try:
         found.verify_directly_issued_by(found)
-    except (InvalidSignature, ValueError, TypeError) as error:
+    except (InvalidSignature, *_UNREADABLE) as error:
         hint = "ask for the root itself: `guosuo ca show root --pem` there"
         raise BrokenProof(
             "the other root did not sign its own certificate: nobody has shown to hold the key", hint=hint

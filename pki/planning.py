@@ -117,7 +117,7 @@ def consequences(session: Session, made: Plan, at: datetime) -> list[str]:
         told += [
             f"`{made.parent}` and `{made.name}` certify each other (RFC 4210, 4.4): who knows one of them knows both",
             f"authorities made after this one are signed by `{made.name}`; those that are there go on",
-            "take the new root to whoever keeps a copy: `guosuo ca show root --pem`",
+            f"take the new root to whoever keeps a copy: `guosuo ca show {made.name} --pem`",
         ]
         return told
     for one in made.domains:

@@ -45,7 +45,7 @@ def show(
     elif as_json:
         print_json(dict(answer))
     else:
-        print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=False)
+        print_thing({name: value for name, value in answer.items() if name not in ("chain", "certificates")}, as_json=False)
 
 
 @app.command()

@@ -15,6 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="Our certification authorities: roo
 
 _COLUMNS = ("name", "state", "parent", "domains", "not_after", "good", "crl_number")
 
+#: Printed by options of their own.
+_LONG = ("certificates", "chain")
+
 Basis = Annotated[str, typer.Option(help="The act or reason for it.")]
 
 
@@ -45,7 +48,7 @@ def show(
     elif as_json:
         print_json(dict(answer))
     else:
-        print_thing({name: value for name, value in answer.items() if name not in ("chain", "certificates")}, as_json=False)
+        print_thing({one: value for one, value in answer.items() if one not in _LONG}, as_json=False)
 
 
 @app.command()

@@ -121,7 +121,7 @@ def keys(found: Examination, scene: Scene) -> None:
     known = {info.label: info for info in held}
     wrong = [label for label, info in known.items() if not _signs(scene.keys, info)]
     with scene.database.read() as session:
-        for authority in session.exec(select(Authority)):
+        for authority in session.exec(select(Authority).where(Authority.key != "")):
             key = known.get(authority.key)
             if key is None or key.spki != _spki(authority.der):
                 wrong.append(f"{authority.key} of {authority.name}")
@@ -144,7 +144,7 @@ def revocation_list(found: Examination, scene: Scene, outsider: Outsider) -> Non
         known = {one.name: issuer.get(session, one.name).der for one in plans}
         published = session.exec(select(CrlList.issuer).where(col(CrlList.der).is_not(None)).distinct()).all()
     # Of whom somebody published, and of whoever issues now in any case.
-    newest = {plan.newest(plans, one.line).name for one in plans}
+    newest = {plan.newest(plans, one.line).name for one in plans if one.is_ours}
     for name in sorted(newest.union(published)):
         crl, said = outsider.knowing(known[name]).revocation_list(name)
         listed |= {f"{entry.serial_number:040x}" for entry in crl}
@@ -162,7 +162,8 @@ def ocsp(found: Examination, scene: Scene, outsider: Outsider) -> None:
     """OpenSSL is told revoked for what is, good for what is good, unknown for what never was."""
     with scene.database.read() as session:
         good = session.exec(select(Credential.serial).where(Credential.state == CredentialState.GOOD.value)).first()
-        asked = dict.fromkeys(map(str, revoked(scene.mirror)[-_ASKED:]), "revoked")
+        gone = [one for one in revoked(scene.mirror) if issuer.is_sharded(_issuer(session, one))]
+        asked = dict.fromkeys(map(str, gone[-_ASKED:]), "revoked")
         asked |= {good: "good"} if good else {}
         asked[f"01{secrets.token_hex(19)}"] = "unknown"
         issuers = {serial: issuer.get(session, _issuer(session, serial)).der for serial in asked}

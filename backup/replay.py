@@ -40,30 +40,26 @@ from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = (
-    replay_acme.RECORDS_ONLY
-    | replay_takeover.RECORDS_ONLY
-    | frozenset(
-        {
-            "authz.decision.explained",
-            "authz.decision.made",
-            "gateway.request.refused",
-            "installation.service.started",
-            "installation.store.upgraded",
-            "ledger.body.disclosed",
-            "ledger.bundle.exported",
-            "ledger.extract.exported",
-            "ledger.record.annotated",
-            # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
-            "notice.channel.tested",
-            "notice.message.queued",
-            "notice.message.sent",
-            "pki.request.refused",
-            "pki.revocation.finished",
-            "registry.province.applied",
-            RECONCILED,
-        }
-    )
+RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
+    {
+        "authz.decision.explained",
+        "authz.decision.made",
+        "gateway.request.refused",
+        "installation.service.started",
+        "installation.store.upgraded",
+        "ledger.body.disclosed",
+        "ledger.bundle.exported",
+        "ledger.extract.exported",
+        "ledger.record.annotated",
+        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+        "notice.channel.tested",
+        "notice.message.queued",
+        "notice.message.sent",
+        "pki.request.refused",
+        "registry.province.applied",
+        RECONCILED,
+        *replay_takeover.RECORDS_ONLY,
+    }
 )
 
 

@@ -22,6 +22,9 @@ def _planned(session: Session, record: Record) -> bool:
             algorithm=replay_status.text(record, "algorithm"),
             domains=tuple(json.loads(replay_status.text(record, "domains"))),
             space=namespace.parse(replay_status.text(record, "space")),
+            root=replay_status.text(record, "root"),
+            policies=tuple(json.loads(replay_status.text(record, "policies"))),
+            days=replay_status.number(record, "days"),
         )
         people = replay_status.text(record, "proposer"), record.actor
         planning.enter(session, made, number, people=people, basis=replay_status.text(record, "basis"), at=record.at)

@@ -6,6 +6,7 @@ here, and ``guosuo takeover update`` brings what is missing.
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 
 from sqlmodel import Session
@@ -16,8 +17,9 @@ from core.clock import from_rfc3339
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import Credential
-from pki import hierarchy
+from pki import hierarchy, namespace, planning
 from pki.models import Authority, AuthorityPlan, Certificate, CertificateHold, Revocation
+from pki.plan import Plan
 from pki.takeover import carrying
 from pki.takeover.models import Takeover, TakeoverPlan
 
@@ -29,7 +31,7 @@ def _begun(session: Session, record: Record) -> bool:
     if session.get(Takeover, name) is None:
         session.add(_takeover(record, name, der))
     if session.get(AuthorityPlan, replay_status.number(record, "place")) is None:
-        session.add(_plan(record, name))
+        _plan(session, record, name)
     if session.get(Authority, name) is None:
         key, serial = replay_status.text(record, "key"), Serial(replay_status.text(record, "serial"))
         above = replay_status.text(record, "issuer")
@@ -49,20 +51,16 @@ def _takeover(record: Record, name: str, der: bytes) -> Takeover:
     )
 
 
-def _plan(record: Record, name: str) -> AuthorityPlan:
-    return AuthorityPlan(
-        number=replay_status.number(record, "place"),
+def _plan(session: Session, record: Record, name: str) -> None:
+    made = Plan(
         name=name,
         parent=name,
         path_length=replay_status.number(record, "path_length"),
-        algorithm="p256",
-        domains=replay_status.text(record, "domains"),
-        space=replay_status.text(record, "space"),
-        proposer=replay_status.text(record, "proposer"),
-        approver=record.actor,
-        basis=replay_status.text(record, "basis"),
-        at=record.at,
+        domains=tuple(json.loads(replay_status.text(record, "domains"))),
+        space=namespace.parse(replay_status.text(record, "space")),
     )
+    people, place = (replay_status.text(record, "proposer"), record.actor), replay_status.number(record, "place")
+    planning.enter(session, made, place, people=people, basis=replay_status.text(record, "basis"), at=record.at)
 
 
 def _moved(session: Session, record: Record) -> bool:

@@ -58,7 +58,7 @@ from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
-from pki import activation, bulk_act, hierarchy, planning_act
+from pki import activation, bulk_act, crossing_act, hierarchy
 from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
@@ -255,7 +255,7 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, *planning_act.ACTS, *takeover.ACTS]
+    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, *crossing_act.ACTS, *takeover.ACTS]
     ours += [departure.act(asked), leveling.act(asked)]
     return Acts(acts.load(), [*ours, *kept])
 

@@ -13,7 +13,8 @@ from core.enforcement import EnforcedRoute, permission
 from core.provision import ReadSession, provided
 from core.registry.credential import Credential, CredentialState
 from pki import chain, listing, plan
-from pki.models import Authority
+from pki.issuer import ISSUING
+from pki.models import Authority, Revocation
 from pki.plan import Plan
 from pki.tbslist import FULL
 
@@ -23,7 +24,7 @@ Now = Annotated[Clock, Depends(provided(Clock))]
 
 
 class AuthorityItem(BaseModel):
-    """One authority; ``state`` is ordered, issuing, superseded or over, ``good`` counts its good certificates."""
+    """One authority; ``state`` is ordered, active, superseded, over, certified or revoked."""
 
     name: str
     kind: str
@@ -58,8 +59,7 @@ class AuthorityList(BaseModel):
 @permission("pki:certificate:read")
 def list_(session: ReadSession, clock: Now) -> AuthorityList:
     """List every authority."""
-    plans = plan.every(session)
-    return AuthorityList(items=[_item(session, one, plans, clock.now()) for one in plans])
+    return AuthorityList(items=[_item(session, one, clock.now()) for one in plan.every(session)])
 
 
 @router.get("/{name}")
@@ -67,7 +67,7 @@ def list_(session: ReadSession, clock: Now) -> AuthorityList:
 def show(name: str, session: ReadSession, clock: Now) -> AuthorityDetail:
     """Show one authority."""
     found = plan.get(session, name)
-    item = _item(session, found, plan.every(session), clock.now())
+    item = _item(session, found, clock.now())
     row = session.get(Authority, name)
     return AuthorityDetail(
         **item.model_dump(),
@@ -77,15 +77,15 @@ def show(name: str, session: ReadSession, clock: Now) -> AuthorityDetail:
     )
 
 
-def _item(session: Session, one: Plan, plans: list[Plan], now: datetime) -> AuthorityItem:
+def _item(session: Session, one: Plan, now: datetime) -> AuthorityItem:
     row = session.get(Authority, one.name)
     newest = listing.newest(session, one.name, FULL).get(FULL)
     return AuthorityItem(
         name=one.name,
         kind=one.kind,
         state=_state(session, one, now),
-        parent=one.parent,
-        domains=", ".join(one.domains) or ("every other" if plan.for_domain(plans, "").line == one.line else ""),
+        parent=one.signer,
+        domains=", ".join(one.domains) or ("every other" if one.line == ISSUING else ""),
         key=row.key if row else one.key,
         algorithm=one.algorithm,
         path_length=one.path_length,
@@ -103,9 +103,12 @@ def _state(session: Session, one: Plan, now: datetime) -> str:
     serving = plan.serving(session)
     if one not in serving:
         return "ordered"
+    if not one.is_ours:
+        revoked = session.get(Revocation, session.get_one(Authority, one.name).serial)
+        return "revoked" if revoked is not None else "certified"
     if one != plan.newest(serving, one.line):
         return "superseded" if one.name in plan.listed(session, now) else "over"
-    return "issuing"
+    return "active"
 
 
 def _good(session: Session, name: str, now: datetime) -> int:

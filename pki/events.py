@@ -8,7 +8,32 @@ from typing import Protocol
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
+from pki.entered import Entered
 from pki.models import Authority, AuthorityPlan, BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
+
+
+class Revocable(Protocol):
+    """What is told of a certificate that is revoked: a holder's, or one that we gave another installation."""
+
+    @property
+    def serial(self) -> str:
+        """Its serial number."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """Whose list tells it."""
+        ...
+
+    @property
+    def holder(self) -> str:
+        """Whom it stands for."""
+        ...
+
+    @property
+    def domain(self) -> str:
+        """The holder's domain."""
+        ...
 
 
 class Intended(Protocol):
@@ -73,7 +98,7 @@ def abandoned(intent: IssuanceIntent) -> Event:
     return Event("pki.issuance.abandoned", "founding", f"certificate:{intent.serial}", intent.domain, details=details)
 
 
-def issued(credential: Credential, der: bytes, *, actor: str) -> Event:
+def issued(credential: Entered, der: bytes, *, actor: str) -> Event:
     """A certificate was issued; it stands in the record itself, so that a restore can rebuild everything from here."""
     details = {
         "serial": credential.serial,
@@ -150,7 +175,7 @@ def profiles_activated(row: ProfileSet, *, before: str) -> Event:
     return Event("pki.profile.activated", row.approver, f"profiles:{row.digest[:16]}", details=details)
 
 
-def revoked(of: Credential, reason: str, *, since: datetime | None, actor: str) -> Event:
+def revoked(of: Revocable, reason: str, *, since: datetime | None, actor: str) -> Event:
     """A certificate was revoked, for ever; ``since`` is when it was put on hold, if it was."""
     details = {"serial": of.serial, "issuer": of.issuer, "reason": reason, "holder": of.holder}
     if since is not None:
@@ -210,6 +235,9 @@ def authority_planned(row: AuthorityPlan) -> Event:
         "algorithm": row.algorithm,
         "domains": row.domains,
         "space": row.space,
+        "root": row.root,
+        "policies": row.policies,
+        "days": row.days,
         "proposer": row.proposer,
         "basis": row.basis,
     }

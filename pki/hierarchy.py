@@ -6,12 +6,13 @@ An issuing authority's own key signs its CRLs: a separate CRL key would need ext
 party (OpenSSL's X509_V_FLAG_EXTENDED_CRL_SUPPORT), which nginx and others do not switch on.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from sqlmodel import Session, col, select, update
 
 from core.clock import Clock
@@ -19,7 +20,6 @@ from core.database import Database
 from core.identity import SITE, Serial
 from core.ledger import evidence
 from hsm.client import SignerClient
-from hsm.models import KeyInfo
 from pki import events, issuer, making, plan, pointers, tbs
 from pki.issuer import ISSUING, OCSP, ROOT, TSA, Issuer
 from pki.making import Making
@@ -126,19 +126,19 @@ class _Establishment:
             made = making.of(
                 name, plan.every(session) if plan.kind_of(name) != TSA else plan.serving(session), self.settings
             )
-        info = self.keys.generate(made.label, made.algorithm, made.purpose)
+        spki = self._key(made)
         # A crash here leaves a key in the token and its inventory: the same request again returns it.
-        prepared = self.press.prepare_authority(self._content(info, made))
+        prepared = self.press.prepare_authority(self._content(spki, made))
         self._intend(made, prepared)
         # A crash here leaves a known serial number without a signature; ``resume`` revokes it.
-        der = self._sign(info, made, prepared)
+        der = self._sign(spki, made, prepared)
         # A crash here leaves a signed certificate that nobody saw, under a known serial number: as above.
         with self.database.write() as session:
             intent = session.get_one(IssuanceIntent, prepared.serial)
             intent.state = "issued"
             session.add(intent)
             row = Authority(name=name, key=made.label, serial=prepared.serial, der=der, issuer=made.signer)
-            event = events.authority_made(row, info.spki_sha256, actor=self.actor)
+            event = events.authority_made(row, hashlib.sha256(spki).hexdigest(), actor=self.actor)
             enter(session, row)
             evidence.append(session, event, at=self.clock.now())
         # A crash here leaves a finished authority: whoever makes the others goes on with the next one.
@@ -159,19 +159,25 @@ class _Establishment:
             session.add(intent)
             evidence.append(session, events.intended(intent), at=intent.at)
 
-    def _sign(self, info: KeyInfo, made: Making, prepared: Prepared) -> bytes:
+    def _key(self, made: Making) -> bytes:
+        """Return the key that is certified (DER SubjectPublicKeyInfo), made in the token when it is to be ours."""
+        if made.other is not None:
+            return made.other.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return self.keys.generate(made.label, made.algorithm, made.purpose).spki
+
+    def _sign(self, spki: bytes, made: Making, prepared: Prepared) -> bytes:
         if not made.is_self_signed:
             return self._signer(made).sign(self.press, prepared, request=prepared.request)
-        key = issuer.as_p256(load_der_public_key(info.spki))
+        key = issuer.as_p256(load_der_public_key(spki))
         octets = self.press.redeem(prepared, request=prepared.request)
-        return tbs.assemble(octets, issuer.sign_with(self.keys, info.label, octets), key)
+        return tbs.assemble(octets, issuer.sign_with(self.keys, made.label, octets), key)
 
     def _signer(self, made: Making) -> Issuer:
         with self.database.read() as session:
             return issuer.load(session, made.signer, self.keys)
 
-    def _content(self, info: KeyInfo, made: Making) -> AuthorityContent:
-        identifier = x509.SubjectKeyIdentifier.from_public_key(issuer.as_p256(load_der_public_key(info.spki)))
+    def _content(self, spki: bytes, made: Making) -> AuthorityContent:
+        identifier = _identifier(spki, made)
         start = self.clock.now().replace(microsecond=0)
         # A validity period includes its last second (RFC 5280, 4.1.2.5).
         end = start + made.lifetime - timedelta(seconds=1)
@@ -188,7 +194,7 @@ class _Establishment:
             subject=made.subject,
             not_before=begun,
             not_after=end,
-            spki=info.spki,
+            spki=spki,
             extensions=[
                 *made.extensions,
                 (identifier, False),
@@ -199,6 +205,8 @@ class _Establishment:
 
     def _certified(self, made: Making, start: datetime, end: datetime) -> tuple[datetime, datetime]:
         """Return the validity; the old key by the new has the old certificate's own (RFC 4210, 4.4.1)."""
+        if made.other is not None:
+            return start, min(end, made.other.not_valid_after_utc)
         with self.database.read() as session:
             own = session.get(Authority, made.of) if made.of != made.name else None
         if own is None:
@@ -213,6 +221,13 @@ class _Establishment:
         period = x509.PrivateKeyUsagePeriod(start - _BACKDATED, min(start + STAMPING - timedelta(seconds=1), end))
         listed = pointers.distribution(self.settings.public_url, signer, pointers.shard(serial))
         return [(period, False), (listed, False)]
+
+
+def _identifier(spki: bytes, made: Making) -> x509.SubjectKeyIdentifier:
+    """Return the key identifier; of another installation's root the one by which its own children name it."""
+    if made.other is not None:
+        return made.other.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.SubjectKeyIdentifier.from_public_key(issuer.as_p256(load_der_public_key(spki)))
 
 
 def enter(session: Session, made: Authority) -> None:

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from hsm.models import KeyAlgorithm, KeyPurpose
-from pki import namespace, plan, pointers
+from pki import namespace, otherroot, plan, pointers
 from pki.errors import NotEstablished
 from pki.issuer import ISSUING, OCSP, ROOT, TSA
-from pki.plan import CROSS, Plan
+from pki.plan import CROSS, FOREIGN, Plan
 from pki.settings import PkiSettings
 
 Extensions = Sequence[tuple[x509.ExtensionType, bool]]
@@ -37,7 +37,8 @@ ALGORITHMS = {"p256": KeyAlgorithm.P256}
 class Making:
     """One certificate of ours that is to be made; ``signer`` is the authority whose key signs (a root: its own).
 
-    ``of`` is the authority whose key is certified: itself, but for a cross-certificate.
+    ``of`` is the authority whose key is certified: itself, but for a cross-certificate. ``other`` is the root
+    of another installation, whose key is not in our token.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Making:
     subject: x509.Name
     lifetime: timedelta
     extensions: Extensions
+    other: x509.Certificate | None = None
 
     @property
     def kind(self) -> str:
@@ -66,6 +68,8 @@ def of(name: str, plans: Sequence[Plan], settings: PkiSettings) -> Making:
     kind = plan.kind_of(name)
     if kind == CROSS:
         return _cross(name, plans, settings)
+    if kind == FOREIGN:
+        return _foreign(_find(plans, name), settings)
     if kind in (ROOT, ISSUING):
         own = _find(plans, name)
         signer = own.signer
@@ -81,6 +85,26 @@ def _cross(name: str, plans: Sequence[Plan], settings: PkiSettings) -> Making:
     own, signer = (new, old) if name.endswith("-new") else (old, new)
     return _making(
         name, own.name, signer.name, settings, _authority(own, signer.name, settings), (own.key, own.algorithm)
+    )
+
+
+def _foreign(own: Plan, settings: PkiSettings) -> Making:
+    """The root of another installation, within the bounds that were agreed on."""
+    root = otherroot.read(own.root)
+    extensions = [*_authority(own, own.parent, settings)]
+    if own.policies:
+        extensions.append((otherroot.policies(own.policies), False))
+    return Making(
+        name=own.name,
+        of=own.name,
+        label="",
+        algorithm=ALGORITHMS[own.algorithm],
+        purpose=KeyPurpose.CA,
+        signer=own.parent,
+        subject=root.subject,
+        lifetime=timedelta(days=own.days),
+        extensions=extensions,
+        other=root,
     )
 
 

@@ -23,7 +23,8 @@ class Authority(SQLModel, table=True):
 class AuthorityPlan(SQLModel, table=True):
     """An authority that two people agreed on: data from which the worker makes it.
 
-    ``domains`` and ``space`` are JSON (``plan.py``, ``namespace.py``); ``parent`` is whose key signs it.
+    ``domains``, ``space``, ``policies`` are JSON; ``parent`` is whose key signs it. ``root`` to ``days`` are those of a
+    certificate for another installation (``crossing.py``).
     """
 
     __tablename__ = "authority_plan"
@@ -35,6 +36,9 @@ class AuthorityPlan(SQLModel, table=True):
     algorithm: str = Field(max_length=20)
     domains: str = Field(sa_type=Text)
     space: str = Field(sa_type=Text)
+    root: str = Field(default="", sa_type=Text)
+    policies: str = Field(default="[]", sa_type=Text)
+    days: int = 0
     proposer: str = Field(max_length=80)
     approver: str = Field(max_length=80)
     basis: str = Field(max_length=400)
@@ -132,7 +136,7 @@ class Revocation(SQLModel, table=True):
 
 
 class CertificateHold(SQLModel, table=True):
-    """A certificate that is on hold since ``at`` and until ``until``; ``message`` is for those who ask why."""
+    """A certificate that is on hold since ``at`` and until ``until``."""
 
     __tablename__ = "certificate_hold"
     __table_args__ = (Index("ix_certificate_hold_issuer_shard", "issuer", "shard"),)
@@ -142,7 +146,6 @@ class CertificateHold(SQLModel, table=True):
     shard: int
     at: datetime = Field(sa_type=UtcDateTime)
     until: datetime = Field(sa_type=UtcDateTime, index=True)
-    message: str = Field(default="", max_length=400)
     entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
@@ -206,7 +209,7 @@ class CrlList(SQLModel, table=True):
 class BulkRevocation(SQLModel, table=True):
     """An order to revoke many certificates; ``id`` is the digest of what was ordered, ``done`` how many were looked at.
 
-    ``state`` is open until none is left; ``skipped`` were revoked before.
+    ``state`` is planned until it is ordered, then open until none is left; ``skipped`` were revoked before.
     """
 
     __tablename__ = "bulk_revocation"

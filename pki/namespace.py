@@ -14,11 +14,14 @@ from pki.errors import ForeignName
 LOCAL_HOST, LOCAL_ADDRESSES = "localhost", ("127.0.0.0/8", "::1/128")
 
 
+_EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+
 @dataclass(frozen=True, slots=True)
 class NameSpace:
     """Permitted host names (each with all below it) and addresses (CIDR), and host names that are excluded.
 
-    Nothing permitted of a form means that the form is not constrained.
+    Without permitted host names only what is excluded is constrained; with them, addresses must be permitted too.
     """
 
     hosts: tuple[str, ...] = ()
@@ -53,7 +56,10 @@ def constraints(space: NameSpace) -> x509.NameConstraints:
     except ValueError as error:
         raise Malformed(f"a range of addresses cannot be read: {error}") from error
     permitted = [*(x509.DNSName(one) for one in space.hosts), *ranges]
-    excluded = [x509.DNSName(one) for one in space.excluded]
+    excluded: list[x509.GeneralName] = [x509.DNSName(one) for one in space.excluded]
+    if space.hosts and not ranges:
+        # A form of which nothing is permitted would be free.
+        excluded += [x509.IPAddress(ipaddress.ip_network(one)) for one in _EVERYWHERE]
     return x509.NameConstraints(permitted or None, excluded or None)
 
 
@@ -64,7 +70,7 @@ def check(space: NameSpace, hosts: Sequence[str], addresses: Sequence[str], auth
             raise _outside(host, authority)
     ranges = [ipaddress.ip_network(one) for one in space.addresses]
     for text in addresses:
-        if ranges and not any(ipaddress.ip_address(text) in one for one in ranges):
+        if (ranges or space.hosts) and not any(ipaddress.ip_address(text) in one for one in ranges):
             raise _outside(text, authority)
 
 

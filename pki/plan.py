@@ -24,13 +24,19 @@ from pki.namespace import NameSpace
 #: Certificates by which the keys of two generations of the root vouch for each other (RFC 4210, 4.4).
 CROSS = "cross"
 
+#: Roots of other installations that ours certify (``crossing.py``).
+FOREIGN = "foreign"
+
 _KEYS = {ROOT: "root-ca", ISSUING: "issuing-ca"}
 _GENERATION = re.compile(r"(?P<line>.*?)(?:-(?P<number>[0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One authority as it was agreed on; ``domains`` are those whose certificates it issues (none: all others)."""
+    """One authority as it was agreed on; ``domains`` are those whose certificates it issues (none: all others).
+
+    ``root`` (DER in base64), ``policies`` and ``days`` are those of a cross-certificate for another installation.
+    """
 
     name: str
     parent: str
@@ -38,11 +44,19 @@ class Plan:
     algorithm: str = "p256"
     domains: tuple[str, ...] = ()
     space: NameSpace = field(default_factory=NameSpace)
+    root: str = ""
+    policies: tuple[str, ...] = ()
+    days: int = 0
 
     @property
     def kind(self) -> str:
-        """Return ``root`` or ``issuing``."""
+        """Return ``root``, ``issuing`` or ``foreign``."""
         return kind_of(self.name)
+
+    @property
+    def is_ours(self) -> bool:
+        """Say whether its key is in our token."""
+        return self.kind != FOREIGN
 
     @property
     def line(self) -> str:
@@ -56,8 +70,8 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """Return the label of its key in the token."""
-        return _KEYS[self.kind] + self.name.removeprefix(self.kind)
+        """Return the label of its key in the token; empty when it is not ours."""
+        return "" if not self.is_ours else _KEYS[self.kind] + self.name.removeprefix(self.kind)
 
     @property
     def signer(self) -> str:
@@ -69,7 +83,7 @@ class Plan:
         """Return the certificates that belong to it, in the order in which they are made."""
         if self.kind == ISSUING:
             return self.name, responder(self.name)
-        if self.generation == 1:
+        if self.generation == 1 or not self.is_ours:
             return (self.name,)
         # The old key vouches for the new one first: nobody ever sees a root that nothing leads to.
         return f"{CROSS}-{self.name}-new", self.name, f"{CROSS}-{self.name}-old"
@@ -150,7 +164,8 @@ def listed(session: Session, now: datetime) -> list[str]:
     A generation that has a successor goes on until the last certificate that it issued has ended.
     """
     plans = made(session)
-    return [one.name for one in plans if one is newest(plans, one.line) or not _is_over(session, one.name, now)]
+    ours = [one for one in plans if one.is_ours]
+    return [one.name for one in ours if one is newest(plans, one.line) or not _is_over(session, one.name, now)]
 
 
 def _is_over(session: Session, name: str, now: datetime) -> bool:
@@ -168,6 +183,12 @@ def domains_text(one: Plan) -> str:
     return json.dumps(one.domains)
 
 
+def policies_text(one: Plan) -> str:
+    """Return the policies as the store has them."""
+    return json.dumps(one.policies)
+
+
 def _plan(row: AuthorityPlan) -> Plan:
     domains, space = tuple(json.loads(row.domains)), namespace.parse(row.space)
-    return Plan(row.name, row.parent, row.path_length, row.algorithm, domains, space)
+    policies = tuple(json.loads(row.policies))
+    return Plan(row.name, row.parent, row.path_length, row.algorithm, domains, space, row.root, policies, row.days)

@@ -32,10 +32,7 @@ _TAKEN = frozenset({"root", "issuing", "ocsp", "tsa", "cross", "foreign"})
 
 def plan_added(session: Session, name: str, domains: Sequence[str], algorithm: str) -> Plan:
     """Return the plan of a further issuing authority. Raises ``Malformed``, ``NotFound``, ``Conflict``."""
-    if len(name) > 20 or not _NAME.fullmatch(name) or name in _TAKEN:
-        raise Malformed(
-            f"`{name[:40]}` is no name for an authority", hint="lower-case letters and hyphens, such as `finance`"
-        )
+    check_name(name)
     if algorithm not in making.ALGORITHMS:
         known = ", ".join(making.ALGORITHMS)
         raise Malformed(f"no authority has a key of the kind `{algorithm[:20]}` yet", hint=f"one of {known}")
@@ -49,20 +46,28 @@ def plan_added(session: Session, name: str, domains: Sequence[str], algorithm: s
         taken = next((other for other in plans if one in other.domains), None)
         if taken is not None:
             raise Conflict(f"the domain `{one}` has an authority already: `{taken.line}`")
-    _check_room(plans)
+    check_room(plans)
     space = _space(session, domains)
     return Plan(full, _parent(plans), 0, algorithm, tuple(sorted(domains)), space)
+
+
+def check_name(name: str) -> None:
+    """Raise ``Malformed`` for what an authority cannot be called."""
+    if len(name) > 20 or not _NAME.fullmatch(name) or name in _TAKEN:
+        raise Malformed(
+            f"`{name[:40]}` is no name for an authority", hint="lower-case letters and hyphens, such as `finance`"
+        )
 
 
 def plan_renewed(session: Session, line: str) -> Plan:
     """Return the plan of a line's next generation. Raises ``NotFound``, ``Conflict``."""
     plans, waiting = plan.every(session), plan.unfinished(session)
-    if not any(one.line == line for one in plans):
+    if not any(one.line == line and one.is_ours for one in plans):
         raise NotFound(f"there is no authority `{line[:40]}`", hint="see `guosuo ca list`")
     newest = plan.newest(plans, line)
     if any(one.line == line for one, _step in waiting):
         raise Conflict(f"`{newest.name}` is not made yet", hint="the worker makes it; see `guosuo ca list`")
-    _check_room(plans)
+    check_room(plans)
     name = f"{line}-{newest.generation + 1}"
     parent = newest.name if newest.kind == ROOT else _parent(plans)
     space = _space(session, newest.domains) if newest.domains else newest.space
@@ -89,6 +94,9 @@ def enter(
         algorithm=made.algorithm,
         domains=plan.domains_text(made),
         space=made.space.to_json(),
+        root=made.root,
+        policies=plan.policies_text(made),
+        days=made.days,
         proposer=people[0],
         approver=people[1],
         basis=basis,
@@ -109,7 +117,7 @@ def consequences(session: Session, made: Plan, at: datetime) -> list[str]:
         told += [
             f"`{made.parent}` and `{made.name}` certify each other (RFC 4210, 4.4): who knows one of them knows both",
             f"authorities made after this one are signed by `{made.name}`; those that are there go on",
-            "take the new root to whoever keeps a copy: `guosuo ca show root --pem`",
+            f"take the new root to whoever keeps a copy: `guosuo ca show {made.name} --pem`",
         ]
         return told
     for one in made.domains:
@@ -132,7 +140,8 @@ def _space(session: Session, domains: Sequence[str]) -> NameSpace:
     return namespace.of_domains([one.name_space for one in found], addresses)
 
 
-def _check_room(plans: Sequence[Plan]) -> None:
+def check_room(plans: Sequence[Plan]) -> None:
+    """Raise ``Conflict`` when there are too many already."""
     if len(plans) >= MOST:
         raise Conflict(f"an installation has {MOST} authorities at most")
 

@@ -21,28 +21,28 @@ _Planner = Callable[[Session, Body], Plan]
 
 
 def _added_object(body: Body) -> str:
-    _check_members(body, {"name", "domains", "algorithm", "basis"})
-    return f"authority:{ISSUING}-{_text(body, 'name')[:40]}"
+    check_members(body, {"name", "domains", "algorithm", "basis"})
+    return f"authority:{ISSUING}-{text(body, 'name')[:40]}"
 
 
 def _renewed_object(body: Body) -> str:
-    _check_members(body, {"line", "basis"})
-    return f"authority:{_text(body, 'line')[:40]}"
+    check_members(body, {"line", "basis"})
+    return f"authority:{text(body, 'line')[:40]}"
 
 
 def _added(session: Session, body: Body) -> Plan:
-    _check_members(body, {"name", "domains", "algorithm", "basis"})
+    check_members(body, {"name", "domains", "algorithm", "basis"})
     domains = body["domains"]
     if not isinstance(domains, list) or len(domains) > 50:
         raise Malformed("`domains` is a list of domains")
     return planning.plan_added(
-        session, _text(body, "name"), [one for one in domains if isinstance(one, str)], _text(body, "algorithm")
+        session, text(body, "name"), [one for one in domains if isinstance(one, str)], text(body, "algorithm")
     )
 
 
 def _renewed(session: Session, body: Body) -> Plan:
-    _check_members(body, {"line", "basis"})
-    return planning.plan_renewed(session, _text(body, "line"))
+    check_members(body, {"line", "basis"})
+    return planning.plan_renewed(session, text(body, "line"))
 
 
 def _act(name: str, named: Callable[[Body], str], planner: _Planner) -> Act:
@@ -56,13 +56,14 @@ def _act(name: str, named: Callable[[Body], str], planner: _Planner) -> Act:
         session: Session, body: Body, proposer: PersonId, approver: PersonId, at: datetime
     ) -> dict[str, Json]:
         made = planner(session, body)
-        planning.record(session, made, proposer=proposer, approver=approver, basis=_text(body, "basis"), at=at)
+        planning.record(session, made, proposer=proposer, approver=approver, basis=text(body, "basis"), at=at)
         return {"authority": made.name, "parent": made.parent}
 
     return Act(name=name, concern=concern, consequences=consequences, carry_out=carry_out)
 
 
-def _check_members(body: Body, names: set[str]) -> None:
+def check_members(body: Body, names: set[str]) -> None:
+    """Raise ``Malformed`` unless the body has these members, and says why there is another authority."""
     if set(body) != names:
         raise Malformed(f"the body has {', '.join(f'`{one}`' for one in sorted(names))}, and nothing else")
     basis = body["basis"]
@@ -70,7 +71,8 @@ def _check_members(body: Body, names: set[str]) -> None:
         raise Malformed("`basis` says in one line why there is another authority")
 
 
-def _text(body: Body, name: str) -> str:
+def text(body: Body, name: str) -> str:
+    """Return a text of the body; raises ``Malformed``."""
     value = body[name]
     if not isinstance(value, str):
         raise Malformed(f"`{name}` is a text")

@@ -21,11 +21,14 @@ class Standing:
 
 
 def of(session: Session, serial: Serial, issuer: str = "") -> Standing:
-    """Return how a serial number stands; with ``issuer``, one of another authority is unknown."""
+    """Return how a serial number stands; with ``issuer``, one of another authority is unknown.
+
+    The hold is read first: a revocation takes it away, and whoever misses it then sees the revocation.
+    """
+    held = session.get(CertificateHold, serial)
     revoked = session.get(Revocation, serial)
     if revoked is not None and issuer in ("", revoked.issuer):
         return Standing("revoked", revoked.at, revoked.reason)
-    held = session.get(CertificateHold, serial)
     if held is not None and issuer in ("", held.issuer):
         return Standing("held", held.at, HOLD)
     found = credential.find(session, serial)

@@ -1,5 +1,6 @@
-"""The authorities of this installation: ``ca list|show|add|renew``."""
+"""The authorities of this installation: ``ca list|show|add|renew|cross|revoke``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,10 +9,14 @@ from core.ledger.entry import JsonValue
 from deploy.cli import proposal
 from deploy.cli.output import AsJson, DryRun, Yes, connect, print_json, print_rows, print_thing
 from deploy.client import items
+from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="Our certification authorities: roots, issuing authorities, roll-over.")
 
 _COLUMNS = ("name", "state", "parent", "domains", "not_after", "good", "crl_number")
+
+#: Printed by options of their own.
+_LONG = ("certificates", "chain")
 
 Basis = Annotated[str, typer.Option(help="The act or reason for it.")]
 
@@ -43,7 +48,7 @@ def show(
     elif as_json:
         print_json(dict(answer))
     else:
-        print_thing({name: value for name, value in answer.items() if name != "chain"}, as_json=False)
+        print_thing({one: value for one, value in answer.items() if one not in _LONG}, as_json=False)
 
 
 @app.command()
@@ -89,3 +94,48 @@ def renew(
     body: dict[str, JsonValue] = {"line": line, "basis": basis}
     with connect() as client:
         proposal.propose(client, act=RENEW, body=body, reason=basis, yes=yes, as_json=as_json, dry_run=dry_run)
+
+
+@app.command()
+def cross(
+    name: Annotated[str, typer.Argument(help="Short: `linhe` makes the cross-certificate `foreign-linhe`.")],
+    root: Annotated[Path, typer.Option(help="Their root (PEM): what `guosuo ca show root --pem` prints there.")],
+    permit: Annotated[list[str], typer.Option(help="A name space that may stand below it; several times for several.")],
+    basis: Basis,
+    permit_address: Annotated[list[str] | None, typer.Option(help="A range of addresses (CIDR) as well.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A name space inside that may not.")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="A certificate policy (object identifier).")] = None,
+    path_length: Annotated[int, typer.Option(help="How many authorities may stand below their root.")] = 1,
+    days: Annotated[int, typer.Option(help="How long it lasts.")] = 365,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Propose to certify the root of another installation, within bounds: it takes two people.
+
+    Compare the fingerprint that is shown with what they tell you on another way. They do the same with your root.
+    """
+    from pki.crossing_act import CROSS
+
+    lists = {"hosts": permit, "addresses": permit_address, "excluded": exclude, "policies": policy}
+    body: dict[str, JsonValue] = {member: [*(one or [])] for member, one in lists.items()}
+    body |= {"name": name, "root": read_text(root), "path_length": path_length, "days": days, "basis": basis}
+    with connect() as client:
+        proposal.propose(client, act=CROSS, body=body, reason=basis, yes=yes, as_json=as_json, dry_run=dry_run)
+
+
+@app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="A cross-certificate, such as foreign-linhe.")],
+    reason: Annotated[str, typer.Option(help="Such as superseded, key-compromise, cessation-of-operation.")],
+    basis: Basis,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Propose to revoke a cross-certificate, for ever: the root's list tells everybody."""
+    from pki.crossing_act import REVOKE
+
+    body: dict[str, JsonValue] = {"name": name, "reason": reason, "basis": basis}
+    with connect() as client:
+        proposal.propose(client, act=REVOKE, body=body, reason=basis, yes=yes, as_json=as_json, dry_run=dry_run)

@@ -17,7 +17,7 @@ from core.identity import Serial
 from core.ledger import evidence
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
-from pki import hierarchy, plan, pointers, revocation
+from pki import hierarchy, planning, pointers, revocation
 from pki.models import Authority, AuthorityPlan, Certificate, CertificateHold, CrlPublication, Revocation
 from pki.models import RevocationChange as Change
 from pki.namespace import NameSpace
@@ -36,7 +36,7 @@ from pki.takeover.row import GOOD, HELD
 TOGETHER = 100
 
 #: Whose key signed an authority's certificate when that is nobody of ours.
-OUTSIDE = "foreign"
+OUTSIDE = "outside"
 
 
 def open_plans(session: Session) -> list[str]:
@@ -79,20 +79,8 @@ def enter_authority(
     """Enter the authority's certificate, and its plan: from it the worker makes the responder."""
     number = (session.exec(select(func.max(AuthorityPlan.number))).one() or 0) + 1
     made = Plan(header.authority, header.authority, old.path_length, "p256", tuple(sorted(header.domains)), NameSpace())
-    planned = AuthorityPlan(
-        number=number,
-        name=made.name,
-        parent=made.parent,
-        path_length=made.path_length,
-        algorithm=made.algorithm,
-        domains=plan.domains_text(made),
-        space=made.space.to_json(),
-        proposer=row.actor,
-        approver=row.approver,
-        basis=row.basis,
-        at=at,
-    )
-    session.add(planned)
+    people = row.actor, row.approver
+    planned = planning.enter(session, made, number, people=people, basis=row.basis, at=at)
     above = header.authority if old.is_self_signed else OUTSIDE
     entered = Authority(name=header.authority, key=header.key, serial=old.serial, der=old.der, issuer=above)
     hierarchy.enter(session, entered)

@@ -3,6 +3,7 @@
 A target takes octets and returns, or raises what nobody foresaw. Refusing by a ``TrustError`` is an answer.
 """
 
+import base64
 import io
 import ipaddress
 import tempfile
@@ -27,7 +28,7 @@ from core.ledger import checkpoint, proof, timestamp, trustpolicy
 from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
-from pki import csr, path
+from pki import csr, otherroot, path
 from pki.takeover import authority as old_authority
 from pki.takeover import export, indexfile, mapping, pem
 from pki.takeover.row import Fault
@@ -302,11 +303,19 @@ def _queries() -> list[bytes]:
     ]
 
 
+def _other_root(content: bytes) -> None:
+    with suppress(TrustError):
+        otherroot.read(base64.b64encode(content).decode("ascii"))
+    with suppress(TrustError):
+        otherroot.read(content.decode("latin-1"))
+
+
 TARGETS: dict[str, Target] = {
     "eve": Target(_eve, lambda: [_EVE_SEED, b'{"event_type":"stats"}']),
     "request": Target(_request, lambda: _broken(_made_request())),
     "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "path": Target(_path, lambda: [b"".join(_chain()[1:]), b"".join(_chain()[1:3]), b"".join(_chain()[4:0:-1])]),
+    "other root": Target(_other_root, lambda: _broken(_chain()[0])),
     "acme request": Target(acme.request, lambda: [acme.signed()]),
     "acme order": Target(acme.order, lambda: [acme.ORDER]),
     "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),

@@ -281,7 +281,7 @@ def test_an_old_generation_lists_until_its_last_certificate_has_ended(sqlite_pki
         with pki.database.read() as session:
             return {one.name: one.state for one in authority_api.list_(session, pki.clock).items}
 
-    told = {"root": "issuing", "issuing": "issuing", "issuing-finance": "superseded", "issuing-finance-2": "issuing"}
+    told = {"root": "active", "issuing": "active", "issuing-finance": "superseded", "issuing-finance-2": "active"}
     assert state() == told
     pki.clock.advance(days=300)
     assert hierarchy.renew_responder(pki.database, pki.signer.client, pki.clock, token_bytes, SETTINGS) is False
@@ -362,6 +362,26 @@ def test_certtool_walks_the_chain_of_either_root(today: Pki) -> None:
     command = ["ocsptool", "--verify-response", "--load-response", "answer", "--load-trust", "issuer.pem"]
     done = subprocess.run(command, cwd=pki.folder, capture_output=True, text=True, check=False)
     assert "Success" in done.stdout, done.stdout + done.stderr
+
+
+def test_what_a_crash_left_is_gone_on_with(sqlite_pki: Pki) -> None:
+    pki = sqlite_pki
+
+    def one(name: str) -> None:
+        """As far as a worker came that was killed after this one."""
+        parts = pki.database, pki.signer.client, pki.clock
+        hierarchy.make(name, *parts, random=token_bytes, settings=SETTINGS)
+
+    with pki.database.write() as session:
+        record(session, planning.plan_added(session, "finance", [FINANCE], "p256"), pki)
+        record(session, planning.plan_renewed(session, "root"), pki)
+    one("issuing-finance")
+    one("cross-root-2-new")
+    # Nothing is issued by an authority whose responder does not answer yet.
+    assert issuer_of(pki, pki.issue()) == "issuing"
+    assert make(pki) == ["ocsp-finance", "root-2", "cross-root-2-old"]
+    assert issuer_of(pki, pki.issue()) == "issuing-finance"
+    assert make(pki) == []
 
 
 def test_every_certificate_of_a_root_is_where_its_children_say(sqlite_pki: Pki) -> None:

@@ -6,7 +6,7 @@ from alembic import op
 from core.database import UtcDateTime
 
 revision = "0090"
-down_revision = "0050"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 
@@ -30,6 +30,9 @@ def upgrade() -> None:
         sa.Column("algorithm", sa.String(length=20), nullable=False),
         sa.Column("domains", sa.Text(), nullable=False),
         sa.Column("space", sa.Text(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("policies", sa.Text(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
         sa.Column("proposer", sa.String(length=80), nullable=False),
         sa.Column("approver", sa.String(length=80), nullable=False),
         sa.Column("basis", sa.String(length=400), nullable=False),

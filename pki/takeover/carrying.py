@@ -27,7 +27,6 @@ from pki.revocation import LONGEST_HOLD
 from pki.takeover import authority, events, staging
 from pki.takeover.authority import JUMP, OldAuthority
 from pki.takeover.judgement import CHANGES, ENTERS, LISTED, Judge, Verdict
-from pki.takeover.mapping import FOREIGN
 from pki.takeover.material import Header, Item
 from pki.takeover.models import Takeover, TakeoverItem, TakeoverPlan
 from pki.takeover.row import GOOD, HELD
@@ -164,7 +163,7 @@ class _Carrying:
             holder_kind=holder.kind,
             holder=holder.identifier,
             domain=holder.domain,
-            profile=item.profile or FOREIGN,
+            profile=item.profile,
             certificate_sha256=hashlib.sha256(item.der).hexdigest(),
             spki_sha256=hashlib.sha256(spki).hexdigest(),
             not_before=loaded.not_valid_before_utc,

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.clock import Given, to_rfc3339
 from pki.takeover.authority import HIGHEST, JUMP
+from pki.takeover.mapping import FOREIGN
 
 #: Most items of one part, and of a plan; most octets of a certificate: it stands in a record of the evidence.
 AT_ONCE, MOST, LARGEST = 200, 500_000, 24_000
@@ -68,7 +69,7 @@ class Item(BaseModel):
     reason: str = Field(default="", max_length=40)
     holder: Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     name: _Text = ""
-    profile: str = Field(default="", max_length=40, pattern=r"^[a-z0-9-]*$")
+    profile: str = Field(default=FOREIGN, max_length=40, pattern=r"^[a-z0-9-]+$")
     certificate: _Base64 = ""
 
     @property

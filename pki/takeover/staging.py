@@ -12,12 +12,13 @@ from core.errors import Conflict
 from core.identity import DomainId
 from core.ledger import evidence
 from core.registry import domain
-from pki import plan, planning
+from pki import plan, planning, profileset
 from pki.models import Authority
 from pki.takeover import authority, events, material
 from pki.takeover.authority import OldAuthority
 from pki.takeover.errors import BlockedPlan, StalePlan, TakeoverOver, UnfitAuthority, UnknownTakeover
 from pki.takeover.judgement import BLOCKED, Judge, Verdict
+from pki.takeover.mapping import FOREIGN
 from pki.takeover.material import Header, Item
 from pki.takeover.models import Takeover, TakeoverItem, TakeoverPlan
 
@@ -68,7 +69,9 @@ def _check_new(session: Session, header: Header, old: OldAuthority) -> None:
 def judge(session: Session, header: Header, items: Sequence[Item], now: datetime) -> list[Verdict]:
     """Return what would become of some items. Raises as ``check`` does."""
     judging = Judge(session, check(session, header, now), header.authority, now)
-    return [judging.judge(one) for one in items]
+    ours = {FOREIGN, *(one.name for one in profileset.active(session).listed)}
+    unknown = Verdict(BLOCKED, "the mapping names a profile that is none of ours")
+    return [judging.judge(one) if one.profile in ours else unknown for one in items]
 
 
 def stage(  # noqa: PLR0917  # a part, where it belongs, and who brings it

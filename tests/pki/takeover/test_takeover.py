@@ -132,7 +132,7 @@ def test_it_is_shown_with_its_own_chain(sqlite_world: World) -> None:
     sqlite_world.take_over()
     with sqlite_world.pki.database.read() as session:
         shown = authority_api.show(NAME, session, sqlite_world.pki.clock)
-        assert (shown.state, shown.key, shown.good) == ("issuing", "old-ca", 1)
+        assert (shown.state, shown.key, shown.good) == ("active", "old-ca", 1)
         assert chain.above(session, NAME) == []
     assert sqlite_world.pki.issue().serial
     assert sqlite_world.pki.authenticator.authenticate(sqlite_world.pki.issue().der).issuer == "issuing"
@@ -321,6 +321,8 @@ def test_an_ejbca_folder_is_read_alike(sqlite_world: World) -> None:
     folder = world.read(Mapped(names={"user-3": "person:wu-ops"}))
     assert export.read_csv((old / "certificates.csv").read_text(), "c").faults == []
     assert folder.profiles == ["77", "CLERK"]
+    wrong = world.read(Mapped(profiles={"77": "emperor"}))
+    assert {one.word for one in world.judge(wrong).values()} == {"blocked"}
     after = world.judge(folder)
     assert after.pop("1003").word == "enters"
     assert {serial: one.word for serial, one in after.items()} == {

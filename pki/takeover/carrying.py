@@ -1,5 +1,6 @@
-"""What two people agreed on is carried out: the authority first, then its certificates, a few in each transaction.
+"""What two people agreed on is carried out: a few certificates in each transaction, and the authority with the last.
 
+Until then nothing of it is published or believed: no list of ours is ever seen that lacks what the old one revoked.
 Each item is judged anew when its turn comes, because the register may have changed; what was done is not done again, so
 that a crash between two transactions leaves a plan that goes on.
 """
@@ -50,12 +51,8 @@ def is_begun(session: Session, digest: str) -> bool:
     return session.get(Takeover, row.authority) is not None
 
 
-def begin(session: Session, digest: str, at: datetime) -> None:
+def begin(session: Session, row: TakeoverPlan, header: Header, at: datetime) -> None:
     """Enter the authority, and the number that its lists go on from; its key is one of ours by now."""
-    row = staging.get(session, digest)
-    if session.get(Takeover, row.authority) is not None:
-        return
-    header = staging.header_of(row)
     old = staging.check(session, header, at)
     planned = enter_authority(session, row, header, old, at)
     of = Takeover(
@@ -69,7 +66,7 @@ def begin(session: Session, digest: str, at: datetime) -> None:
     session.add(of)
     floor = raise_numbers(session, row.authority, header.number + JUMP, at)
     made = session.get_one(Authority, row.authority)
-    evidence.append(session, events.begun(made, planned, of, floor, digest), at=at)
+    evidence.append(session, events.begun(made, planned, of, floor, row.digest), at=at)
 
 
 def enter_authority(
@@ -99,9 +96,9 @@ def raise_numbers(session: Session, name: str, floor: int, at: datetime) -> int:
 def step(session: Session, digest: str, at: datetime, *, most: int = TOGETHER) -> TakeoverPlan:
     """Bring over the next ``most`` of a plan, in the caller's transaction; return how it stands."""
     row = staging.get(session, digest)
-    of = session.get_one(Takeover, row.authority, with_for_update=True)
+    of = session.get(Takeover, row.authority, with_for_update=True)
     header = staging.header_of(row)
-    if header.number > of.number:
+    if of is not None and header.number > of.number:
         of.number = header.number
         session.add(of)
         floor = raise_numbers(session, of.authority, header.number + JUMP, at)
@@ -114,6 +111,8 @@ def step(session: Session, digest: str, at: datetime, *, most: int = TOGETHER) -
     row.done += len(items)
     if row.done >= row.total and row.state == "open":
         row.state = "done"
+        if of is None:
+            begin(session, row, header, at)
         evidence.append(session, events.concluded(row), at=at)
     session.add(row)
     session.flush()

@@ -24,10 +24,6 @@ def jobs(database: Database, keys: SignerClient) -> list[Job]:
         for header in headers:
             keys.adopt(header.key, authority.read(header.der, now).spki, KeyPurpose.CA, enter=True)
         # A crash here leaves a key that is one of ours and signs nothing yet: the next run gets it again.
-        for digest in waiting:
-            with database.write() as session:
-                carrying.begin(session, digest, now)
-        # A crash here leaves an authority of ours with none of its certificates: the next run brings them over.
         for digest in waiting * _STEPS:
             with database.write() as session:
                 made = carrying.step(session, digest, now)

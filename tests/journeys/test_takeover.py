@@ -47,7 +47,7 @@ def agreed(served: Site, done: subprocess.CompletedProcess[str]) -> None:
 
 
 def our_list(served: Site, old: OldCa, number: int) -> None:
-    """Fetch our full list when it has this number, and leave it beside the old one."""
+    """Fetch our full list when it has a number behind this one, and leave it beside the old one."""
     url = f"http://localhost:{served.status_port}/crl/issuing-legacy/0.crl"
     deadline = time.monotonic() + 60
     while True:
@@ -55,7 +55,7 @@ def our_list(served: Site, old: OldCa, number: int) -> None:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 (old.folder / "ours.der").write_bytes(answer.read())
             old.run("crl", "-inform", "DER", "-in", "ours.der", "-out", "ours.pem")
-            if int(old.run("crl", "-in", "ours.pem", "-noout", "-crlnumber").split("0x")[1], 16) >= number:
+            if int(old.run("crl", "-in", "ours.pem", "-noout", "-crlnumber").split("0x")[1], 16) > number:
                 return
         except OSError:
             pass

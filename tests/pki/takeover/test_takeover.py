@@ -14,9 +14,9 @@ from sqlmodel import func, select
 from core.errors import TrustError
 from core.identity import PersonId, Serial
 from core.ledger.models import EvidenceRow
-from pki import authority_api, chain, revocation, standing
+from pki import authority_api, chain, plan, revocation, standing
 from pki.models import CertificateHold, CrlPublication
-from pki.takeover import export, staging
+from pki.takeover import carrying, export, staging
 from pki.takeover.authority import JUMP
 from pki.takeover.mapping import Mapped
 from pki.takeover.models import Takeover, TakeoverItem, TakeoverPlan
@@ -330,6 +330,23 @@ def test_an_ejbca_folder_is_read_alike(sqlite_world: World) -> None:
     }
     row = world.take_over()
     assert (row.state, row.entered) == ("done", 3)
+
+
+def test_nothing_of_it_is_seen_before_everything_is_in(sqlite_world: World) -> None:
+    """No list of ours lacks what the old one revoked, and nobody is let in by it, however long it takes."""
+    world = sqlite_world
+    digest, at = world.bring(world.read()), world.pki.clock.now()
+    world.agree(digest)
+    world.spki(world.header(world.read()))
+    for done in range(1, 6):
+        with world.pki.database.write() as session:
+            assert carrying.step(session, digest, at, most=1).done == done
+        with world.pki.database.read() as session:
+            assert NAME not in plan.listed(session, at)
+        assert word_of(lambda: world.pki.authenticator.authenticate(der(world.old.folder, GOOD))) == "foreign-issuer"
+    world.work_off()
+    assert told(ours(world)) == told(theirs(world))
+    assert world.pki.authenticator.authenticate(der(world.old.folder, GOOD)).identifier == "li-wen"
 
 
 def test_times_do_not_move_by_a_take_over(sqlite_world: World) -> None:

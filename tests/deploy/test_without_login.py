@@ -27,6 +27,7 @@ GIVEN = {
     "out": "out.pem",
     "kind": "person",
     "level": "3",
+    "number": "44",
     "before": "2026-01-01",
     "until": "2030-01-01",
     "directory": "folder",

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from backup import (
     replay_approval,
+    replay_code,
     replay_custody,
     replay_duty,
     replay_profile,
@@ -205,6 +206,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_approval.HANDLERS,
+    **replay_code.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

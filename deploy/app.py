@@ -19,8 +19,10 @@ import monitor.api
 import pki.api
 import pki.bulk_api
 import pki.desk_api
+import pki.enrolment_api
 import pki.issuance_api
 import pki.profile_api
+import pki.renewal_api
 import pki.revocation_api
 import pki.status_api
 from core.web import BodyLimit, install_error_handlers
@@ -46,6 +48,8 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.api.router,
     pki.issuance_api.router,
     pki.desk_api.router,
+    pki.enrolment_api.router,
+    pki.renewal_api.router,
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,

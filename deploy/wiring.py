@@ -64,9 +64,11 @@ from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.desk import RequestDesk
 from pki.feed import Feed
-from pki.holding import Certificates
+from pki.holding import Certificates, Codes
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
+from pki.redemption import Redemption
+from pki.renewal import Renewal
 from pki.settings import PkiSettings
 
 #: The label of the key that signs the evidence log's checkpoints.
@@ -183,7 +185,7 @@ def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
     keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
+    return Holders((Certificates(), Codes(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def outbox(settings: Settings, database: Database) -> Outbox:
@@ -272,6 +274,7 @@ def build(settings: Settings) -> Built:
     point = decisions(settings, database, queue, group)
     place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     responder = OcspResponder(database=database, keys=keys, clock=clock)
+    desk = RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -281,7 +284,9 @@ def build(settings: Settings) -> Built:
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: issuing,
-        RequestDesk: RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes),
+        RequestDesk: desk,
+        Redemption: Redemption(database=database, authority=issuing, clock=clock, random=secrets.token_bytes),
+        Renewal: Renewal(database=database, authority=issuing, request_desk=desk, clock=clock),
         Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),

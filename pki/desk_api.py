@@ -1,5 +1,6 @@
 """The registration desk over HTTP: file, correct, look, decide."""
 
+import hashlib
 import json
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.clock import to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.provision import ReadSession, provided
-from pki import desk
+from pki import csr, desk
 from pki.desk import RequestDesk
 from pki.issuance_api import IssueRequest, request_of
 from pki.models import DeskRequest
@@ -34,13 +35,19 @@ class RequestItem(BaseModel):
     comment: str
     serial: str
     filed_at: str
+    code: str
+    renews: str
 
 
 class RequestDetail(RequestItem):
-    """One request with itself (PEM), and the digest by which the intention of its certificate names it."""
+    """One request with itself (PEM), and the digest by which the intention of its certificate names it.
+
+    ``key_sha256`` is the SHA-256 of its SubjectPublicKeyInfo: whoever made the key sees the same, and can say so.
+    """
 
     csr: str
     digest: str
+    key_sha256: str
 
 
 class RequestList(BaseModel):
@@ -89,7 +96,8 @@ def list_(session: ReadSession, state: str = "", limit: Limit = 1000) -> Request
 def show(identifier: str, session: ReadSession) -> RequestDetail:
     """Show one request."""
     row = desk.get(session, identifier)
-    return RequestDetail(**_item(row).model_dump(), csr=row.csr, digest=row.digest)
+    key = hashlib.sha256(csr.parse_request(row.csr.encode("ascii")).spki).hexdigest()
+    return RequestDetail(**_item(row).model_dump(), csr=row.csr, digest=row.digest, key_sha256=key)
 
 
 @router.post("/{identifier}/correction")
@@ -120,19 +128,11 @@ def reject(identifier: str, body: Refusal, principal: Acting, at_desk: Desk) -> 
     return _item(at_desk.reject(identifier, comment=body.comment, actor=principal.identifier))
 
 
-_NEXT = {
-    "submitted": "a registration officer",
-    "checked": "a second officer",
-    "returned": "a correction",
-    "approved": "its signature: approve it again",
-}
-
-
 def _item(row: DeskRequest) -> RequestItem:
     return RequestItem(
         id=row.id,
         state=row.state,
-        waits_for=_NEXT.get(row.state, ""),
+        waits_for=desk.NEXT.get(row.state, ""),
         requester=row.requester,
         holder=row.holder,
         profile=row.profile,
@@ -144,4 +144,6 @@ def _item(row: DeskRequest) -> RequestItem:
         comment=row.comment,
         serial=row.serial,
         filed_at=to_rfc3339(row.filed_at),
+        code=row.code,
+        renews=row.renews,
     )

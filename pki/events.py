@@ -7,7 +7,7 @@ from typing import Protocol
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
-from pki.models import BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
+from pki.models import BulkRevocation, DeskRequest, EnrolmentCode, IssuanceIntent, ProfileSet
 
 
 class Intended(Protocol):
@@ -107,7 +107,10 @@ def request_filed(row: DeskRequest) -> Event:
         "needed": row.needed,
         "request": row.digest,
     }
-    return Event("pki.desk.filed", row.requester, f"request:{row.id}", row.domain, details=details)
+    details |= {name: text for name, text in (("code", row.code), ("renews", row.renews)) if text}
+    # Who redeems a code shows no certificate; who made the code stands with the code's own record.
+    actor = "anonymous" if row.code and row.revision == 1 else row.requester
+    return Event("pki.desk.filed", actor, f"request:{row.id}", row.domain, details=details)
 
 
 def request_decided(row: DeskRequest, word: str, *, actor: str) -> Event:
@@ -126,6 +129,38 @@ def request_issued(row: DeskRequest) -> Event:
     """An approved request has its certificate."""
     details: dict[str, JsonValue] = {"serial": row.serial, "request": row.digest}
     return Event("pki.desk.issued", row.approved_by.split()[-1], f"request:{row.id}", row.domain, details=details)
+
+
+def code_opened(row: EnrolmentCode) -> Event:
+    """A one-time code was made; what it opens with stands nowhere."""
+    details: dict[str, JsonValue] = {
+        "profile": row.profile,
+        "holder": row.holder,
+        "purpose": row.purpose,
+        "until": to_rfc3339(row.expires_at),
+    }
+    return Event("pki.code.opened", row.maker, f"code:{row.id}", row.domain, details=details)
+
+
+def code_redeemed(row: EnrolmentCode) -> Event:
+    """A one-time code was used: for exactly this request, which now waits at the desk."""
+    details: dict[str, JsonValue] = {"holder": row.holder, "request": row.digest, "desk": row.request}
+    return Event("pki.code.redeemed", "anonymous", f"code:{row.id}", row.domain, details=details)
+
+
+def code_refused(row: EnrolmentCode | None, reason: str) -> Event:
+    """Somebody showed a one-time code that opened nothing; of a code that there is not, nothing is repeated."""
+    details: dict[str, JsonValue] = {"reason": reason}
+    if row is None:
+        return Event("pki.code.refused", "anonymous", "code:unknown", result="refused", details=details)
+    details |= {"tries": row.tries, "state": row.state}
+    return Event("pki.code.refused", "anonymous", f"code:{row.id}", row.domain, result="refused", details=details)
+
+
+def code_withdrawn(row: EnrolmentCode, *, actor: str) -> Event:
+    """A one-time code was withdrawn, or another took its place."""
+    details: dict[str, JsonValue] = {"holder": row.holder, "profile": row.profile}
+    return Event("pki.code.withdrawn", actor, f"code:{row.id}", row.domain, details=details)
 
 
 def profiles_activated(row: ProfileSet, *, before: str) -> Event:

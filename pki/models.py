@@ -58,7 +58,11 @@ class ProfileSet(SQLModel, table=True):
 
 
 class DeskRequest(SQLModel, table=True):
-    """A request at the registration desk. ``approved_by`` are ids with spaces between, of the present revision."""
+    """A request at the registration desk. ``approved_by`` are ids with spaces between, of the present revision.
+
+    ``code`` is the one-time code that it came by: then ``requester`` made the code. ``renews`` is the serial number of
+    the certificate that it follows.
+    """
 
     __tablename__ = "desk_request"
 
@@ -71,7 +75,10 @@ class DeskRequest(SQLModel, table=True):
     domain: str = Field(default="", max_length=80)
     csr: str = Field(default="", sa_type=Text)
     dns_names: str = Field(default="[]", sa_type=Text)
+    ip_addresses: str = Field(default="[]", sa_type=Text)
     lifetime_seconds: int | None = None
+    renews: str = Field(default="", max_length=40)
+    code: str = Field(default="", max_length=6)
     digest: str = Field(default="", max_length=64)
     revision: int = 1
     needed: int = 1
@@ -79,6 +86,35 @@ class DeskRequest(SQLModel, table=True):
     state: str = Field(default="submitted", index=True, max_length=10)
     comment: str = Field(default="", max_length=1000)
     serial: str = Field(default="", max_length=40)
+
+
+class EnrolmentCode(SQLModel, table=True):
+    """A one-time code: for whom, by whom, until when. Of its secret only a salted slow hash is kept (``onetime.py``).
+
+    ``digest`` is that of the request it was used for, ``request`` that request's id at the desk; ``ticket_sha256`` is
+    the hash of what asks how far it is. ``purpose`` is onboarding or lost-token.
+    """
+
+    __tablename__ = "enrolment_code"
+
+    id: str = Field(primary_key=True, max_length=6)
+    holder_kind: str = Field(max_length=20)
+    holder: str = Field(index=True, max_length=80)
+    domain: str = Field(max_length=80)
+    profile: str = Field(max_length=40)
+    dns_names: str = Field(default="[]", sa_type=Text)
+    purpose: str = Field(max_length=20)
+    maker: str = Field(index=True, max_length=120)
+    made_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    verifier: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str = Field(default="open", index=True, max_length=10)
+    tries: int = 0
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    digest: str = Field(default="", max_length=64)
+    request: str = Field(default="", max_length=16)
+    ticket_sha256: str = Field(default="", index=True, max_length=64)
 
 
 class Certificate(SQLModel, table=True):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from sqlmodel import Session, col, select
 
 from backup import (
+    replay_acme,
     replay_approval,
     replay_code,
     replay_custody,
@@ -19,6 +20,7 @@ from backup import (
     replay_profile,
     replay_register,
     replay_status,
+    replay_timestamp,
 )
 from backup.errors import Damaged
 from backup.events import POINT_BEGUN, POINT_FAILED, POINT_SEALED, RECONCILED, object_of
@@ -35,7 +37,7 @@ from pki import hierarchy
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = frozenset(
+RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
     {
         "authz.decision.explained",
         "authz.decision.made",
@@ -205,6 +207,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
+    **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
     **replay_code.HANDLERS,
     **replay_duty.HANDLERS,
@@ -222,4 +225,5 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     POINT_FAILED: _point,
     POINT_SEALED: _point,
     **replay_custody.HANDLERS,
+    **replay_timestamp.HANDLERS,
 }

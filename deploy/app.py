@@ -1,4 +1,6 @@
-"""The ASGI applications: the service over mutual TLS, and certificate status and evidence tiles in the clear."""
+"""The ASGI applications: the service over mutual TLS, status and evidence tiles in the clear, and the ACME server."""
+
+from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
@@ -16,6 +18,10 @@ import core.registry.acts_api
 import core.registry.api
 import hsm.api
 import monitor.api
+import pki.acme.account_api
+import pki.acme.api
+import pki.acme.certificate_api
+import pki.acme.order_api
 import pki.api
 import pki.bulk_api
 import pki.desk_api
@@ -25,9 +31,11 @@ import pki.profile_api
 import pki.renewal_api
 import pki.revocation_api
 import pki.status_api
-from core.web import BodyLimit, install_error_handlers
+import pki.tsa.api
+from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
 from deploy.wiring import Built
+from pki.acme import jws, server
 from pki.feed import Feed
 from pki.ocsp_http import OcspEndpoint
 
@@ -46,6 +54,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.acme.api.router,
     pki.issuance_api.router,
     pki.desk_api.router,
     pki.enrolment_api.router,
@@ -53,13 +62,27 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,
+    pki.tsa.api.router,
     authz.api.router,
     monitor.api.router,
     backup.api.router,
 )
 
-#: What anybody may read, with or without a certificate: status is served in the clear (RFC 5280, 6960).
-STATUS: tuple[APIRouter, ...] = (identity.alive, pki.status_api.router, core.ledger.witness_api.submission)
+#: What anybody may ask, with or without a certificate: status and time stamps, in the clear (RFC 5280, 6960, 3161).
+STATUS: tuple[APIRouter, ...] = (
+    identity.alive,
+    pki.status_api.router,
+    pki.tsa.api.submission,
+    core.ledger.witness_api.submission,
+)
+
+
+#: What machines without a certificate use, each request signed by itself (RFC 8555).
+ACME: tuple[APIRouter, ...] = (
+    pki.acme.account_api.router,
+    pki.acme.order_api.router,
+    pki.acme.certificate_api.router,
+)
 
 
 def service_app(built: Built) -> ASGIApp:
@@ -72,12 +95,23 @@ def status_app(built: Built) -> ASGIApp:
     return _app(built, STATUS)
 
 
-def _app(built: Built, routers: tuple[APIRouter, ...]) -> ASGIApp:
+def acme_app(built: Built) -> ASGIApp:
+    """Return the ACME server; the site has one configured."""
+    return _app(built, ACME, server.install_error_handlers, largest=jws.LARGEST)
+
+
+def _app(
+    built: Built,
+    routers: tuple[APIRouter, ...],
+    handle_errors: Callable[[FastAPI], None] = install_error_handlers,
+    *,
+    largest: int = LARGEST_BODY,
+) -> ASGIApp:
     # FastAPI's own pages about the interface would be routes without a permission.
     app = FastAPI(title="guosuo", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.provided = built.provided
     for router in routers:
         app.include_router(router)
-    install_error_handlers(app)
-    limited, feed = BodyLimit(app), built.provided.get(Feed)
+    handle_errors(app)
+    limited, feed = BodyLimit(app, largest), built.provided.get(Feed)
     return OcspEndpoint(limited, feed) if isinstance(feed, Feed) else limited

@@ -22,7 +22,16 @@ from core.registry import change, loader
 from deploy import schema, signer, vouching, wiring
 from deploy.file import read_text
 from deploy.request import make_request, write_secret
-from deploy.settings import CONFIGURATION, ListenSection, RepositorySection, Settings, SiteSection, load, render
+from deploy.settings import (
+    CONFIGURATION,
+    AcmeSection,
+    ListenSection,
+    RepositorySection,
+    Settings,
+    SiteSection,
+    load,
+    render,
+)
 from hsm import token
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyPurpose
@@ -50,6 +59,7 @@ class Founding:
     repository: Path
     store: str = ""
     applications: Sequence[Path] = ()
+    acme: AcmeSection | None = None
 
 
 def found(founding: Founding, *, progress: Callable[[str], None]) -> Settings:
@@ -113,6 +123,7 @@ def _settle(founding: Founding) -> Settings:
         ),
         listen=founding.listen,
         repository=RepositorySection(path=founding.repository.resolve(), recipients=(recipient,)),
+        acme=founding.acme,
     )
     write_secret(target.with_suffix(".new"), render(settings).encode())
     target.with_suffix(".new").replace(target)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import Malformed, NotFound
 from core.notice.settings import NoticeSettings
+from pki.tsa.settings import TsaSettings
 
 CONFIGURATION = "guosuo.toml"
 
@@ -68,11 +69,27 @@ class WitnessSection(_Frozen):
 
 
 class TimestampSection(_Frozen):
-    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to."""
+    """Time-stamp authorities (RFC 3161): their URLs in order of preference, and the roots (PEM) that they lead to.
+
+    Without a URL our own authority stamps our evidence: that proves order to everybody but those who hold its key.
+    """
 
     urls: tuple[str, ...] = ()
     roots: Path | None = None
     every_minutes: int = Field(default=60, ge=1, le=10_080)
+
+
+class AcmeSection(_Frozen):
+    """Where machines fetch certificates by themselves (RFC 8555), on a port of its own; without it nobody does.
+
+    ``resolvers`` are asked for names of machines (``ADDRESS[:PORT]``), this machine's own when there are none. Machines
+    are looked at on ``http_port`` and ``tls_port``, which the protocol fixes: others are for trials.
+    """
+
+    port: int = Field(default=8444, ge=1, le=65535)
+    resolvers: tuple[str, ...] = ()
+    http_port: int = Field(default=80, ge=1, le=65535)
+    tls_port: int = Field(default=443, ge=1, le=65535)
 
 
 class Settings(_Frozen):
@@ -85,12 +102,19 @@ class Settings(_Frozen):
     evidence: EvidenceSection = EvidenceSection()
     witness: WitnessSection = WitnessSection()
     timestamp: TimestampSection = TimestampSection()
+    tsa: TsaSettings = TsaSettings()
     notice: NoticeSettings = NoticeSettings()
+    acme: AcmeSection | None = None
 
     @property
     def public_url(self) -> str:
         """Where certificate status is served in the clear (RFC 5280 4.2.1.13 and 4.2.2.1 use plain HTTP)."""
         return f"http://{self.listen.host}:{self.listen.status_port}"
+
+    @property
+    def acme_secret(self) -> Path:
+        """What the keys that bind ACME accounts follow from."""
+        return self.secrets / "acme.key"
 
     @property
     def ledger(self) -> Path:
@@ -163,9 +187,14 @@ def render(settings: Settings) -> str:
 
 
 _ALWAYS = ("site", "listen", "repository")
-_OPTIONAL = {"evidence", "witness", "timestamp", "notice"}
+_OPTIONAL = {"evidence", "witness", "timestamp", "tsa", "notice", "acme"}
 
 _EXAMPLES = {
+    "acme": """
+# Machines of the register fetch certificates by themselves (RFC 8555): https://HOST:PORT/acme/issuing/directory
+# [acme]
+# port = 8444
+# resolvers = ["10.90.0.53"]""",
     "evidence": """
 # Domains below level 3 whose applications are answered before the record is stored; 50 ms of them can be lost.
 # [evidence]

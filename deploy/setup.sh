@@ -43,6 +43,8 @@ PACKAGES=(
     "rsyslog             /usr/sbin/rsyslogd"
     "rsyslog-openssl     /usr/lib/*/rsyslog/lmnsd_ossl.so"
     "chromium            /usr/bin/chromium"
+    "certbot             /usr/bin/certbot"
+    "dehydrated          /usr/bin/dehydrated"
     "golang-cfssl        /usr/bin/cfssl"
     "golang-go           /usr/bin/go"
     "golang-golang-x-mod-dev /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go"

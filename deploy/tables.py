@@ -12,7 +12,9 @@ import core.notice.models
 import core.registry.credential
 import core.registry.models
 import monitor.models
+import pki.acme.models
 import pki.models
+import pki.tsa.models
 
 #: What a complete store holds.
 METADATA = SQLModel.metadata
@@ -29,5 +31,7 @@ DECLARING = (
     core.registry.credential,
     core.registry.models,
     monitor.models,
+    pki.acme.models,
     pki.models,
+    pki.tsa.models,
 )

@@ -20,6 +20,15 @@ def server_context(*, certificate: Path, key: Path, trusted: Path) -> ssl.SSLCon
     return context
 
 
+def open_context(*, certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return the context of a server that asks nobody for a certificate: TLS 1.3 only, no resumption."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    context.load_cert_chain(certificate, key)
+    return context
+
+
 def client_context(*, certificate: Path | None, key: Path | None, trusted: Path, password: str = "") -> ssl.SSLContext:
     """Return a client's context: the server must chain to ``trusted`` (PEM); ours is shown when one is given.
 

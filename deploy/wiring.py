@@ -12,7 +12,9 @@ import core.duty.jobs
 import core.ledger.jobs
 import core.notice.jobs
 import monitor.jobs
+import pki.acme.jobs
 import pki.jobs
+import pki.tsa.renewal
 from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
@@ -40,18 +42,14 @@ from core.ledger.purge import Purger
 from core.ledger.register import Register
 from core.ledger.retention import Retention
 from core.ledger.sequencer import Sequencer
-from core.notice.channel import Channel
-from core.notice.mail import Mail
 from core.notice.outbox import Outbox
-from core.notice.syslog import Syslog
-from core.notice.webhook import Webhook
 from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, leveling, vouching
+from deploy import departure, enrolling, leveling, noticing, stamping, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -60,6 +58,7 @@ from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
 from monitor.holding import Watched
 from pki import activation, bulk_act, hierarchy
+from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.desk import RequestDesk
@@ -185,20 +184,7 @@ def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
     keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), Codes(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
-
-
-def outbox(settings: Settings, database: Database) -> Outbox:
-    """Return the outbox of notices, with every way out that is configured."""
-    clock, asked = SystemClock(), settings.notice
-    channels: list[Channel] = []
-    if asked.mail is not None:
-        channels.append(Mail(asked.mail))
-    if asked.webhook is not None:
-        channels.append(Webhook(asked.webhook, now=lambda: int(clock.now().timestamp())))
-    if asked.syslog is not None:
-        channels.append(Syslog(asked.syslog, host=settings.listen.host))
-    return Outbox(database=database, clock=clock, channels=channels, settings=asked, site=settings.site.name)
+    return Holders((Certificates(), Codes(), Enrolments(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def backup(settings: Settings, database: Database) -> Backup:
@@ -213,18 +199,28 @@ def backup(settings: Settings, database: Database) -> Backup:
     return Backup(database=database, clock=SystemClock(), random=secrets.token_bytes, settings=asked)
 
 
-def jobs(settings: Settings, database: Database) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
-    """Return the background work: lists, what else is our own, what waits for others. None holds another up."""
+def jobs(settings: Settings, database: Database) -> Sequence[Sequence[Job]]:
+    """Return the background work: lists, what else is our own, what waits for others, and for machines.
+
+    None holds another up.
+    """
     keys = signer(settings)
     lists = publisher(settings, database, keys)
-    sending = core.notice.jobs.outward(outbox(settings, database))
-    outward = [*sending, *_vouching_jobs(settings, database, keys)]
-    return pki.jobs.publishing(lists), inward_jobs(settings, database), outward
+    sending = core.notice.jobs.outward(noticing.outbox(settings, database, SystemClock()))
+    # The worker of a site that asks no witness starts without a signer: only a witness is shown the log's key.
+    place, mirror = partial(ledger_place, settings, keys), evidence_mirror(settings)
+    asked = vouching.background(settings, database, keys, clock=SystemClock(), place=place, mirror=mirror)
+    machines = enrolling.looking(settings, database, clock=SystemClock())
+    return pki.jobs.publishing(lists), inward_jobs(settings, database), [*sending, *asked], machines
 
 
 def periods(settings: Settings, database: Database) -> Mapping[str, timedelta]:
     """Return how often each job of ``jobs`` runs, by name; this needs no signer."""
-    ours = [*inward_jobs(settings, database), *core.notice.jobs.outward(outbox(settings, database))]
+    ours = [
+        *inward_jobs(settings, database),
+        *core.notice.jobs.outward(noticing.outbox(settings, database, SystemClock())),
+    ]
+    ours += enrolling.looking(settings, database, clock=SystemClock())
     return {job.name: job.every for job in ours} | vouching.periods(settings)
 
 
@@ -233,22 +229,16 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     keys, names = signer(settings), certification(settings)
     return [
         *pki.jobs.jobs(database),
+        *pki.acme.jobs.jobs(database),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
+        pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
         *core.approval.jobs.jobs(database, two_person_acts(settings)),
         *core.duty.jobs.jobs(database),
-        *core.notice.jobs.jobs(outbox(settings, database)),
+        *core.notice.jobs.jobs(noticing.outbox(settings, database, SystemClock())),
         *core.ledger.jobs.jobs(database, purger(settings, database)),
     ]
-
-
-def _vouching_jobs(settings: Settings, database: Database, keys: SignerClient) -> Sequence[Job]:
-    if settings.witness.policy is None and not settings.timestamp.urls:
-        # The worker of a site that asks nobody starts without a signer, too.
-        return []
-    place, mirror = ledger_place(settings, keys), evidence_mirror(settings)
-    return vouching.background(settings, database, SystemClock(), place, mirror)
 
 
 def ledger_place(settings: Settings, keys: SignerClient) -> LedgerPlace:
@@ -296,7 +286,9 @@ def build(settings: Settings) -> Built:
         Retention: accountable.retention(),
         Backup: backup(settings, database),
         Holders: holders(settings),
-        Outbox: outbox(settings, database),
+        Outbox: noticing.outbox(settings, database, SystemClock()),
+        **enrolling.provided(settings, database, clock=clock, authority=issuing),
+        **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }
     return Built(settings, provided, queue)

@@ -18,6 +18,7 @@ _ALLOWED: dict[KeyPurpose, KeyAlgorithm] = {
     KeyPurpose.CA: KeyAlgorithm.P256,
     KeyPurpose.CRL: KeyAlgorithm.P256,
     KeyPurpose.OCSP: KeyAlgorithm.P256,
+    KeyPurpose.TSA: KeyAlgorithm.P256,
     KeyPurpose.SELF_TEST: KeyAlgorithm.P256,
     KeyPurpose.CHECKPOINT: KeyAlgorithm.ED25519,
     KeyPurpose.WITNESS: KeyAlgorithm.ED25519,

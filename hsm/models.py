@@ -18,6 +18,7 @@ class KeyPurpose(StrEnum):
     CA = "ca"
     CRL = "crl"
     OCSP = "ocsp"
+    TSA = "tsa"
     CHECKPOINT = "checkpoint"
     WITNESS = "witness"
     SELF_TEST = "self-test"

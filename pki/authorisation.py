@@ -70,7 +70,7 @@ def authorise(
         detail = f"a certificate of profile `{profile.name}` is renewed with a new key"
         raise SameKey(detail, hint="leave --same-key out")
     # 3. Every name, wherever it stands, is the register's.
-    csr.check_content(content, holder, allowed_hosts=wanted.hosts)
+    csr.check_content(content, holder, allowed_hosts=wanted.hosts, allowed_addresses=wanted.addresses)
     names.check_hosts(holder, wanted.hosts)
     names.check_addresses(holder, wanted.addresses)
     # 4. The shortest life of profile, level and request.

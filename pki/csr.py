@@ -30,6 +30,7 @@ class CertificationRequest:
     spki: bytes
     hosts: tuple[str, ...]
     extensions: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
 
 
 def parse_request(content: bytes) -> CertificationRequest:
@@ -47,12 +48,13 @@ def parse_request(content: bytes) -> CertificationRequest:
         raise BadRequest(f"the request cannot be read: {error}") from error
     if not proved:
         raise BrokenProof("the request's signature does not verify", hint="make the request with the key it names")
-    hosts = [name for one in extensions for name in _hosts(one)]
+    hosts, addresses = _names(extensions)
     return CertificationRequest(
         subject=subject,
         key=key,
         spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        hosts=tuple(hosts),
+        hosts=hosts,
+        addresses=addresses,
         extensions=tuple(one.oid.dotted_string for one in extensions if not _is_harmless(one)),
     )
 
@@ -62,7 +64,13 @@ def normalise(content: bytes) -> bytes:
     return _load(content).public_bytes(Encoding.PEM)
 
 
-def check_content(request: CertificationRequest, holder: Holder, *, allowed_hosts: Sequence[str] = ()) -> None:
+def check_content(
+    request: CertificationRequest,
+    holder: Holder,
+    *,
+    allowed_hosts: Sequence[str] = (),
+    allowed_addresses: Sequence[str] = (),
+) -> None:
     """Raise unless the request says only what the register says of ``holder``.
 
     Names in the certificate come from the register in any case; a request that says otherwise is a mistake or worse,
@@ -70,11 +78,14 @@ def check_content(request: CertificationRequest, holder: Holder, *, allowed_host
     """
     if request.extensions:
         raise ForbiddenExtension(f"the request asks for extension {request.extensions[0]}", hint="ask without it")
-    names.check_subject(holder, request.subject)
+    names.check_subject(holder, request.subject, hosts=allowed_hosts)
     names.check_hosts(holder, request.hosts)
     for host in request.hosts:
         if host not in allowed_hosts:
             raise ForeignName(f"the request names the host `{host}`, which was not asked for", hint="give --dns-name")
+    for address in request.addresses:
+        if address not in allowed_addresses:
+            raise ForeignName(f"the request names the address `{address}`, which was not asked for")
 
 
 def _load(content: bytes) -> x509.CertificateSigningRequest:
@@ -99,15 +110,20 @@ def _strong_key(request: x509.CertificateSigningRequest) -> PublicKey:
     raise WeakKey(f"a key of kind {type(key).__name__} is not accepted", hint="use P-256, P-384 or RSA from 3072 bits")
 
 
-def _hosts(extension: "x509.Extension[x509.ExtensionType]") -> list[str]:
-    if not isinstance(extension.value, x509.SubjectAlternativeName):
-        return []
-    found = []
-    for name in extension.value:
-        if not isinstance(name, x509.DNSName):
-            raise ForeignName(f"the request names `{name.value}`, which only the register can say")
-        found.append(name.value)
-    return found
+def _names(extensions: "Sequence[x509.Extension[x509.ExtensionType]]") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the host names and the addresses of a request. Raises ``ForeignName`` for a name of any other kind."""
+    hosts, addresses = [], []
+    for extension in extensions:
+        if not isinstance(extension.value, x509.SubjectAlternativeName):
+            continue
+        for name in extension.value:
+            if isinstance(name, x509.DNSName):
+                hosts.append(name.value)
+            elif isinstance(name, x509.IPAddress):
+                addresses.append(str(name.value))
+            else:
+                raise ForeignName(f"the request names `{name.value}`, which only the register can say")
+    return tuple(hosts), tuple(addresses)
 
 
 def _is_harmless(extension: "x509.Extension[x509.ExtensionType]") -> bool:

@@ -151,10 +151,9 @@ def code_redeemed(row: EnrolmentCode) -> Event:
 def code_refused(row: EnrolmentCode | None, reason: str) -> Event:
     """Somebody showed a one-time code that opened nothing; of a code that there is not, nothing is repeated."""
     details: dict[str, JsonValue] = {"reason": reason}
-    if row is None:
-        return Event("pki.code.refused", "anonymous", "code:unknown", result="refused", details=details)
-    details |= {"tries": row.tries, "state": row.state}
-    return Event("pki.code.refused", "anonymous", f"code:{row.id}", row.domain, result="refused", details=details)
+    details |= {"tries": row.tries, "state": row.state} if row else {}
+    about, domain = (row.id, row.domain) if row else ("unknown", "")
+    return Event("pki.code.refused", "anonymous", f"code:{about}", domain, result="refused", details=details)
 
 
 def code_withdrawn(row: EnrolmentCode, *, actor: str) -> Event:

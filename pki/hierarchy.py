@@ -1,4 +1,6 @@
-"""The hierarchy: root, issuing authority and OCSP responder, with keys in the token. Idempotent, goes on after a crash.
+"""The hierarchy: root, issuing authority, OCSP responder, time-stamp authority; their keys are in the token.
+
+Idempotent, goes on after a crash.
 
 The issuing authority's own key signs its CRLs: a separate CRL key would need extended CRL support at every relying
 party (OpenSSL's X509_V_FLAG_EXTENDED_CRL_SUPPORT), which nginx and others do not switch on.
@@ -6,7 +8,7 @@ party (OpenSSL's X509_V_FLAG_EXTENDED_CRL_SUPPORT), which nginx and others do no
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
@@ -15,12 +17,12 @@ from sqlmodel import Session, col, update
 
 from core.clock import Clock
 from core.database import Database
-from core.identity import SITE
+from core.identity import SITE, Serial
 from core.ledger import evidence
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyInfo, KeyPurpose
-from pki import events, issuer, tbs
-from pki.issuer import ISSUING, OCSP, ROOT, Issuer
+from pki import events, issuer, pointers, tbs
+from pki.issuer import ISSUING, OCSP, ROOT, TSA, Issuer
 from pki.models import Authority, IssuanceIntent
 from pki.settings import PkiSettings
 from pki.tbs import AuthorityContent, Prepared, Press
@@ -28,25 +30,53 @@ from pki.tbs import AuthorityContent, Prepared, Press
 Extensions = Sequence[tuple[x509.ExtensionType, bool]]
 
 _YEAR = timedelta(days=365)
-_KEYS = {ROOT: ("root-ca", KeyPurpose.CA), ISSUING: ("issuing-ca", KeyPurpose.CA), OCSP: ("ocsp", KeyPurpose.OCSP)}
-_LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR}
+_KEYS = {
+    ROOT: ("root-ca", KeyPurpose.CA),
+    ISSUING: ("issuing-ca", KeyPurpose.CA),
+    OCSP: ("ocsp", KeyPurpose.OCSP),
+    TSA: (TSA, KeyPurpose.TSA),
+}
+
+#: A token is verified long after it was made: its authority's certificate lasts as long as its issuer's lets it.
+_LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR, TSA: 5 * _YEAR}
 
 #: The responder's certificate is renewed so long before its end.
 RENEWAL = timedelta(days=30)
 
-_SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING}
+_SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING, TSA: ISSUING}
+
+#: A certificate is good a little before it was made: nobody's clock is exact.
+_BACKDATED = timedelta(minutes=1)
+
+#: How long a time-stamp authority's key signs; the next generation has another.
+STAMPING = _YEAR
+
+#: What a site is founded with, in this order.
+_FOUNDED = (ROOT, ISSUING, OCSP, f"{TSA}-1")
 
 
 def establish(
     database: Database, keys: SignerClient, clock: Clock, random: Callable[[int], bytes], settings: PkiSettings
 ) -> None:
-    """Make whatever of root, issuing authority and responder is not there yet."""
-    work = _Establishment(database, keys, clock, random, settings, Press())
-    for name in _KEYS:
+    """Make whatever of root, issuing authority, responder and time-stamp authority is not there yet."""
+    for name in _FOUNDED:
         with database.read() as session:
             if session.get(Authority, name) is not None:
                 continue
-        work.make(name)
+        make(name, database, keys, clock, random=random, settings=settings)
+
+
+def make(
+    name: str,
+    database: Database,
+    keys: SignerClient,
+    clock: Clock,
+    *,
+    random: Callable[[int], bytes],
+    settings: PkiSettings,
+) -> None:
+    """Make one authority under those that are there; ``tsa-2`` is the second generation of the time-stamp authority."""
+    _Establishment(database, keys, clock, random, settings, Press()).make(name)
 
 
 def renew_responder(
@@ -76,7 +106,7 @@ class _Establishment:
 
     def make(self, name: str) -> None:
         """Make one authority: key, intention, signature, outcome."""
-        label, purpose = _KEYS[name]
+        label, purpose = _key(name)
         info = self.keys.generate(label, KeyAlgorithm.P256, purpose)
         # A crash here leaves a key in the token and its inventory: the same request again returns it.
         prepared = self.press.prepare_authority(self._content(info, name))
@@ -96,7 +126,7 @@ class _Establishment:
     def _intend(self, name: str, prepared: Prepared) -> None:
         intent = IssuanceIntent(
             serial=prepared.serial,
-            issuer=_SIGNED_BY[name],
+            issuer=_SIGNED_BY[_kind(name)],
             profile="authority",
             holder_kind="authority",
             holder=name,
@@ -118,36 +148,61 @@ class _Establishment:
 
     def _signer(self, name: str) -> Issuer:
         with self.database.read() as session:
-            return issuer.load(session, _SIGNED_BY[name], self.keys)
+            return issuer.load(session, _SIGNED_BY[_kind(name)], self.keys)
 
     def _content(self, info: KeyInfo, name: str) -> AuthorityContent:
         subject = _name(self.settings, name)
         identifier = x509.SubjectKeyIdentifier.from_public_key(issuer.as_p256(load_der_public_key(info.spki)))
+        start = self.clock.now().replace(microsecond=0)
+        # A validity period includes its last second (RFC 5280, 4.1.2.5).
+        end = start + _LIFETIMES[_kind(name)] - timedelta(seconds=1)
         above, authority = subject, x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
         if name != ROOT:
             signer = self._signer(name)
-            above = signer.certificate.subject
+            above, end = signer.certificate.subject, min(end, signer.certificate.not_valid_after_utc)
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key)
-        start = self.clock.now().replace(microsecond=0)
+        serial = issuer.new_serial(self.random)
         return AuthorityContent(
-            serial=issuer.new_serial(self.random),
+            serial=serial,
             issuer=above,
             subject=subject,
-            not_before=start - timedelta(minutes=1),
-            # A validity period includes its last second (RFC 5280, 4.1.2.5).
-            not_after=start + _LIFETIMES[name] - timedelta(seconds=1),
+            not_before=start - _BACKDATED,
+            not_after=end,
             spki=info.spki,
-            extensions=[*_EXTENSIONS[name], (identifier, False), (authority, False)],
+            extensions=[
+                *_EXTENSIONS[_kind(name)],
+                (identifier, False),
+                (authority, False),
+                *(self._stamping(serial, start, end) if _kind(name) == TSA else ()),
+            ],
         )
+
+    def _stamping(self, serial: Serial, start: datetime, end: datetime) -> Extensions:
+        """Until when the key signs (X.509, 9.2.2.5), and where it would be read that it was revoked."""
+        period = x509.PrivateKeyUsagePeriod(start - _BACKDATED, min(start + STAMPING - timedelta(seconds=1), end))
+        listed = pointers.distribution(self.settings.public_url, ISSUING, pointers.shard(serial))
+        return [(period, False), (listed, False)]
+
+
+def _kind(name: str) -> str:
+    """Return what kind of authority: of ``tsa-2`` it is ``tsa``."""
+    return name.partition("-")[0]
+
+
+def _key(name: str) -> tuple[str, KeyPurpose]:
+    """Return the label and purpose of an authority's key; each generation has one of its own."""
+    label, purpose = _KEYS[_kind(name)]
+    return label + name.removeprefix(_kind(name)), purpose
 
 
 def _name(settings: PkiSettings, name: str) -> x509.Name:
-    titles = {ROOT: "Root CA", ISSUING: "Issuing CA", OCSP: "OCSP Responder"}
+    titles = {ROOT: "Root CA", ISSUING: "Issuing CA", OCSP: "OCSP Responder", TSA: "Time-Stamp Authority"}
+    generation = name.removeprefix(_kind(name)).replace("-", " ")
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, settings.organisation),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{settings.organisation} {titles[name]}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{settings.organisation} {titles[_kind(name)]}{generation}"),
         ]
     )
 
@@ -177,6 +232,12 @@ _EXTENSIONS: dict[str, Extensions] = {
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False),
         # Whoever checks an answer need not ask about its signer (RFC 6960, 4.2.2.2.1).
         (x509.OCSPNoCheck(), False),
+    ],
+    TSA: [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_usage(sign=True), True),
+        # Critical, and the only one (RFC 3161, 2.3).
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
     ],
 }
 

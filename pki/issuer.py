@@ -19,6 +19,9 @@ from pki.tbs import Prepared, Press
 
 ROOT, ISSUING, OCSP = "root", "issuing", "ocsp"
 
+#: The time-stamp authority; its generations are called ``tsa-1``, ``tsa-2`` … (``pki/tsa/generation.py``).
+TSA = "tsa"
+
 
 class Issuer:
     """One authority of ours."""

@@ -60,7 +60,8 @@ def _encoding(tbs: bytes, meant: Meant) -> Iterator[tuple[bool, str]]:
     """What a reader takes to be equal can be written in several ways: one of them is right (X.690, 10 and 11)."""
     ((_, content),) = der.elements(tbs)
     _version, _serial, algorithm, issuer, _validity, subject, _key, (_, extensions) = der.elements(content)
-    told = x509.Name([x509.NameAttribute(*one) for one in names.subject_attributes(meant.filling.admitted.holder)])
+    said = names.subject_attributes(meant.filling.admitted.holder, meant.filling.admitted.hosts)
+    told = x509.Name([x509.NameAttribute(*one) for one in said])
     yield der.encode(*algorithm) == der.ECDSA_WITH_SHA256, "it names another signature algorithm than it is signed with"
     yield meant.template.issuer.endswith(der.encode(*issuer)), "its issuer is written in another way"
     yield der.encode(*subject) == told.public_bytes(), "its subject is not what the register says"

@@ -37,9 +37,14 @@ COUNTRY = NameOID.COUNTRY_NAME
 ATTRIBUTES = (COUNTRY, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME, NameOID.USER_ID)
 
 
-def subject_attributes(holder: Holder) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
-    """Return the subject: country, department, name and id, all from the register."""
-    values = ("CN", holder.organisation, _shortened(holder.name), holder.identifier)
+def subject_attributes(holder: Holder, hosts: Sequence[str] = ()) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    """Return the subject: country, department, name and id, all from the register.
+
+    With host names the first that fits is the common name: many programs take what stands there for one, and would ask
+    for a certificate over the register's title the next time.
+    """
+    common = next((host for host in hosts if len(host) <= LONGEST_COMMON_NAME), _shortened(holder.name))
+    values = ("CN", holder.organisation, common, holder.identifier)
     return tuple(zip(ATTRIBUTES, values, strict=True))
 
 
@@ -83,11 +88,15 @@ def canonical_address(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
 
-def check_subject(holder: Holder, name: x509.Name) -> None:
-    """Raise ``ForeignName`` when a request's subject says anything that the register does not."""
+def check_subject(holder: Holder, name: x509.Name, *, hosts: Sequence[str] = ()) -> None:
+    """Raise ``ForeignName`` when a request's subject says anything that the register does not.
+
+    A common name may also be one of the ``hosts`` that were asked for, which are judged by themselves: many programs
+    still write one there (RFC 8555, 7.4). The certificate's subject is the register's in any case.
+    """
     allowed: dict[x509.ObjectIdentifier, tuple[str, ...]] = {
         NameOID.USER_ID: (holder.identifier,),
-        NameOID.COMMON_NAME: (holder.identifier, holder.name),
+        NameOID.COMMON_NAME: (holder.identifier, holder.name, *hosts),
         NameOID.ORGANIZATION_NAME: (holder.organisation,),
         NameOID.ORGANIZATIONAL_UNIT_NAME: (holder.organisation,),
         NameOID.COUNTRY_NAME: ("CN",),

@@ -120,7 +120,9 @@ def subject(admitted: Admitted) -> bytes:
     """Return the subject's Name (RFC 5280, 4.1.2.6): a country as PrintableString, all else as UTF8String."""
     parts = (
         der.encode(der.SET, der.encode(der.SEQUENCE, oid, der.encode(_string(oid), value.encode())))
-        for oid, value in ((_NAMES[name], value) for name, value in names.subject_attributes(admitted.holder))
+        for oid, value in (
+            (_NAMES[name], value) for name, value in names.subject_attributes(admitted.holder, admitted.hosts)
+        )
     )
     return der.encode(der.SEQUENCE, *parts)
 

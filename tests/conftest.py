@@ -28,6 +28,8 @@ MODELS = [
         "core.registry.models",
         "core.registry.credential",
         "pki.models",
+        "pki.acme.models",
+        "pki.tsa.models",
         "authz.models",
         "monitor.models",
         "backup.models",

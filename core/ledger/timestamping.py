@@ -21,7 +21,6 @@ from core.ledger.beside import Beside
 from core.ledger.errors import BadTimestamp, WitnessFailed
 from core.ledger.models import TimestampToken
 from core.ledger.outward import Poster
-from core.ledger.place import LedgerPlace
 from core.ledger.publication import published_size
 from core.ledger.storage import DurableWriter, Writer
 
@@ -37,7 +36,7 @@ class Timestamping:
         *,
         database: Database,
         clock: Clock,
-        place: LedgerPlace,
+        directory: Path,
         mirror: Path | None,
         urls: Sequence[str],
         roots: Sequence[x509.Certificate],
@@ -45,11 +44,11 @@ class Timestamping:
         poster: Poster,
         writer: Writer | None = None,
     ) -> None:
-        """Prepare; of the ``urls`` the first that answers well is enough."""
+        """Prepare; the log is in ``directory``, and of the ``urls`` the first that answers well is enough."""
         self._database = database
         self._clock = clock
-        self._place = place
-        folders = [place.directory] if mirror is None else [place.directory, mirror]
+        self._directory = directory
+        folders = [directory] if mirror is None else [directory, mirror]
         self._beside = Beside(folders, published.STAMPED, writer or DurableWriter())
         self._urls = urls
         self._roots = roots
@@ -75,7 +74,7 @@ class Timestamping:
         return 0 if newest.size == size or (recent and not force) else size
 
     def _obtain(self, size: int) -> None:
-        note = published.signed(self._place.directory, size)
+        note = published.signed(self._directory, size)
         faults = []
         for url in self._urls:
             try:

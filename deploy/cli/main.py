@@ -13,6 +13,7 @@ from core.errors import TrustError, Unavailable
 from deploy import login
 from deploy.cli import (
     account,
+    acme,
     alert,
     application,
     approval,
@@ -28,6 +29,7 @@ from deploy.cli import (
     request,
     role,
     site,
+    tsa,
 )
 from deploy.cli.output import complaints, say, visible
 
@@ -66,6 +68,7 @@ app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
+app.add_typer(acme.app, name="acme")
 app.add_typer(profile.app, name="profile")
 app.add_typer(request.app, name="request")
 decision.install(app)
@@ -76,6 +79,7 @@ app.add_typer(alert.sensor, name="sensor")
 app.add_typer(backup.app, name="backup")
 app.add_typer(backup.drill, name="drill")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(tsa.app, name="tsa")
 
 
 def main() -> None:

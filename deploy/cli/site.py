@@ -44,6 +44,10 @@ def init(
     status_port: Annotated[int, typer.Option(help="Port of certificate status.", min=1, max=65535)] = 8480,
     host: Annotated[str, typer.Option(help="Host name in the service's certificate.")] = "localhost",
     address: Annotated[list[str] | None, typer.Option(help="Address in the service's certificate.")] = None,
+    acme_port: Annotated[
+        int | None,
+        typer.Option(help="Port where machines fetch certificates (ACME); none when left out.", min=1, max=65535),
+    ] = None,
     app_file: Annotated[list[Path] | None, typer.Option("--app", help="An app.yaml.")] = None,
 ) -> None:
     """Make a site: folders, store, token, register, certification authority, and one bootstrap certificate."""
@@ -63,6 +67,7 @@ def init(
         repository=repository or state.parent / f"{state.name}-repository",
         store=store,
         applications=tuple(app_file or ()),
+        acme=site_settings.AcmeSection(port=acme_port) if acme_port else None,
     )
     settings = founding.found(asked, progress=lambda done: say(f"  made: {done}"))
     _tell(settings, founding.bootstrap_files(settings), asked.recovery_identity)

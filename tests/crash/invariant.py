@@ -10,6 +10,7 @@ from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import CredentialState
 from pki import pointers
+from pki.acme.models import AcmeAccount, AcmeOrder
 from pki.issuer import ISSUING, ROOT
 from pki.models import (
     Authority,
@@ -24,7 +25,7 @@ from pki.models import (
 )
 from pki.pointers import SHARDS
 from pki.tbslist import DELTA, FULL
-from tests.crash import vouching
+from tests.crash import stamp_scenarios, vouching
 from tests.crash.site import Site
 from tests.ledger_check import check_folder, check_ledger
 
@@ -36,6 +37,9 @@ def check(site: Site) -> None:
         _check_signed(session, site)
         check_records(session)
         _check_lists(session, site)
+        _check_orders(session)
+        stamps = stamp_scenarios.check(session, site.witness.stamps)
+    assert {value for kind, value in site.acknowledged if kind == "stamped"} <= stamps
     _check_acknowledged(site, _check_evidence(site))
     if vouching.is_asked(site.folder):
         vouching.check(site.folder, site.parts.database, site.parts.vkey())
@@ -48,6 +52,15 @@ def _check_signed(session: Session, site: Site) -> None:
     for serial, digest in site.witness.serials.items():
         assert serial in intents, f"{serial} was signed, and nobody knows it any more"
         assert hashlib.sha256(intents[serial].tbs).digest() == digest
+
+
+def _check_orders(session: Session) -> None:
+    """No order is left to itself, and a finished one names a certificate that is its holder's."""
+    for row in session.exec(select(AcmeOrder)):
+        assert row.status != "processing", f"the order {row.id} waits for nobody"
+        if row.status == "valid":
+            held = credential.get(session, Serial(row.serial))
+            assert held.holder == session.get_one(AcmeAccount, row.account).holder
 
 
 def check_records(session: Session) -> None:
@@ -154,6 +167,8 @@ def _check_acknowledged(site: Site, entries: list[bytes]) -> None:
                 row = session.get(CrlPublication, (name, int(number)))
                 assert row is not None
                 assert row.published_at is not None
+            elif kind == "stamped":
+                assert value.encode() in log, f"the token {value} was handed out, and no evidence says so"
             elif kind == "ordered":
                 assert session.get_one(BulkRevocation, value).state == "done"
             elif kind == "held":

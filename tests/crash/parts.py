@@ -31,6 +31,7 @@ from core.ledger.storage import Writer
 from hsm.client import SignerClient
 from hsm.signer import TokenCheckpointSigner
 from pki import hierarchy, jobs
+from pki.acme import jobs as acme_jobs
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority
@@ -139,7 +140,8 @@ class Parts:
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
         # The lists last: the worker publishes them beside the others, and so also after them.
-        due = [*jobs.jobs(self.database), *ledger_jobs.jobs(self.database, self.purger())]
+        due = [*jobs.jobs(self.database), *acme_jobs.jobs(self.database)]
+        due += [*ledger_jobs.jobs(self.database, self.purger())]
         due += jobs.publishing(self.publisher)
         if vouching.is_asked(self.place.folder):
             due += vouching.jobs(self.place.folder, self.database, self.clock, self.vkey())

@@ -22,9 +22,11 @@ from deploy import installation
 from pki import bulk, bulk_api, revocation, revocation_api
 from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
+from tests.crash import acme_scenarios as acme
 from tests.crash import desk_scenarios as counter
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
+from tests.crash import stamp_scenarios as stamps
 from tests.crash import vouching
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place
@@ -282,6 +284,14 @@ SCENARIOS: dict[str, Scenario] = {
     f"{_LEDGER}.witnessing.Witnessing._show_one#1": Scenario(be_witnessed, 6),
     f"{_LEDGER}.witnessing.Witnessing._show_one#2": Scenario(be_witnessed, 3),
     "core.refusal.record#1": Scenario(access.attempt, 3),
+    "pki.acme.certificate_api.revoke#1": Scenario(acme.revoke),
+    **{f"pki.acme.finalize.Finalizer.finalize#{n}": Scenario(acme.finalize, 3) for n in (1, 2, 3)},
+    "pki.acme.finalize.Finalizer._release#1": Scenario(acme.be_refused, 3),
+    "pki.acme.jobs.jobs.resume#1": Scenario(acme.work_off, 3),
+    "pki.acme.jobs.jobs.remove#1": Scenario(acme.work_off),
+    "pki.acme.nonce.Nonces.use#1": Scenario(acme.use_nonces, 3),
+    "pki.acme.server._recorded#1": Scenario(acme.refuse, 3),
+    "pki.acme.validation.Validation._enter#1": Scenario(acme.look, 3),
     "pki.crl.CrlPublisher.publish#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher.publish#2": Scenario(publish, 4),
     "pki.crl.CrlPublisher.publish#3": Scenario(publish, 4),
@@ -299,6 +309,8 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.jobs.jobs.release#1": Scenario(end_holds, 2),
     "pki.revocation_api._act#1": Scenario(hold, 3),
     "pki.revocation_api.revoke#1": Scenario(revoke),
+    **{f"pki.tsa.authority.TimeStampAuthority._stamp#{n}": Scenario(stamps.stamp, 3) for n in (1, 2, 3)},
+    "pki.tsa.authority.TimeStampAuthority._tell#1": Scenario(stamps.withhold, 3),
     "authz.authzen.evaluate#1": Scenario(access.evaluate, 3),
     "authz.decision.PolicyDecisionPoint.decide#1": Scenario(decide, 3),
     "authz.explanation.explain#1": Scenario(access.explain, 3),

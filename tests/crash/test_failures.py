@@ -219,9 +219,9 @@ def test_responder_without_signer_says_try_later(broken: Broken, loss: Loss) -> 
 
 
 @pytest.mark.parametrize("how", BOTH)
-@pytest.mark.parametrize("nth", range(1, 7))
+@pytest.mark.parametrize("nth", range(1, 9))
 def test_founding_goes_on_after_any_write(token: Token, stores: StoreMaker, nth: int, how: Failure) -> None:
-    """Two writes for each of root, issuing authority and responder; none is made twice."""
+    """Two writes for each of root, issuing authority, responder and time-stamp authority; none is made twice."""
     site = Site(token, stores())
     try:
         broken = Broken(site)
@@ -233,7 +233,7 @@ def test_founding_goes_on_after_any_write(token: Token, stores: StoreMaker, nth:
         with site.parts.database.read() as session:
             states = [one.state for one in session.exec(select(IssuanceIntent)) if one.actor == "founding"]
         lost = (nth % 2 == 1) == (how is Failure.APPLIED)
-        assert sorted(states) == ["abandoned"] * lost + ["issued"] * 3
+        assert sorted(states) == ["abandoned"] * lost + ["issued"] * 4
         broken.parts.close()
     finally:
         site.close()

@@ -84,7 +84,7 @@ def stamping(folder: Path, database: Database, vkey: str) -> Timestamping:
     return Timestamping(
         database=database,
         clock=SystemClock(),
-        place=LedgerPlace(folder / "ledger", parse_verifier_key(vkey)),
+        directory=folder / "ledger",
         mirror=folder / "mirror",
         urls=["near:"],
         roots=_roots(folder),

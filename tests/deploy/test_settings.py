@@ -5,6 +5,7 @@ import pytest
 from core.errors import Malformed, NotFound
 from core.notice.settings import MailSettings, NoticeSettings, SyslogSettings
 from deploy.settings import (
+    AcmeSection,
     EvidenceSection,
     ListenSection,
     RepositorySection,
@@ -15,6 +16,7 @@ from deploy.settings import (
     load,
     render,
 )
+from pki.tsa.settings import TsaSettings
 
 
 def sample(state: Path) -> Settings:
@@ -42,6 +44,7 @@ def test_every_section_is_printed_and_read_again(tmp_path: Path) -> None:
                 name="beichen.example/w1", logs=("a+00000000+AAAA",), policy=tmp_path / "w.policy"
             ),
             "timestamp": TimestampSection(urls=("http://127.0.0.1:3161/",), roots=secret, every_minutes=5),
+            "tsa": TsaSettings(policy="2.999.1", accuracy_ms=500, synchronised=True),
             "notice": NoticeSettings(
                 period_hours=12,
                 mail=MailSettings(
@@ -49,6 +52,7 @@ def test_every_section_is_printed_and_read_again(tmp_path: Path) -> None:
                 ),
                 syslog=SyslogSettings(host="log.example"),
             ),
+            "acme": AcmeSection(port=8445, resolvers=("10.90.0.53",)),
         }
     )
     # Nobody may add a section that a restore would then drop.

@@ -77,6 +77,8 @@ def test_a_store_that_is_gone_ends_the_whole_worker(database: Database) -> None:
 
 def test_what_the_doctor_asks_of_is_what_the_worker_runs(database: Database, tmp_path: Path) -> None:
     asking = {"witness": WitnessSection(policy=Path("w"), every_seconds=7), "timestamp": TimestampSection(urls=("u",))}
+    # Our own authority stamps where no other is asked.
+    assert jobs.TIMESTAMP in wiring.periods(sample(tmp_path), database)
     settings = sample(tmp_path)
     # The first group runs when lists are wanted, however long that takes: what is late there is told by the lists.
     running = [job for group in wiring.jobs(settings, database)[1:] for job in group]
@@ -84,5 +86,5 @@ def test_what_the_doctor_asks_of_is_what_the_worker_runs(database: Database, tmp
     # One that waits for the longest of the others is not late.
     assert max(job.lease for job in running) <= standing.WAITS
     more = wiring.periods(settings.model_copy(update=asking), database)
-    assert set(more) - {job.name for job in running} == {jobs.WITNESS, jobs.TIMESTAMP}
+    assert set(more) - {job.name for job in running} == {jobs.WITNESS}
     assert more[jobs.WITNESS] == timedelta(seconds=7)

@@ -28,10 +28,12 @@ from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
 from pki import csr, path
+from pki.tsa.request import parse_request
 from pki.validation import certificate, crl, element
 from pki.validation import path as paths
 from pki.validation.path import Evidence
 from pki.validation.process import Parameters
+from tests.fuzz import acme
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -130,6 +132,14 @@ def _time_stamp(content: bytes) -> None:
     with suppress(TrustError):
         timestamp.verify_answer(content, note=b"note", roots=[_authority()], nonce=1)
         raise AssertionError("a token that nobody made was accepted")
+
+
+def _time_stamp_query(content: bytes) -> None:
+    with suppress(TrustError):
+        found = parse_request(content)
+        assert found.hashed in found.imprint
+        assert found.imprint in content
+        assert found.nonce is None or found.nonce in content
 
 
 def _bundle(content: bytes) -> None:
@@ -256,11 +266,27 @@ def _samples(*patterns: str) -> list[bytes]:
     return [path.read_bytes() for pattern in patterns for path in sorted(province.glob(pattern))]
 
 
+def _queries() -> list[bytes]:
+    """A good request, and what could be the undoing of a reader: huge integers, wrong tags, lengths that lie."""
+    good = timestamp.ask(_NOTE).as_bytes()
+    return [
+        good,
+        good.replace(b"\x02\x01\x01", b"\x02\x82\x0f\x00" + b"\x7f" * 3840, 1),
+        good.replace(b"\x04\x20", b"\x24\x20", 1),
+        b"\x30\x84\x7f\xff\xff\xff" + good,
+        b"\x30\x80" * 2000,
+        good[:-3] + b"\xa0\x0c\x30\x0a\x06\x03\x88\x37\x01\x04\x03\x02\x01\x05",
+    ]
+
+
 TARGETS: dict[str, Target] = {
     "eve": Target(_eve, lambda: [_EVE_SEED, b'{"event_type":"stats"}']),
     "request": Target(_request, lambda: _broken(_made_request())),
     "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "path": Target(_path, lambda: [b"".join(_chain()[1:]), b"".join(_chain()[1:3]), b"".join(_chain()[4:0:-1])]),
+    "acme request": Target(acme.request, lambda: [acme.signed()]),
+    "acme order": Target(acme.order, lambda: [acme.ORDER]),
+    "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),
@@ -271,5 +297,6 @@ TARGETS: dict[str, Target] = {
     ),
     "trust policy": Target(_trust_policy, lambda: [_POLICY]),
     "time stamp": Target(_time_stamp, lambda: [b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02"]),
+    "time-stamp query": Target(_time_stamp_query, _queries),
     "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
 }

@@ -246,3 +246,34 @@ def test_zz_service_ends_in_order(served: Site) -> None:
     assert not (served.state / "run" / "signer.sock").exists()
     served.serve()
     assert served.player("wei-auditor").act("whoami")["id"] == "wei-auditor"
+
+
+def test_anybody_has_a_hash_stamped_and_the_log_is_stamped_by_itself(served: Site, tmp_path: Path) -> None:
+    """A stranger with openssl and curl; and nobody set up anything for the evidence."""
+    (tmp_path / "data").write_text("演练样本\n", encoding="utf-8")
+    query = ["openssl", "ts", "-query", "-data", "data", "-sha512", "-cert", "-out", "q.tsq"]
+    assert subprocess.run(query, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    sent = ["-f", "-H", "Content-Type: application/timestamp-query", "--data-binary", f"@{tmp_path}/q.tsq"]
+    url = f"http://localhost:{served.status_port}/tsa"
+    assert curl(*sent, "-o", str(tmp_path / "r.tsr"), url).returncode == 0
+    assert stamped(tmp_path / "r.tsr", tmp_path / "data", served.trusted)
+    sysadmin = served.player("he-sysadmin")
+    told = sysadmin.act("tsa", "status")
+    assert (told["url"], told["trouble"], told["generation"]) == (url, "", "tsa-1")
+    end = time.monotonic() + 60
+    while not (tokens := items(sysadmin.act("evidence", "timestamp", "list"))):
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    assert {row["authority"] for row in tokens} == {url}
+    size = tokens[-1]["size"]
+    ledger = served.state / "ledger"
+    assert stamped(ledger / "ts" / f"{size}.tsr", ledger / "checkpoints" / str(size), served.trusted)
+    renewed = sysadmin.act("tsa", "renew")
+    assert (renewed["generation"], renewed["open"]) == ("tsa-2", 0)
+    assert served.player("wei-auditor").act("tsa", "status")["generation"] == "tsa-2"
+    assert served.player("zhao-ra").run("tsa", "status").returncode == 1
+
+
+def stamped(token: Path, data: Path, trusted: Path) -> bool:
+    command = ["openssl", "ts", "-verify", "-in", str(token), "-data", str(data), "-CAfile", str(trusted)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -58,6 +58,11 @@ def build(database: Database, clock: ManualClock, signer: Running, folder: Path)
     with database.write() as session:
         enter_province(session, clock.now())
     hierarchy.establish(database, signer.client, clock, secrets.token_bytes, SETTINGS)
+    return join(database, clock, signer, folder)
+
+
+def join(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:
+    """The parts over a store that is filled already."""
     parts = {"database": database, "keys": signer.client, "clock": clock}
     authority = CertificateAuthority(
         **parts, group=GroupCommit(database), random=secrets.token_bytes, settings=SETTINGS

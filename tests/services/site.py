@@ -1,5 +1,6 @@
 """A whole site, made and served by the command line as a newcomer would, on loopback and free ports."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.rehearsal.doors import Door
 from deploy.rehearsal.player import Player
@@ -38,6 +40,8 @@ class Site:
     port: int
     status_port: int
     store: str = ""
+    province: Path = PROVINCE / "beichen.yaml"
+    acme: Mapping[str, object] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,7 +57,7 @@ class Site:
         return self.state / "trust.pem"
 
     def init(self) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "deploy.cli", "init", "--from", str(PROVINCE / "beichen.yaml")]
+        command = [sys.executable, "-m", "deploy.cli", "init", "--from", str(self.province)]
         command += [
             "--site",
             str(self.state),
@@ -66,7 +70,18 @@ class Site:
         command += ["--port", str(self.port), "--status-port", str(self.status_port)]
         if self.store:
             command += ["--store", self.store]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        if self.acme:
+            command += ["--acme-port", str(self.acme["port"])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        self._configure_acme()
+        return done
+
+    def _configure_acme(self) -> None:
+        """Write what an operator writes into the section by hand."""
+        path = self.state / "guosuo.toml"
+        if self.acme and path.exists():
+            lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in self.acme.items())
+            path.write_text(path.read_text().replace(f"[acme]\nport = {self.acme['port']}\n", f"[acme]\n{lines}"))
 
     def serve(self) -> None:
         with (self.folder / "serve.log").open("ab") as log:
@@ -136,10 +151,10 @@ class Site:
 
 
 @contextmanager
-def made(store: str = "") -> Iterator[Site]:
+def made(store: str = "", **more: Any) -> Iterator[Site]:
     # A short path: a unix socket's holds 107 octets.
     folder = Path(tempfile.mkdtemp(prefix="gs-site-"))
-    site = Site(folder, free_port(), free_port(), store)
+    site = Site(folder, free_port(), free_port(), store, **more)
     try:
         done = site.init()
         assert done.returncode == 0, done.stderr

@@ -23,11 +23,9 @@ from core.errors import Malformed, Unavailable
 from core.ledger import published, timestamp, timestamping
 from core.ledger.errors import BadTimestamp, StorageFailed, WitnessFailed
 from core.ledger.models import TimestampToken
-from core.ledger.place import LedgerPlace
 from core.ledger.storage import Writer
 from core.ledger.timestamping import Timestamping
 from deploy.outward import HttpPoster
-from tests.core.ledger.installation import LOG_KEY
 from tests.core.ledger.logs import Log
 from tests.core.ledger.test_witnessing import Hostile, grow
 from tests.failing import FailingDatabase, FailingWriter, Failure
@@ -50,7 +48,7 @@ def stamping(log: Log, urls: list[str], roots: list[x509.Certificate], **other: 
     return Timestamping(
         database=database,
         clock=SystemClock(),
-        place=LedgerPlace(log.directory, LOG_KEY),
+        directory=log.directory,
         mirror=log.mirror,
         urls=urls,
         roots=roots,

@@ -116,10 +116,14 @@ class Card:
             raise Unavailable("the token does not sign", hint="is it still plugged in?")
         return done.stdout
 
-    def request(self, name: str) -> bytes:
-        """Return a certification request (PEM) over the token's key for whoever the register calls ``name``."""
-        check_name(name)
-        subject = ["-subj", f"/UID={name}", "-utf8"]
+    def request(self, name: str = "") -> bytes:
+        """Return a certification request (PEM) over the token's key for whoever the register calls ``name``.
+
+        Without a name the subject is left to the register.
+        """
+        if name:
+            check_name(name)
+        subject = ["-subj", f"/UID={name}" if name else "/", "-utf8"]
         done = self._openssl(["req", "-new", "-key", self.uri.key, *subject], pin=self.pin())
         if done.returncode != 0:
             raise Unavailable("the token makes no request", hint="is it still plugged in?")

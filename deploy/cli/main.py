@@ -21,6 +21,7 @@ from deploy.cli import (
     certificate,
     decision,
     duty,
+    enrol,
     evidence,
     leave,
     notify,
@@ -67,6 +68,7 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
+enrol.install(app, certificate.app)
 app.add_typer(certificate.keys, name="key")
 app.add_typer(acme.app, name="acme")
 app.add_typer(profile.app, name="profile")

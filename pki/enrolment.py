@@ -15,7 +15,7 @@ from core.errors import NotFound
 from core.identity import Serial, SubjectKind
 from core.ledger import evidence
 from core.registry import credential
-from core.registry.credential import Credential, CredentialState
+from core.registry.credential import CredentialState
 from pki import authorisation, certified, events, holder, onetime, profileset, revocation
 from pki.authorisation import Wanted
 from pki.errors import AlreadyRevoked, BadCode, NotOpen, WrongProfile
@@ -75,25 +75,38 @@ def open_code(
     return row, made
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What was lost: a certificate's key, or with ``every`` whatever its holder had; and for what reason it goes."""
+
+    serial: Serial
+    reason: str
+    every: bool = False
+    life: timedelta = onetime.USUAL_LIFE
+
+
 def replace_lost(
-    session: Session, serial: Serial, *, reason: str, life: timedelta, actor: str, at: datetime, random: Random
+    session: Session, loss: Loss, *, actor: str, at: datetime, random: Random
 ) -> tuple[EnrolmentCode, Code, list[str]]:
     """Revoke a certificate whose key is lost, and every other over that key, and make a code for the same holder.
 
     All of it or nothing. Return the code and the revoked serial numbers. Raises as ``open_code`` and
     ``revocation.revoke`` do.
     """
-    lost = credential.get(session, serial)
+    lost = credential.get(session, loss.serial)
     if lost.state == CredentialState.REVOKED:
         hint = f"`guosuo code open {lost.holder}` makes a code for its holder"
-        raise AlreadyRevoked(f"the certificate {serial} is revoked already", hint=hint)
-    # The code first: what cannot be replaced is told before anything is revoked (it is one transaction in any case).
-    asked = Invitation(lost.holder, lost.profile, certified.hosts(session, serial).dns_names, life, LOST)
+        raise AlreadyRevoked(f"the certificate {lost.serial} is revoked already", hint=hint)
+    hosts = certified.hosts(session, loss.serial).dns_names
+    asked = Invitation(lost.holder, lost.profile, hosts, loss.life, LOST)
     row, made = open_code(session, asked, actor=actor, at=at, random=random)
-    over = [one.serial for one in credential.with_key(session, lost.spki_sha256) if not _is_revoked(one)]
-    for one in sorted(over):
-        revocation.revoke(session, Serial(one), reason=reason, actor=actor, at=at)
-    return row, made, sorted(over)
+    gone = credential.with_key(session, lost.spki_sha256)
+    if loss.every:
+        gone = credential.held_by(session, lost.holder_kind, lost.holder)
+    over = sorted(one.serial for one in gone if one.state != CredentialState.REVOKED and one.not_after >= at)
+    for one in over:
+        revocation.revoke(session, Serial(one), reason=loss.reason, actor=actor, at=at)
+    return row, made, over
 
 
 def withdraw(session: Session, identifier: str, *, actor: str, at: datetime) -> EnrolmentCode:
@@ -150,7 +163,3 @@ def _end(session: Session, row: EnrolmentCode, *, actor: str, at: datetime) -> N
     row.state, row.ended_at = CodeState.WITHDRAWN.value, at
     session.add(row)
     evidence.append(session, events.code_withdrawn(row, actor=actor), at=at)
-
-
-def _is_revoked(one: Credential) -> bool:
-    return one.state == CredentialState.REVOKED.value

@@ -13,7 +13,7 @@ from core.enforcement import Acting, EnforcedRoute, permission, public
 from core.identity import Serial
 from core.provision import ReadSession, WriteSession, provided
 from pki import csr, enrolment, onetime
-from pki.enrolment import Invitation
+from pki.enrolment import Invitation, Loss
 from pki.models import EnrolmentCode
 from pki.redemption import Progress, Redemption
 
@@ -38,11 +38,15 @@ class CodeRequest(BaseModel):
 
 
 class LossRequest(BaseModel):
-    """Why the certificate is revoked (a reason of RFC 5280), and for how many seconds the new code is good."""
+    """Why the certificate is revoked (a reason of RFC 5280), and for how many seconds the new code is good.
+
+    ``every``: all good certificates of its holder go, because more than one key was lost.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(default="key-compromise", max_length=40)
+    every: bool = False
     valid_seconds: int = Field(default=_DAY, ge=1, le=2**31 - 1)
 
 
@@ -148,15 +152,10 @@ def withdraw(identifier: str, principal: Acting, session: WriteSession, clock: W
 @permission("pki:certificate:replace")
 def lose(serial: str, body: LossRequest, principal: Acting, session: WriteSession, clock: Watch) -> Replacement:
     """Revoke a certificate whose key or token is lost, and make a code for its holder, in one act."""
-    at = clock.now()
+    at, life = clock.now(), timedelta(seconds=body.valid_seconds)
+    loss = Loss(Serial(serial.lower()), body.reason, body.every, life)
     row, made, revoked = enrolment.replace_lost(
-        session,
-        Serial(serial.lower()),
-        reason=body.reason,
-        life=timedelta(seconds=body.valid_seconds),
-        actor=principal.identifier,
-        at=at,
-        random=secrets.token_bytes,
+        session, loss, actor=principal.identifier, at=at, random=secrets.token_bytes
     )
     return Replacement(**_item(row, at).model_dump(), code=made.text, revoked=revoked)
 

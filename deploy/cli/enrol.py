@@ -28,7 +28,7 @@ codes = typer.Typer(no_args_is_help=True, help="One-time codes, by which a perso
 #: "Waits for another person".
 _WAITS = 3
 
-_COLUMNS = ("id", "state", "holder", "profile", "domain", "purpose", "maker", "expires_at", "tries", "request")
+_COLUMNS = ("id", "state", "holder", "profile", "purpose", "maker", "expires_at", "tries")
 
 Folder = Annotated[
     Path | None,
@@ -157,6 +157,9 @@ def pkcs12(
 def lost(
     serial: Annotated[str, typer.Argument(help="Serial number of the certificate on the lost token, 40 digits.")],
     reason: Annotated[str, typer.Option(help="An RFC 5280 reason.")] = "key-compromise",
+    every: Annotated[
+        bool, typer.Option("--every", help="Every certificate of its holder: a whole machine is lost.")
+    ] = False,
     valid: Valid = 1440,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -164,9 +167,10 @@ def lost(
     """Revoke what is over a lost key, and make a one-time code for the same holder, in one act."""
     with connect() as client:
         found = client.get(f"/api/v1/certificate/{serial}")
-        question = f"revoke the {found['profile']} certificate of {found['holder']} for ever, and make a new code?"
+        which = f"every certificate of {found['holder']}" if every else f"what is over the key of {found['holder']}"
+        question = f"revoke {which} for ever, and make a code for a new {found['profile']} certificate?"
         confirm(question, yes=yes, as_json=as_json)
-        body: dict[str, JsonValue] = {"reason": reason, "valid_seconds": valid * 60}
+        body: dict[str, JsonValue] = {"reason": reason, "every": every, "valid_seconds": valid * 60}
         print_thing(client.post(f"/api/v1/certificate/{serial}/loss", body), as_json=as_json)
 
 

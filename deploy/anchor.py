@@ -171,9 +171,16 @@ def _get(url: str, path: str, context: ssl.SSLContext) -> bytes:
     except httpx2.InvalidURL as error:
         raise Malformed(f"`{url[:80]}` is no address") from error
     except httpx2.TransportError as error:
-        if context.verify_mode is ssl.CERT_REQUIRED and isinstance(error.__cause__, ssl.SSLError | OSError):
-            told = str(error)
-            if "certificate" in told.lower():
-                detail = f"what answers at `{url}` does not prove itself under this root: {told}"
-                raise Rejected(detail, reason="other-server") from error
+        if _is_unproved(error):
+            detail = f"what answers at `{url}` does not prove itself under this root: {error}"
+            raise Rejected(detail, reason="other-server") from error
         raise Unavailable(f"the service at `{url}` does not answer: {error or type(error).__name__}") from error
+
+
+def _is_unproved(error: BaseException | None) -> bool:
+    """Say whether a connection failed because of the certificate at its other end."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__
+    return False

@@ -1,9 +1,14 @@
 """What is going on at the registration desk when the product is killed."""
 
+import contextlib
 import secrets
 
+from core.errors import TrustError
 from core.identity import SubjectKind
+from pki import enrolment
 from pki.desk import RequestDesk
+from pki.enrolment import Invitation
+from pki.redemption import Redemption
 from pki.request import IssuanceRequest
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place, csr
@@ -28,3 +33,20 @@ def work_at_the_desk(place: Place, say: Say) -> None:
         desk.approve(two.id, comment="", actor="zhao-ra")
         say("issued", desk.approve(two.id, comment="", actor="lu-security").serial)
         desk.reject(desk.file(_ask("sun-yue"), actor="wu-ops").id, comment="no need", actor="zhao-ra")
+
+
+def show_codes(place: Place, say: Say) -> None:
+    """A code is shown with a request that is none of its holder's, and then with a good one, twice."""
+    parts = Parts(place)
+    taking = Redemption(
+        database=parts.database, authority=parts.authority, clock=parts.clock, random=secrets.token_bytes
+    )
+    for _ in range(3):
+        with parts.database.write() as session:
+            asked, at = Invitation("li-wen", "person"), parts.clock.now()
+            _row, made = enrolment.open_code(session, asked, actor="wu-ops", at=at, random=secrets.token_bytes)
+        with contextlib.suppress(TrustError):
+            taking.redeem(made.text, csr("sun-yue"))
+        good = csr("li-wen")
+        first = taking.redeem(made.text, good)[1]
+        assert taking.redeem(made.text, good)[1].request == first.request

@@ -299,6 +299,8 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.desk.RequestDesk.correct#1": Scenario(counter.work_at_the_desk, 3),
     **{f"pki.desk.RequestDesk.approve#{n}": Scenario(counter.work_at_the_desk, 3) for n in (1, 2, 3)},
     "pki.desk.RequestDesk._decide#1": Scenario(counter.work_at_the_desk, 3),
+    "pki.redemption.Redemption.redeem#1": Scenario(counter.show_codes, 6),
+    "pki.redemption.Redemption._check#1": Scenario(counter.show_codes, 3),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
     "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
     "pki.issuance.CertificateAuthority._issue#1": Scenario(be_refused, 3),

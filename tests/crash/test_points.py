@@ -10,6 +10,7 @@ from pki import listing
 from tests.crash.founding_scenarios import FOUNDING_SCENARIOS
 from tests.crash.fuse import Fuse
 from tests.crash.notice_scenarios import NOTICE_SCENARIOS
+from tests.crash.pair_scenarios import PAIR_SCENARIOS
 from tests.crash.points import Point, find_points, points_of
 from tests.crash.recovery_scenarios import RECOVERY_SCENARIOS
 from tests.crash.scenarios import SCENARIOS
@@ -26,6 +27,7 @@ COVERED = [
     *SIGNER_SCENARIOS,
     *SENSOR_SCENARIOS,
     *NOTICE_SCENARIOS,
+    *PAIR_SCENARIOS,
     *FOUNDING_SCENARIOS,
     *RECOVERY_SCENARIOS,
     *WATCHING,

@@ -182,5 +182,5 @@ def _is_unproved(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return True
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return False

@@ -15,7 +15,6 @@ from core.errors import NotFound, Rejected
 from deploy import anchor, login
 from deploy.anchor import Anchor
 from deploy.card import Card
-from deploy.carduri import is_uri
 from deploy.client import Answer
 from deploy.pair import Pair, PairFolder, Pending
 from deploy.request import make_key
@@ -33,7 +32,10 @@ _OVER = ("returned", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody enrols with; ``key`` is empty for a new one in a file, or a PKCS#11 URI of one on a token."""
+    """What somebody enrols with; ``key`` is empty for a new one in a file, or a PKCS#11 URI of one on a token.
+
+    ``make_key``: it is made on the token, unless it is there.
+    """
 
     url: str
     fingerprint: str
@@ -41,6 +43,7 @@ class Asked:
     folder: Path
     key: str = ""
     patience: float = 3600.0
+    make_key: bool = False
 
 
 class Waits(Exception):  # no error: somebody else is to act
@@ -66,7 +69,7 @@ def enrol(asked: Asked, *, say: Callable[[str], None]) -> Pair:
         found = anchor.fetch(asked.url, asked.fingerprint)
         anchor.install(found, asked.folder)
         kept.remember(asked.url)
-        waiting = kept.pending() or kept.begin(_maker(asked.key), uri=asked.key if is_uri(asked.key) else "")
+        waiting = kept.pending() or kept.begin(_maker(asked), uri=asked.key)
         say(f"the key has the fingerprint {fingerprint(waiting)}: the officer sees the same")
         with Visitor(asked.url, found) as visitor:
             told = _Enrolment(visitor, kept, waiting, say).wait(code, asked.patience)
@@ -78,12 +81,21 @@ def fingerprint(waiting: Pending) -> str:
     return hashlib.sha256(waiting.spki).hexdigest()
 
 
-def _maker(key: str) -> Callable[[Path], bytes]:
-    if not is_uri(key):
-        return make_key
-    card = Card(key, login.home())
+def _maker(asked: Asked) -> Callable[[Path], bytes]:
+    return requester(asked.key, make_key=asked.make_key) if asked.key else make_key
+
+
+def requester(uri: str, *, make_key: bool) -> Callable[[Path], bytes]:
+    """Return what makes a request over a key on a token; the key itself is made there too, when that is wanted."""
+    card = Card(uri, login.home())
     card.prepare()
-    return lambda _path: card.request()
+
+    def make(_path: Path) -> bytes:
+        if make_key:
+            card.make_key()
+        return card.request()
+
+    return make
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from core.clock import Clock, to_rfc3339
 from core.errors import Conflict, Malformed, NotFound, Rejected, TrustError, Unauthenticated
-from deploy import anchor, login, schedule
-from deploy.card import Card
+from deploy import anchor, schedule
 from deploy.carduri import is_uri
 from deploy.client import Answer, ServiceClient
 from deploy.login import Login
+from deploy.onboarding import requester
 from deploy.pair import Pair, PairFolder, Pending
 from deploy.request import ask_for, make_key, write_secret
 
@@ -101,12 +101,15 @@ class Renewer:
     def _begin(self, present: Pair) -> Pending:
         if self._wish.same_key:
             uri = present.key if is_uri(present.key) else ""
-            return self._kept.begin(_card(uri) if uri else _same(present), uri=uri, renews=present.serial)
+            return self._kept.begin(
+                requester(uri, make_key=False) if uri else _same(present), uri=uri, renews=present.serial
+            )
         if is_uri(present.key) and not self._wish.new_key:
-            hint = "make another key on it and name it with --new-key, or keep it with --same-key"
-            raise Conflict("the present key is on a token, and no key can be made there from here", hint=hint)
+            hint = "name it with --new-key, and it is made there; or --same-key, where the profile lets one"
+            raise Conflict("the present key is on a token, and its successor has no name yet", hint=hint)
         if self._wish.new_key:
-            return self._kept.begin(_card(self._wish.new_key), uri=self._wish.new_key, renews=present.serial)
+            make = requester(self._wish.new_key, make_key=True)
+            return self._kept.begin(make, uri=self._wish.new_key, renews=present.serial)
         return self._kept.begin(make_key, renews=present.serial)
 
     def _ask(self, present: Pair, waiting: Pending) -> Answer:
@@ -183,12 +186,6 @@ def _check_alive(pair: Pair, now: datetime) -> None:
     if now > pair.span[1]:
         detail = f"the present certificate ended at {to_rfc3339(pair.span[1])}"
         raise Unauthenticated(detail, hint="ask for a one-time code, and enrol in a new folder", reason="ended")
-
-
-def _card(uri: str) -> Callable[[Path], bytes]:
-    card = Card(uri, login.home())
-    card.prepare()
-    return lambda _path: card.request()
 
 
 def _same(present: Pair) -> Callable[[Path], bytes]:

@@ -75,17 +75,18 @@ def enroll(
     key: Annotated[
         str, typer.Option(help="A PKCS#11 URI of a key on a token; none: a new P-256 key in the folder.")
     ] = "",
+    make_key: Annotated[
+        bool, typer.Option("--make-key", help="Make that key on the token, unless it is there.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the officers; then it ends with 3.", min=0)] = 3600,
     as_json: AsJson = False,
 ) -> None:
     """Get the first certificate with a one-time code. The key is made here and stays; interrupted, call it again."""
     from deploy import onboarding
 
-    if key and is_uri(key):
-        Card(key, login.home()).reenter()
-    elif key:
+    if bool(key) != is_uri(key) or (make_key and not key):
         raise typer.BadParameter("--key takes a PKCS#11 URI; without it the key is made in the folder")
-    asked = onboarding.Asked(url, fingerprint, _code(code), _place(folder), key, wait)
+    asked = onboarding.Asked(url, fingerprint, _code(code), _place(folder), key, wait, make_key)
     try:
         made = onboarding.enrol(asked, say=_tell)
     except onboarding.Waits as waits:
@@ -110,7 +111,7 @@ def renew(
     same_key: Annotated[
         bool, typer.Option("--same-key", help="Keep the key, where the profile lets it be kept.")
     ] = False,
-    new_key: Annotated[str, typer.Option(help="A PKCS#11 URI of another key on the token.")] = "",
+    new_key: Annotated[str, typer.Option(help="A PKCS#11 URI of the next key on the token: it is made there.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Renew a certificate by itself: a new key, unless --same-key. Nothing happens before it is due.

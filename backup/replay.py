@@ -16,6 +16,7 @@ from backup import (
     replay_approval,
     replay_code,
     replay_custody,
+    replay_desk,
     replay_duty,
     replay_profile,
     replay_register,
@@ -109,6 +110,7 @@ def _intended(session: Session, record: Record) -> bool:
                 tbs=b"",
                 request=replay_status.text(record, "request") if "request" in record.details else "",
                 profiles=replay_status.text(record, "profiles") if "profiles" in record.details else "",
+                renews=replay_status.text(record, "renews") if "renews" in record.details else "",
             )
         )
     return True
@@ -210,6 +212,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
     **replay_code.HANDLERS,
+    **replay_desk.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

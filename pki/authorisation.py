@@ -65,7 +65,7 @@ def authorise(
     if (kind := keyquality.kind(content.key)) not in profile.keys:
         raise WeakKey(f"the profile `{profile.name}` takes no key of kind {kind}", hint=", ".join(profile.keys))
     keyquality.check_key(content.key, holder.level)
-    _check_uses(holder, uses)
+    check_uses(holder, uses)
     if wanted.renewal and uses and not profile.same_key:
         detail = f"a certificate of profile `{profile.name}` is renewed with a new key"
         raise SameKey(detail, hint="leave --same-key out")
@@ -97,7 +97,7 @@ def _check_profile(profile: Profile, holder: Holder, wanted: Wanted) -> None:
         raise WrongProfile(f"a certificate of profile `{profile.name}` carries no host names")
 
 
-def _check_uses(holder: Holder, uses: Sequence[KeyUse]) -> None:
+def check_uses(holder: Holder, uses: Sequence[KeyUse]) -> None:
     """Refuse a second holder of a key, and a key that was revoked: it dies with its certificate."""
     for use in uses:
         if use.revoked:

@@ -15,11 +15,11 @@ from core.errors import NotFound
 from core.identity import Serial, SubjectKind
 from core.ledger import evidence
 from core.registry import credential
-from core.registry.credential import CredentialState
+from core.registry.credential import Credential, CredentialState
 from pki import authorisation, certified, events, holder, onetime, profileset, revocation
 from pki.authorisation import Wanted
 from pki.errors import AlreadyRevoked, BadCode, NotOpen, WrongProfile
-from pki.models import EnrolmentCode
+from pki.models import EnrolmentCode, IssuanceIntent
 from pki.onetime import Code, CodeState
 
 ONBOARDING, LOST = "onboarding", "lost-token"
@@ -88,9 +88,10 @@ class Loss:
 def replace_lost(
     session: Session, loss: Loss, *, actor: str, at: datetime, random: Random
 ) -> tuple[EnrolmentCode, Code, list[str]]:
-    """Revoke a certificate whose key is lost, and every other over that key, and make a code for the same holder.
+    """Revoke a certificate whose key is lost, and make a code for the same holder.
 
-    All of it or nothing. Return the code and the revoked serial numbers. Raises as ``open_code`` and
+    Every other certificate over that key goes too, and what was got by renewal since: by whoever had the key. All of it
+    or nothing. Return the code and the revoked serial numbers. Raises as ``open_code`` and
     ``revocation.revoke`` do.
     """
     lost = credential.get(session, loss.serial)
@@ -100,13 +101,26 @@ def replace_lost(
     hosts = certified.hosts(session, loss.serial).dns_names
     asked = Invitation(lost.holder, lost.profile, hosts, loss.life, LOST)
     row, made = open_code(session, asked, actor=actor, at=at, random=random)
-    gone = credential.with_key(session, lost.spki_sha256)
-    if loss.every:
-        gone = credential.held_by(session, lost.holder_kind, lost.holder)
+    gone = credential.held_by(session, lost.holder_kind, lost.holder) if loss.every else _got_by(session, lost)
     over = sorted(one.serial for one in gone if one.state != CredentialState.REVOKED and one.not_after >= at)
     for one in over:
         revocation.revoke(session, Serial(one), reason=loss.reason, actor=actor, at=at)
     return row, made, over
+
+
+def _got_by(session: Session, lost: Credential) -> list[Credential]:
+    """Return the certificates over a lost key, and those that were renewed from them, and from these."""
+    found: dict[str, Credential] = {}
+    waiting = credential.with_key(session, lost.spki_sha256)
+    while waiting:
+        one = waiting.pop()
+        if one.serial in found:
+            continue
+        found[one.serial] = one
+        renewed = select(Credential).join(IssuanceIntent, col(IssuanceIntent.serial) == col(Credential.serial))
+        for later in session.exec(renewed.where(IssuanceIntent.renews == one.serial)).all():
+            waiting += credential.with_key(session, later.spki_sha256)
+    return list(found.values())
 
 
 def withdraw(session: Session, identifier: str, *, actor: str, at: datetime) -> EnrolmentCode:

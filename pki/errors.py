@@ -147,6 +147,12 @@ class BadCode(Malformed):
     reason = "bad-code"
 
 
+class NotRenewable(Conflict):
+    """The certificate that is to be renewed is not good (any more)."""
+
+    reason = "not-renewable"
+
+
 class NotOpen(Conflict):
     """The one-time code is used, locked or withdrawn."""
 
@@ -229,6 +235,12 @@ class DepartedHolder(Unauthenticated):
     """The certificate's holder has left."""
 
     reason = "holder-left"
+
+
+class OutgrownCertificate(Unauthenticated):
+    """Issued for a domain of a lower level than that of the holder's domain now."""
+
+    reason = "issued-at-lower-level"
 
 
 class SuspendedHolder(Unauthenticated):

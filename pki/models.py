@@ -23,7 +23,7 @@ class IssuanceIntent(SQLModel, table=True):
     """What we are about to sign: recorded before any key is used. ``state`` is open, issued or abandoned.
 
     ``request`` is the digest of the request, ``profiles`` that of the profiles it was judged by (both empty for an
-    authority's own certificate).
+    authority's own certificate). ``renews`` is the serial number that alone vouched for it.
     """
 
     __tablename__ = "issuance_intent"
@@ -40,6 +40,7 @@ class IssuanceIntent(SQLModel, table=True):
     state: str = Field(default="open", index=True, max_length=10)
     request: str = Field(default="", index=True, max_length=64)
     profiles: str = Field(default="", max_length=64)
+    renews: str = Field(default="", index=True, max_length=40)
 
 
 class ProfileSet(SQLModel, table=True):
@@ -58,7 +59,9 @@ class ProfileSet(SQLModel, table=True):
 
 
 class DeskRequest(SQLModel, table=True):
-    """A request at the registration desk. ``approved_by`` are ids with spaces between, of the present revision.
+    """A request at the registration desk.
+
+    ``approved_by``: of the present revision, each a person's id, a slash and the serial number of their certificate.
 
     ``code`` is the one-time code that it came by: then ``requester`` made the code. ``renews`` is the serial number of
     the certificate that it follows.

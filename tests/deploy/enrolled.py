@@ -37,6 +37,7 @@ from pki.renewal import Renewal
 from pki.request import IssuanceRequest
 from tests.clock import ManualClock
 from tests.pki.conftest import Pki, build, csr
+from tests.pki.counter import decide
 from tests.services.softhsm import Running
 
 
@@ -63,7 +64,7 @@ class Enrolled:
             with self.pki.database.read() as session:
                 waiting = [row.id for row in desk.find(session, "submitted", 100)]
             for one in waiting:
-                self.pki.desk.approve(one, comment="", actor="zhao-ra")
+                decide(self.pki, one, "zhao-ra")
 
     @contextmanager
     def officer(self) -> Iterator[None]:

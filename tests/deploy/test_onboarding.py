@@ -32,6 +32,7 @@ from tests.crash.nursery import Child
 from tests.crash.pair_scenarios import renew_for_ever
 from tests.deploy import enrolled
 from tests.deploy.enrolled import Enrolled
+from tests.pki.counter import decide
 from tests.services import certificate
 from tests.services.softhsm import Running
 
@@ -104,7 +105,7 @@ def test_what_is_rejected_is_said_and_its_key_forgotten(site: Enrolled, tmp_path
     code = site.invite("chen-dev")
     with pytest.raises(Waits) as waits:
         onboarding.enrol(asked(site, tmp_path, code=code, patience=0.0), say=lambda _line: None)
-    site.pki.desk.reject(str(waits.value.told["request"]), comment="no such need", actor="zhao-ra")
+    decide(site.pki, str(waits.value.told["request"]), "zhao-ra", "no such need")
     with pytest.raises(Rejected, match="no such need"):
         enrol(site, tmp_path, code=code)
     assert not (tmp_path / "pending").exists()

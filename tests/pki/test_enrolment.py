@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlmodel import func, select
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlmodel import select
 
 from core.errors import NotFound, TrustError, Unavailable
 from core.identity import PersonId, Serial
 from core.ledger.models import EvidenceRow
+from core.registry import credential
 from core.registry.credential import Credential
 from core.registry.models import Person
 from pki import desk, enrolment, onetime
@@ -24,7 +26,9 @@ from pki.models import DeskRequest, EnrolmentCode
 from pki.redemption import Redemption
 from tests.failing import FailingDatabase, Failure
 from tests.pki.conftest import Pki, csr
+from tests.pki.counter import certificates, decide
 from tests.pki.test_batch import over
+from tests.pki.test_renewal import own, renew
 
 
 def redemption(pki: Pki) -> Redemption:
@@ -55,11 +59,6 @@ def row(pki: Pki, text: str) -> EnrolmentCode:
         return session.get_one(EnrolmentCode, text[:6])
 
 
-def certificates(pki: Pki) -> int:
-    with pki.database.read() as session:
-        return session.exec(select(func.count()).select_from(Credential)).one()
-
-
 def test_a_code_is_used_once_and_the_officers_decide(pki: Pki) -> None:
     taking, code, asked = redemption(pki), invite(pki), request()
     ticket, said = taking.redeem(code.lower(), asked)
@@ -67,8 +66,8 @@ def test_a_code_is_used_once_and_the_officers_decide(pki: Pki) -> None:
     # Who made the code filed it: they do not approve it, and neither does whom it is for.
     for officer in ("wu-ops", "li-wen"):
         with pytest.raises(NotYourRequest):
-            pki.desk.approve(said.request, comment="", actor=officer)
-    pki.desk.approve(said.request, comment="", actor="zhao-ra")
+            decide(pki, said.request, officer)
+    decide(pki, said.request, "zhao-ra")
     done = taking.progress(ticket)
     own, above = x509.load_pem_x509_certificates(done.chain.encode())
     own.verify_directly_issued_by(above)
@@ -82,11 +81,11 @@ def test_a_code_is_used_once_and_the_officers_decide(pki: Pki) -> None:
 def test_two_officers_where_the_level_says_so(copied_pki: Pki) -> None:
     taking = redemption(copied_pki)
     ticket, said = taking.redeem(invite(copied_pki, "han-office"), request("han-office"))
-    copied_pki.desk.approve(said.request, comment="", actor="zhao-ra")
+    decide(copied_pki, said.request, "zhao-ra")
     assert (taking.progress(ticket).state, certificates(copied_pki)) == ("checked", 0)
     with pytest.raises(NotYourRequest):
-        copied_pki.desk.approve(said.request, comment="", actor="zhao-ra")
-    copied_pki.desk.approve(said.request, comment="", actor="lu-security")
+        decide(copied_pki, said.request, "zhao-ra")
+    decide(copied_pki, said.request, "lu-security")
     assert taking.progress(ticket).chain
 
 
@@ -303,6 +302,26 @@ def test_a_lost_token_is_one_act(pki: Pki) -> None:
         enrolment.replace_lost(session, loss, actor="x", at=at, random=secrets.token_bytes)
 
 
+def test_what_was_renewed_with_a_lost_key_goes_with_it(copied_pki: Pki) -> None:
+    """Whoever found the token renewed, and renewed again: none of it stays good; what the holder has besides does."""
+    stolen, apart = copied_pki.issue(), copied_pki.issue()
+    serials, present = [stolen.serial], stolen.der
+    for _ in range(3):
+        made = renew(copied_pki, present)
+        serials.append(Serial(made.serial))
+        present = own(made.chain).public_bytes(Encoding.DER)
+    with copied_pki.database.write() as session:
+        _row, _code, gone = enrolment.replace_lost(
+            session,
+            Loss(stolen.serial, "key-compromise"),
+            actor="lu-security",
+            at=copied_pki.clock.now(),
+            random=secrets.token_bytes,
+        )
+        assert credential.get(session, apart.serial).state == "good"
+    assert gone == sorted(serials)
+
+
 def test_every_certificate_of_who_lost_more(copied_pki: Pki) -> None:
     mine = [copied_pki.issue().serial for _ in range(3)]
     copied_pki.issue("sun-yue")
@@ -328,7 +347,7 @@ def test_a_request_that_came_back_says_so(copied_pki: Pki) -> None:
     taking = redemption(copied_pki)
     code = invite(copied_pki)
     ticket, said = taking.redeem(code, request())
-    copied_pki.desk.reject(said.request, comment="no such need", actor="zhao-ra")
+    decide(copied_pki, said.request, "zhao-ra", "no such need")
     done = taking.progress(ticket)
     assert (done.state, done.comment, done.chain) == ("rejected", "no such need", "")
     with copied_pki.database.read() as session:

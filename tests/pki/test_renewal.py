@@ -1,25 +1,29 @@
 """Renewal: a good certificate brings the next one for the same names, over a new key unless the profile lets one be."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlmodel import func, select
+from sqlmodel import Session, func, select
 
 from core.errors import TrustError, Unavailable
 from core.identity import Serial
 from core.ledger.models import EvidenceRow
 from core.registry.credential import Credential
-from pki import revocation
+from pki import admission, revocation
 from pki.errors import RenewedTooOften, SameKey
+from pki.models import Revocation
 from pki.profile import shipped
 from pki.renewal import Renewal, Renewed
 from pki.request import IssuanceRequest, IssuedCertificate
 from tests.failing import FailingDatabase, Failure
 from tests.pki.conftest import Pki, csr
+from tests.pki.counter import decide
 from tests.pki.test_batch import over
+from tests.pki.test_recheck import OUTCOME, Interrupted, change
 
 Key = ec.EllipticCurvePrivateKey
 
@@ -28,9 +32,11 @@ def new_key() -> Key:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def renew(pki: Pki, present: IssuedCertificate, key: Key | None = None, content: bytes | None = None) -> Renewed:
+def renew(
+    pki: Pki, present: IssuedCertificate | bytes, key: Key | None = None, content: bytes | None = None
+) -> Renewed:
     renewal = Renewal(database=pki.database, authority=pki.authority, request_desk=pki.desk, clock=pki.clock)
-    principal = pki.authenticator.authenticate(present.der)
+    principal = pki.authenticator.authenticate(present if isinstance(present, bytes) else present.der)
     return renewal.renew(content or csr(key or new_key(), principal.identifier), principal)
 
 
@@ -122,11 +128,11 @@ def test_two_officers_where_the_level_says_so(pki: Pki) -> None:
     waiting = renew(pki, present, content=content)
     assert (waiting.state, waiting.chain, waiting.waits_for) == ("submitted", "", "a registration officer")
     assert renew(pki, present, content=content) == waiting
-    pki.desk.approve(waiting.request, comment="", actor="zhao-ra")
+    decide(pki, waiting.request, "zhao-ra")
     assert renew(pki, present, content=content).state == "checked"
     with pytest.raises(TrustError):
-        pki.desk.approve(waiting.request, comment="", actor="han-office")
-    pki.desk.approve(waiting.request, comment="", actor="lu-security")
+        decide(pki, waiting.request, "han-office")
+    decide(pki, waiting.request, "lu-security")
     done = renew(pki, present, content=content)
     assert own(done.chain).public_key() == x509.load_pem_x509_csr(content).public_key()
 
@@ -144,6 +150,29 @@ def test_what_is_not_good_renews_nothing(copied_pki: Pki, act: str) -> None:
         copied_pki.clock.advance(days=400)
     with pytest.raises(TrustError):
         renew(copied_pki, present)
+
+
+def test_a_revocation_while_the_token_signs_ends_the_renewal_too(pki: Pki) -> None:
+    """Else whoever stole a key had another certificate at the moment when its own was revoked."""
+    present, at = pki.issue(), pki.clock.now()
+    principal = pki.authenticator.authenticate(present.der)
+
+    def revoke(session: Session) -> None:
+        revocation.revoke(session, present.serial, reason="key-compromise", actor="x", at=at)
+
+    with closing(Interrupted(pki.database.url)) as slow:
+        renewal = Renewal(database=slow, authority=over(pki, slow), request_desk=pki.desk, clock=pki.clock)
+        slow.arm(OUTCOME, change(pki, revoke))
+        with pytest.raises(TrustError) as refused:
+            renewal.renew(csr(new_key(), "li-wen"), principal)
+    assert refused.value.word == "not-renewable"
+    with pki.database.read() as session:
+        assert [one.serial for one in session.exec(select(Credential)).all()] == [present.serial]
+        assert session.get(Revocation, present.serial) is not None
+    # And what is revoked before anything is intended uses no serial number up.
+    with pytest.raises(TrustError) as refused, pki.database.read() as session:
+        admission.check_renewable(session, present.serial)
+    assert refused.value.word == "not-renewable"
 
 
 def test_nobody_collects_certificates(copied_pki: Pki) -> None:

@@ -17,6 +17,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("ip_addresses", sa.Text(), nullable=False, server_default="[]"))
         batch_op.add_column(sa.Column("renews", sa.String(length=40), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("code", sa.String(length=6), nullable=False, server_default=""))
+    with op.batch_alter_table("issuance_intent", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("renews", sa.String(length=40), nullable=False, server_default=""))
+        batch_op.create_index(batch_op.f("ix_issuance_intent_renews"), ["renews"], unique=False)
     op.create_table(
         "enrolment_code",
         sa.Column("id", sa.String(length=6), nullable=False),
@@ -47,6 +50,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo the upgrade."""
     op.drop_table("enrolment_code")
+    with op.batch_alter_table("issuance_intent", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_issuance_intent_renews"))
+        batch_op.drop_column("renews")
     with op.batch_alter_table("desk_request", schema=None) as batch_op:
         for column in ("ip_addresses", "renews", "code"):
             batch_op.drop_column(column)

@@ -34,7 +34,8 @@ _OVER = ("returned", "rejected")
 class Asked:
     """What somebody enrols with; ``key`` is empty for a new one in a file, or a PKCS#11 URI of one on a token.
 
-    ``make_key``: it is made on the token, unless it is there.
+    ``make_key``: it is made on the token, unless it is there. ``again``: another certificate takes the place of the one
+    that is in the folder, which may be revoked.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Asked:
     key: str = ""
     patience: float = 3600.0
     make_key: bool = False
+    again: bool = False
 
 
 class Waits(Exception):  # no error: somebody else is to act
@@ -61,8 +63,8 @@ def enrol(asked: Asked, *, say: Callable[[str], None]) -> Pair:
     with kept.held():
         kept.clear()
         present = kept.current()
-        if present is not None:
-            say("this folder has its certificate already; `guosuo cert renew` renews it")
+        if present is not None and not asked.again:
+            say("this folder has its certificate: `cert renew` renews it, --again puts another in its place")
             return present
         # Mistyped codes are told here: nothing is sent, and no try is used up.
         code = onetime.parse_code(asked.code).text

@@ -204,8 +204,11 @@ class PairFolder:
         part, target = self._pairs / f".{name}.new", self._pairs / name
         if target.is_dir():
             # Laid by a run that ended before it counted: it is whole, for it has its name.
+            if command:
+                durable.write(target / _DUE, b"")
             return
         self._pairs.mkdir(exist_ok=True, mode=0o700)
+        durable.sync_folder(self.folder)
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(mode=0o700)
         for file in ("key.pem", "key.uri"):

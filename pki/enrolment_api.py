@@ -184,9 +184,7 @@ def _told(found: Progress) -> dict[str, str]:
 
 
 def _later() -> HTTPException:
-    return HTTPException(
-        HTTPStatus.TOO_MANY_REQUESTS, "too many at once: come back in a minute", headers={"Retry-After": "60"}
-    )
+    return HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many at once: come back in a minute")
 
 
 def _item(row: EnrolmentCode, now: datetime) -> CodeItem:

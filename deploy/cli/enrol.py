@@ -78,6 +78,7 @@ def enroll(
     make_key: Annotated[
         bool, typer.Option("--make-key", help="Make that key on the token, unless it is there.")
     ] = False,
+    again: Annotated[bool, typer.Option("--again", help="In place of the certificate that is there.")] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the officers; then it ends with 3.", min=0)] = 3600,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +87,7 @@ def enroll(
 
     if bool(key) != is_uri(key) or (make_key and not key):
         raise typer.BadParameter("--key takes a PKCS#11 URI; without it the key is made in the folder")
-    asked = onboarding.Asked(url, fingerprint, _code(code), _place(folder), key, wait, make_key)
+    asked = onboarding.Asked(url, fingerprint, _code(code), _place(folder), key, wait, make_key, again)
     try:
         made = onboarding.enrol(asked, say=_tell)
     except onboarding.Waits as waits:

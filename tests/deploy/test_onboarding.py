@@ -253,6 +253,26 @@ def test_a_machine_may_keep_its_key(site: Enrolled, tmp_path: Path) -> None:
     assert not (tmp_path / "pending").exists()
 
 
+def test_a_renewal_that_takes_two_officers_waits_and_goes_on(site: Enrolled, tmp_path: Path) -> None:
+    made = enrol(site, tmp_path, code=site.invite("han-office"))
+    waits = [renewer(tmp_path, later(made)).renew(now=True) for _ in range(2)]
+    assert {(one.renewed, one.waits_for) for one in waits} == {(False, "a registration officer")}
+    request = (tmp_path / "pending/request.pem").read_bytes()
+    with site.officer():
+        deadline = time.monotonic() + 30
+        while not (done := renewer(tmp_path, later(made)).renew()).renewed:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert check_pair(tmp_path) == done.pair.serial
+    assert done.pair.certificate.public_key() == x509.load_pem_x509_csr(request).public_key()
+
+
+def test_another_certificate_takes_the_place_of_one_that_was_lost(site: Enrolled, tmp_path: Path) -> None:
+    made = enrol(site, tmp_path)
+    other = enrol(site, tmp_path, again=True)
+    assert (check_pair(tmp_path), other.serial == made.serial) == (other.serial, False)
+
+
 def test_the_daemon_renews_when_it_is_due_and_goes_on_after_failures(site: Enrolled, tmp_path: Path) -> None:
     made, said = enrol(site, tmp_path), []
     clock = later(made)

@@ -27,7 +27,7 @@ from core.ledger import checkpoint, proof, timestamp, trustpolicy
 from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
-from pki import csr, path
+from pki import csr, onetime, path
 from pki.tsa.request import parse_request
 from pki.validation import certificate, crl, element
 from pki.validation import path as paths
@@ -181,6 +181,12 @@ def _made_certificate() -> x509.Certificate:
     return builder.sign(key, hashes.SHA256())
 
 
+def _code(content: bytes) -> None:
+    with suppress(TrustError, UnicodeDecodeError):
+        found = onetime.parse_code(content.decode())
+        assert onetime.parse_code(found.text) == found
+
+
 def _broken(content: bytes) -> list[bytes]:
     """``content``, and the ways of breaking it that were not foreseen once."""
     common_name = b"\x06\x03\x55\x04\x03\x0c"
@@ -298,5 +304,6 @@ TARGETS: dict[str, Target] = {
     "trust policy": Target(_trust_policy, lambda: [_POLICY]),
     "time stamp": Target(_time_stamp, lambda: [b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02"]),
     "time-stamp query": Target(_time_stamp_query, _queries),
+    "code": Target(_code, lambda: [b"K7QX2M-GDBNAW-HYPJC6-ZQZ8SZ", b"0" * 24]),
     "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
 }

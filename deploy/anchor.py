@@ -170,7 +170,7 @@ def _get(url: str, path: str, context: ssl.SSLContext) -> bytes:
             return content
     except httpx2.InvalidURL as error:
         raise Malformed(f"`{url[:80]}` is no address") from error
-    except httpx2.TransportError as error:
+    except httpx2.RequestError as error:
         if _is_unproved(error):
             detail = f"what answers at `{url}` does not prove itself under this root: {error}"
             raise Rejected(detail, reason="other-server") from error

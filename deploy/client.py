@@ -155,7 +155,7 @@ class ServiceClient:
         return errors.Unavailable(detail, hint="is `guosuo serve` running?")
 
     def _object(self, response: httpx2.Response) -> Answer:
-        content = _decoded(response)
+        content = decoded(response)
         if content is None:
             detail = f"what answers at `{self._url}` is not this service"
             raise errors.Unavailable(detail, hint="is the address of the login right?")
@@ -175,7 +175,7 @@ def check_url(url: str) -> None:
         )
 
 
-def _decoded(response: httpx2.Response) -> Answer | None:
+def decoded(response: httpx2.Response) -> Answer | None:
     """Return the JSON object of an answer, or nothing when it is something else."""
     try:
         content = response.json()
@@ -193,7 +193,7 @@ def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[
 
 def error_of(response: httpx2.Response) -> errors.TrustError:
     """Return the error that an answer tells of."""
-    problem = _decoded(response) or {}
+    problem = decoded(response) or {}
     kind = _KINDS.get(response.status_code, errors.Unavailable)
     detail = str(problem.get("detail", f"the service answered {response.status_code}"))
     words = {name: str(problem.get(name, "")) for name in ("hint", "reason", "rule")}

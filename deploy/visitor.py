@@ -9,7 +9,7 @@ import httpx2
 from core.errors import Unavailable
 from core.ledger.entry import JsonValue
 from deploy.anchor import Anchor, verifying
-from deploy.client import Answer, check_url, error_of
+from deploy.client import Answer, check_url, decoded, error_of
 
 _SECONDS = 60.0
 
@@ -27,13 +27,14 @@ class Visitor:
         """Post ``body`` and return the JSON object of the answer. Raises the error that it tells of."""
         try:
             response = self._client.post(path, json=body)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
             raise Unavailable(detail, hint="the same call goes on where this one ended") from error
         if not response.is_success:
             raise error_of(response)
-        content = response.json()
-        assert isinstance(content, dict)
+        content = decoded(response)
+        if content is None:
+            raise Unavailable(f"what answers at `{self._url}` is not this service", hint="is the address right?")
         return content
 
     def __enter__(self) -> Self:

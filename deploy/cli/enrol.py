@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -168,12 +169,13 @@ def lost(
 ) -> None:
     """Revoke what is over a lost key, and make a one-time code for the same holder, in one act."""
     with connect() as client:
-        found = client.get(f"/api/v1/certificate/{serial}")
+        part = quote(serial, safe="")
+        found = client.get(f"/api/v1/certificate/{part}")
         which = f"every certificate of {found['holder']}" if every else f"what is over the key of {found['holder']}"
         question = f"revoke {which} for ever, and make a code for a new {found['profile']} certificate?"
         confirm(question, yes=yes, as_json=as_json)
         body: dict[str, JsonValue] = {"reason": reason, "every": every, "valid_seconds": valid * 60}
-        print_thing(client.post(f"/api/v1/certificate/{serial}/loss", body), as_json=as_json)
+        print_thing(client.post(f"/api/v1/certificate/{part}/loss", body), as_json=as_json)
 
 
 @codes.command("open")
@@ -214,7 +216,7 @@ def withdraw(
 ) -> None:
     """Withdraw an open code."""
     with connect() as client:
-        print_thing(client.post(f"/api/v1/code/{identifier}/withdrawal", {}), as_json=as_json)
+        print_thing(client.post(f"/api/v1/code/{quote(identifier, safe='')}/withdrawal", {}), as_json=as_json)
 
 
 def _tell(line: str) -> None:

@@ -1,6 +1,7 @@
 """A site from nothing, on SQLite and on PostgreSQL, with nothing but the command line and real clients."""
 
 import json
+import shutil
 import ssl
 import subprocess
 import time
@@ -13,7 +14,8 @@ import pytest
 import guosuo_verify
 from deploy.client import items
 from deploy.rehearsal.player import complaint
-from tests.services import postgres, site
+from tests.journeys import enrolment
+from tests.services import card, postgres, site
 from tests.services.site import Site
 
 
@@ -174,6 +176,20 @@ def test_many_are_revoked_by_one_command(served: Site) -> None:
     assert again.returncode == 1
     assert security.run("cert", "revoke", "--yes").returncode == 2
     assert security.run("cert", "revoke", serials[0], "--list", str(chosen), "--yes").returncode == 2
+
+
+def test_people_and_machines_enrol_and_renew(served: Site, tmp_path: Path) -> None:
+    enrolment.be_refused(served)
+    enrolment.walk_by_curl(served, tmp_path / "curl")
+    enrolment.walk_by_command(served, tmp_path / "command")
+
+
+def test_a_token_is_enrolled_and_lost(served: Site, tmp_path: Path) -> None:
+    made = card.make("EC:prime256v1")
+    try:
+        enrolment.walk_by_token(served, made, tmp_path)
+    finally:
+        shutil.rmtree(made.folder.parent)
 
 
 def test_wrong_person_is_refused_and_on_record(served: Site) -> None:

@@ -1,13 +1,11 @@
-"""From a one-time code to a lost token, with the command line, curl, openssl and a real token."""
+"""From a one-time code to a lost token, on a site that is there: by command line, curl, openssl and a real token."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,31 +18,12 @@ from deploy import login
 from deploy.cli.main import app
 from deploy.client import ServiceClient, items
 from deploy.rehearsal.player import Player
-from tests.services import card, site
 from tests.services.card import Token
 from tests.services.site import Site
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Site]:
-    with site.made() as made:
-        made.serve()
-        made.appoint()
-        security = made.player("lu-security")
-        security.act("role", "assign", "zhao-ra", "registration-officer")
-        made.enrol(security, "zhao-ra")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def token() -> Iterator[Token]:
-    made = card.make("EC:prime256v1")
-    yield made
-    shutil.rmtree(made.folder.parent)
-
-
-@pytest.fixture(scope="module")
 def fingerprint(served: Site) -> str:
+    """Return what the site tells by another way than the network."""
     command = ["openssl", "x509", "-in", str(served.trusted), "-noout", "-fingerprint", "-sha256"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().partition("=")[2]
 
@@ -79,9 +58,20 @@ def approve(served: Site, request: str) -> None:
     act(served, "zhao-ra", f"/api/v1/request/{request}/approval", {"digest": shown["digest"]})
 
 
-def enroll(served: Site, fingerprint: str, folder: Path, code: str, *more: str, token: Token | None = None) -> Path:
+def enroll(served: Site, folder: Path, code: str, *more: str, token: Token | None = None) -> Path:
     """Twice the same call: it ends with 3 until an officer has approved."""
-    asked = ["cert", "enroll", "--url", served.url, "--fingerprint", fingerprint, "--code", code, "--dir", str(folder)]
+    asked = [
+        "cert",
+        "enroll",
+        "--url",
+        served.url,
+        "--fingerprint",
+        fingerprint(served),
+        "--code",
+        code,
+        "--dir",
+        str(folder),
+    ]
     status, out, said = guosuo(folder.parent, *asked, *more, "--wait", "0", "--json", token=token)
     assert status == 3, said
     told = json.loads(out)
@@ -93,10 +83,11 @@ def enroll(served: Site, fingerprint: str, folder: Path, code: str, *more: str, 
     return folder
 
 
-def test_a_person_on_the_command_line(served: Site, fingerprint: str, tmp_path: Path) -> None:
-    trusting = ["trust", served.url, "--fingerprint", fingerprint, "--install", str(tmp_path / "t")]
+def walk_by_command(served: Site, tmp_path: Path) -> None:
+    """A person: the root pinned, a code, a login, a renewal, a daemon."""
+    trusting = ["trust", served.url, "--fingerprint", fingerprint(served), "--install", str(tmp_path / "t")]
     assert guosuo(tmp_path, *trusting)[0] == 0
-    folder = enroll(served, fingerprint, tmp_path / "li", code_for(served, "li-wen"))
+    folder = enroll(served, tmp_path / "li", code_for(served, "li-wen"))
     files = ["--cert", str(folder / "current/chain.pem"), "--key", str(folder / "current/key.pem")]
     assert guosuo(tmp_path, "login", served.url, *files, "--trust", str(tmp_path / "t/trust.pem"))[0] == 0
     asked = ["cert", "renew", "--dir", str(folder), "--now", "--exec", f"touch {tmp_path / 'ran'}", "--json"]
@@ -129,7 +120,8 @@ def _catches_sigterm(process: int) -> bool:
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def test_anybody_with_curl_and_openssl(served: Site, tmp_path: Path) -> None:
+def walk_by_curl(served: Site, tmp_path: Path) -> None:
+    """A machine, with nothing of ours."""
     machine = Player("fin-budget-app", tmp_path)
     request = machine.make_request().read_text()
     host = "fin-budget.fin.beichen.example"
@@ -164,12 +156,11 @@ def test_anybody_with_curl_and_openssl(served: Site, tmp_path: Path) -> None:
     assert (status, refused["reason"]) == (401, "no-certificate")
 
 
-def test_a_key_that_is_made_on_the_token_and_lost_with_it(
-    served: Site, fingerprint: str, token: Token, tmp_path: Path
-) -> None:
+def walk_by_token(served: Site, token: Token, tmp_path: Path) -> None:
+    """A key that is made on a token, renewed there, and lost with it."""
     uri = token.uri().replace("object=signing", "object=fresh")
     more = ["--key", uri, "--make-key"]
-    folder = enroll(served, fingerprint, tmp_path / "sun", code_for(served, "sun-yue"), *more, token=token)
+    folder = enroll(served, tmp_path / "sun", code_for(served, "sun-yue"), *more, token=token)
     assert not list(folder.rglob("key.pem"))
     next_uri = uri.replace("object=fresh", "object=next")
     asked = ["cert", "renew", "--dir", str(folder), "--now", "--json"]
@@ -181,14 +172,14 @@ def test_a_key_that_is_made_on_the_token_and_lost_with_it(
     lost = act(served, "lu-security", f"/api/v1/certificate/{serial}/loss", {"every": True})
     assert isinstance(lost["revoked"], list)
     assert (len(lost["revoked"]), lost["purpose"]) == (2, "lost-token")
-    again = enroll(served, fingerprint, tmp_path / "again", str(lost["code"]))
+    again = enroll(served, tmp_path / "again", str(lost["code"]))
     own = x509.load_pem_x509_certificates((again / "current/chain.pem").read_bytes())[0]
     assert "sun-yue" in own.subject.rfc4514_string()
     status, _out, said = guosuo(tmp_path, *asked, "--new-key", uri.replace("fresh", "third"), token=token)
     assert (status, "revoked" in said) == (1, True)
 
 
-def test_who_may_not_is_refused(served: Site) -> None:
+def be_refused(served: Site) -> None:
     """A registration officer may make codes, and not revoke: so not both in one act."""
     mine = items(act(served, "zhao-ra", "/api/v1/certificate"))[0]["serial"]
     with pytest.raises(Forbidden):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import typer
 
 from core.clock import SystemClock, to_rfc3339
-from core.errors import Rejected
+from core.errors import Conflict, Rejected
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.card import Card
@@ -150,6 +150,8 @@ def pkcs12(
     from deploy import pkcs12 as packing
 
     check_target(out)
+    if out.exists():
+        raise Conflict(f"`{out}` exists already", hint="choose another name; no key is ever overwritten")
     found = PairFolder(_place(folder)).current()
     if found is None:
         raise Rejected(f"`{_place(folder)}` holds no certificate", hint="begin with `guosuo cert enroll`")

@@ -282,23 +282,27 @@ def test_codes_end_with_whom_they_are_for_and_with_who_made_them(copied_pki: Pki
     assert [row(copied_pki, one).state for one in (theirs, made, others)] == ["withdrawn", "withdrawn", "open"]
 
 
-def test_a_lost_token_is_one_act(pki: Pki) -> None:
+def test_a_lost_token_is_one_act(copied_pki: Pki) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    first, same, other = pki.issue(key=key), pki.issue(key=key, lifetime_seconds=86_400), pki.issue()
-    at = pki.clock.now()
-    with pki.database.write() as session:
+    first, same, other = (
+        copied_pki.issue(key=key),
+        copied_pki.issue(key=key, lifetime_seconds=86_400),
+        copied_pki.issue(),
+    )
+    at = copied_pki.clock.now()
+    with copied_pki.database.write() as session:
         loss = Loss(first.serial, "key-compromise")
         made, code, gone = enrolment.replace_lost(session, loss, actor="lu-security", at=at, random=secrets.token_bytes)
     assert gone == sorted([first.serial, same.serial])
     assert (made.purpose, made.holder, made.profile) == ("lost-token", "li-wen", "person")
-    with pki.database.read() as session:
+    with copied_pki.database.read() as session:
         assert session.get_one(Credential, other.serial).state == "good"
     # The lost key is not certified again; another one is.
     with pytest.raises(TrustError) as refused:
-        redemption(pki).redeem(code.text, csr(key, "li-wen"))
+        redemption(copied_pki).redeem(code.text, csr(key, "li-wen"))
     assert refused.value.word == "revoked-key"
-    assert redemption(pki).redeem(code.text, request())[1].state == "submitted"
-    with pytest.raises(AlreadyRevoked), pki.database.write() as session:
+    assert redemption(copied_pki).redeem(code.text, request())[1].state == "submitted"
+    with pytest.raises(AlreadyRevoked), copied_pki.database.write() as session:
         enrolment.replace_lost(session, loss, actor="x", at=at, random=secrets.token_bytes)
 
 

@@ -51,18 +51,18 @@ def machine(pki: Pki, key: Key | None = None, **more: object) -> IssuedCertifica
     return pki.authority.issue(request, actor="zhao-ra")
 
 
-def test_a_person_gets_the_next_certificate_over_another_key(pki: Pki) -> None:
-    present = pki.issue()
-    pki.clock.advance(days=250)
+def test_a_person_gets_the_next_certificate_over_another_key(copied_pki: Pki) -> None:
+    present = copied_pki.issue()
+    copied_pki.clock.advance(days=250)
     key = new_key()
-    made = renew(pki, present, key)
+    made = renew(copied_pki, present, key)
     before, after = x509.load_der_x509_certificate(present.der), own(made.chain)
     assert (made.state, after.public_key()) == ("issued", key.public_key())
     assert after.subject == before.subject
     lives = [one.not_valid_after_utc - one.not_valid_before_utc for one in (before, after)]
     assert lives[0] == lives[1]
     assert after.not_valid_before_utc > before.not_valid_before_utc
-    with pki.database.read() as session:
+    with copied_pki.database.read() as session:
         last = session.exec(select(EvidenceRow).where(EvidenceRow.type == "pki.certificate.issued")).all()[-1]
     assert last.actor == "li-wen"
 
@@ -122,18 +122,18 @@ def test_who_was_interrupted_gets_what_was_issued(copied_pki: Pki, nth: int, how
         assert session.exec(select(func.count()).select_from(Credential)).one() == 2
 
 
-def test_two_officers_where_the_level_says_so(pki: Pki) -> None:
-    present = pki.issue("han-office")
+def test_two_officers_where_the_level_says_so(copied_pki: Pki) -> None:
+    present = copied_pki.issue("han-office")
     content = csr(new_key(), "han-office")
-    waiting = renew(pki, present, content=content)
+    waiting = renew(copied_pki, present, content=content)
     assert (waiting.state, waiting.chain, waiting.waits_for) == ("submitted", "", "a registration officer")
-    assert renew(pki, present, content=content) == waiting
-    decide(pki, waiting.request, "zhao-ra")
-    assert renew(pki, present, content=content).state == "checked"
+    assert renew(copied_pki, present, content=content) == waiting
+    decide(copied_pki, waiting.request, "zhao-ra")
+    assert renew(copied_pki, present, content=content).state == "checked"
     with pytest.raises(TrustError):
-        decide(pki, waiting.request, "han-office")
-    decide(pki, waiting.request, "lu-security")
-    done = renew(pki, present, content=content)
+        decide(copied_pki, waiting.request, "han-office")
+    decide(copied_pki, waiting.request, "lu-security")
+    done = renew(copied_pki, present, content=content)
     assert own(done.chain).public_key() == x509.load_pem_x509_csr(content).public_key()
 
 

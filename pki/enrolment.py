@@ -19,7 +19,7 @@ from core.registry.credential import Credential, CredentialState
 from pki import authorisation, certified, events, holder, onetime, profileset, revocation
 from pki.authorisation import Wanted
 from pki.errors import AlreadyRevoked, BadCode, NotOpen, WrongProfile
-from pki.models import EnrolmentCode, IssuanceIntent
+from pki.models import RENEWS, EnrolmentCode, IssuanceIntent
 from pki.onetime import Code, CodeState
 
 ONBOARDING, LOST = "onboarding", "lost-token"
@@ -118,7 +118,8 @@ def _got_by(session: Session, lost: Credential) -> list[Credential]:
             continue
         found[one.serial] = one
         renewed = select(Credential).join(IssuanceIntent, col(IssuanceIntent.serial) == col(Credential.serial))
-        for later in session.exec(renewed.where(IssuanceIntent.renews == one.serial)).all():
+        # The second condition is the index's own: without it the store would look through every certificate.
+        for later in session.exec(renewed.where(IssuanceIntent.renews == one.serial, RENEWS)).all():
             waiting += credential.with_key(session, later.spki_sha256)
     return list(found.values())
 

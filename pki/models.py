@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlalchemy import Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
+
+#: What an intention that renews is, in the words of the store.
+RENEWS = text("renews <> ''")
 
 
 class Authority(SQLModel, table=True):
@@ -27,6 +30,8 @@ class IssuanceIntent(SQLModel, table=True):
     """
 
     __tablename__ = "issuance_intent"
+    # Few are renewals: the others cost nothing here.
+    __table_args__ = (Index("ix_issuance_intent_renews", "renews", sqlite_where=RENEWS, postgresql_where=RENEWS),)
 
     serial: str = Field(primary_key=True, max_length=40)
     issuer: str = Field(max_length=40)
@@ -40,7 +45,7 @@ class IssuanceIntent(SQLModel, table=True):
     state: str = Field(default="open", index=True, max_length=10)
     request: str = Field(default="", index=True, max_length=64)
     profiles: str = Field(default="", max_length=64)
-    renews: str = Field(default="", index=True, max_length=40)
+    renews: str = Field(default="", max_length=40)
 
 
 class ProfileSet(SQLModel, table=True):

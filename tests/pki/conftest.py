@@ -1,9 +1,7 @@
 """A certification authority over a real token, on both stores."""
 
 import secrets
-import shutil
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,23 +116,6 @@ def pki(database: Database, clock: ManualClock, signer_process: Running, tmp_pat
 @pytest.fixture
 def sqlite_pki(sqlite_database: Database, clock: ManualClock, signer_process: Running, tmp_path: Path) -> Pki:
     return build(sqlite_database, clock, signer_process, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def founded(signer_process: Running, tables_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite store with register and authorities, to be copied: they take longer to make than most tests."""
-    folder = tmp_path_factory.mktemp("founded")
-    shutil.copy(tables_file, folder / "store.sqlite3")
-    with closing(Database(f"sqlite:///{folder}/store.sqlite3")) as database:
-        build(database, ManualClock(), signer_process, folder)
-    return folder / "store.sqlite3"
-
-
-@pytest.fixture
-def copied_pki(founded: Path, clock: ManualClock, signer_process: Running, tmp_path: Path) -> Iterator[Pki]:
-    shutil.copy(founded, tmp_path / "store.sqlite3")
-    with closing(Database(f"sqlite:///{tmp_path}/store.sqlite3")) as database:
-        yield join(database, clock, signer_process, tmp_path)
 
 
 def csr(

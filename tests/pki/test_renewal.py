@@ -51,26 +51,26 @@ def machine(pki: Pki, key: Key | None = None, **more: object) -> IssuedCertifica
     return pki.authority.issue(request, actor="zhao-ra")
 
 
-def test_a_person_gets_the_next_certificate_over_another_key(copied_pki: Pki) -> None:
-    present = copied_pki.issue()
-    copied_pki.clock.advance(days=250)
+def test_a_person_gets_the_next_certificate_over_another_key(sqlite_pki: Pki) -> None:
+    present = sqlite_pki.issue()
+    sqlite_pki.clock.advance(days=250)
     key = new_key()
-    made = renew(copied_pki, present, key)
+    made = renew(sqlite_pki, present, key)
     before, after = x509.load_der_x509_certificate(present.der), own(made.chain)
     assert (made.state, after.public_key()) == ("issued", key.public_key())
     assert after.subject == before.subject
     lives = [one.not_valid_after_utc - one.not_valid_before_utc for one in (before, after)]
     assert lives[0] == lives[1]
     assert after.not_valid_before_utc > before.not_valid_before_utc
-    with copied_pki.database.read() as session:
+    with sqlite_pki.database.read() as session:
         last = session.exec(select(EvidenceRow).where(EvidenceRow.type == "pki.certificate.issued")).all()[-1]
     assert last.actor == "li-wen"
 
 
-def test_names_and_life_are_those_of_the_present_one(copied_pki: Pki) -> None:
+def test_names_and_life_are_those_of_the_present_one(sqlite_pki: Pki) -> None:
     """Whatever the request says: it is judged against what was allowed before."""
-    present = machine(copied_pki, lifetime_seconds=86_400)
-    made = own(renew(copied_pki, present).chain)
+    present = machine(sqlite_pki, lifetime_seconds=86_400)
+    made = own(renew(sqlite_pki, present).chain)
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["fin-budget.fin.beichen.example"]
     assert made.not_valid_after_utc - made.not_valid_before_utc == timedelta(days=1, seconds=-1)
@@ -81,75 +81,75 @@ def test_names_and_life_are_those_of_the_present_one(copied_pki: Pki) -> None:
         (b"-----BEGIN", "malformed-request"),
     ):
         with pytest.raises(TrustError) as refused:
-            renew(copied_pki, present, content=content)
+            renew(sqlite_pki, present, content=content)
         assert refused.value.word == word
 
 
-def test_the_same_key_only_where_the_profile_lets_it(copied_pki: Pki) -> None:
+def test_the_same_key_only_where_the_profile_lets_it(sqlite_pki: Pki) -> None:
     key = new_key()
     assert shipped().get("application").same_key
-    assert own(renew(copied_pki, machine(copied_pki, key), key).chain).public_key() == key.public_key()
-    person = copied_pki.issue(key=(mine := new_key()))
+    assert own(renew(sqlite_pki, machine(sqlite_pki, key), key).chain).public_key() == key.public_key()
+    person = sqlite_pki.issue(key=(mine := new_key()))
     with pytest.raises(SameKey):
-        renew(copied_pki, person, mine)
+        renew(sqlite_pki, person, mine)
     with pytest.raises(TrustError) as refused:
-        renew(copied_pki, person, key)
+        renew(sqlite_pki, person, key)
     assert refused.value.word == "reused-key"
 
 
-def test_the_very_same_request_is_one_renewal(copied_pki: Pki) -> None:
-    present, content = copied_pki.issue(), csr(new_key(), "li-wen")
-    first, second = (renew(copied_pki, present, content=content) for _ in range(2))
+def test_the_very_same_request_is_one_renewal(sqlite_pki: Pki) -> None:
+    present, content = sqlite_pki.issue(), csr(new_key(), "li-wen")
+    first, second = (renew(sqlite_pki, present, content=content) for _ in range(2))
     assert first == second
 
 
 @pytest.mark.parametrize("how", list(Failure))
 @pytest.mark.parametrize("nth", [1, 2])
-def test_who_was_interrupted_gets_what_was_issued(copied_pki: Pki, nth: int, how: Failure) -> None:
-    present, content = copied_pki.issue(), csr(new_key(), "li-wen")
-    principal = copied_pki.authenticator.authenticate(present.der)
-    database = FailingDatabase(copied_pki.database.url)
+def test_who_was_interrupted_gets_what_was_issued(sqlite_pki: Pki, nth: int, how: Failure) -> None:
+    present, content = sqlite_pki.issue(), csr(new_key(), "li-wen")
+    principal = sqlite_pki.authenticator.authenticate(present.der)
+    database = FailingDatabase(sqlite_pki.database.url)
     broken = Renewal(
-        database=database, authority=over(copied_pki, database), request_desk=copied_pki.desk, clock=copied_pki.clock
+        database=database, authority=over(sqlite_pki, database), request_desk=sqlite_pki.desk, clock=sqlite_pki.clock
     )
     database.arm(nth, how)
     with pytest.raises(Unavailable):
         broken.renew(content, principal)
     database.close()
-    made = renew(copied_pki, present, content=content)
+    made = renew(sqlite_pki, present, content=content)
     assert own(made.chain).public_key() == x509.load_pem_x509_csr(content).public_key()
-    with copied_pki.database.read() as session:
+    with sqlite_pki.database.read() as session:
         assert session.exec(select(func.count()).select_from(Credential)).one() == 2
 
 
-def test_two_officers_where_the_level_says_so(copied_pki: Pki) -> None:
-    present = copied_pki.issue("han-office")
+def test_two_officers_where_the_level_says_so(sqlite_pki: Pki) -> None:
+    present = sqlite_pki.issue("han-office")
     content = csr(new_key(), "han-office")
-    waiting = renew(copied_pki, present, content=content)
+    waiting = renew(sqlite_pki, present, content=content)
     assert (waiting.state, waiting.chain, waiting.waits_for) == ("submitted", "", "a registration officer")
-    assert renew(copied_pki, present, content=content) == waiting
-    decide(copied_pki, waiting.request, "zhao-ra")
-    assert renew(copied_pki, present, content=content).state == "checked"
+    assert renew(sqlite_pki, present, content=content) == waiting
+    decide(sqlite_pki, waiting.request, "zhao-ra")
+    assert renew(sqlite_pki, present, content=content).state == "checked"
     with pytest.raises(TrustError):
-        decide(copied_pki, waiting.request, "han-office")
-    decide(copied_pki, waiting.request, "lu-security")
-    done = renew(copied_pki, present, content=content)
+        decide(sqlite_pki, waiting.request, "han-office")
+    decide(sqlite_pki, waiting.request, "lu-security")
+    done = renew(sqlite_pki, present, content=content)
     assert own(done.chain).public_key() == x509.load_pem_x509_csr(content).public_key()
 
 
 @pytest.mark.parametrize("act", ["revoke", "hold", "expire"])
-def test_what_is_not_good_renews_nothing(copied_pki: Pki, act: str) -> None:
-    present, at = copied_pki.issue(), copied_pki.clock.now()
-    with copied_pki.database.write() as session:
+def test_what_is_not_good_renews_nothing(sqlite_pki: Pki, act: str) -> None:
+    present, at = sqlite_pki.issue(), sqlite_pki.clock.now()
+    with sqlite_pki.database.write() as session:
         if act == "revoke":
             revocation.revoke(session, present.serial, reason="superseded", actor="x", at=at)
         elif act == "hold":
             end = at + timedelta(days=1)
             revocation.hold(session, present.serial, until=end, message="", actor="x", at=at)
     if act == "expire":
-        copied_pki.clock.advance(days=400)
+        sqlite_pki.clock.advance(days=400)
     with pytest.raises(TrustError):
-        renew(copied_pki, present)
+        renew(sqlite_pki, present)
 
 
 def test_a_revocation_while_the_token_signs_ends_the_renewal_too(pki: Pki) -> None:
@@ -175,20 +175,20 @@ def test_a_revocation_while_the_token_signs_ends_the_renewal_too(pki: Pki) -> No
     assert refused.value.word == "not-renewable"
 
 
-def test_nobody_collects_certificates(copied_pki: Pki) -> None:
-    present = copied_pki.issue()
+def test_nobody_collects_certificates(sqlite_pki: Pki) -> None:
+    present = sqlite_pki.issue()
     content = csr(new_key(), "li-wen")
-    made = [renew(copied_pki, present, content=content), *(renew(copied_pki, present) for _ in range(10))]
+    made = [renew(sqlite_pki, present, content=content), *(renew(sqlite_pki, present) for _ in range(10))]
     with pytest.raises(RenewedTooOften):
-        renew(copied_pki, present)
-    assert renew(copied_pki, present, content=content) == made[0]
-    copied_pki.clock.advance(days=1, seconds=1)
-    assert renew(copied_pki, present).state == "issued"
+        renew(sqlite_pki, present)
+    assert renew(sqlite_pki, present, content=content) == made[0]
+    sqlite_pki.clock.advance(days=1, seconds=1)
+    assert renew(sqlite_pki, present).state == "issued"
 
 
-def test_old_and_new_are_good_together(copied_pki: Pki) -> None:
-    present = copied_pki.issue()
-    made = renew(copied_pki, present)
+def test_old_and_new_are_good_together(sqlite_pki: Pki) -> None:
+    present = sqlite_pki.issue()
+    made = renew(sqlite_pki, present)
     for der in (present.der, own(made.chain).public_bytes(Encoding.DER)):
-        assert copied_pki.authenticator.authenticate(der).identifier == "li-wen"
+        assert sqlite_pki.authenticator.authenticate(der).identifier == "li-wen"
     assert Serial(made.serial) != present.serial

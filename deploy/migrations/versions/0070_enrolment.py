@@ -6,7 +6,7 @@ from alembic import op
 from core.database import UtcDateTime
 
 revision = "0070"
-down_revision = "0051"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 
@@ -19,7 +19,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("code", sa.String(length=6), nullable=False, server_default=""))
     with op.batch_alter_table("issuance_intent", schema=None) as batch_op:
         batch_op.add_column(sa.Column("renews", sa.String(length=40), nullable=False, server_default=""))
-        batch_op.create_index(batch_op.f("ix_issuance_intent_renews"), ["renews"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_issuance_intent_renews"),
+            ["renews"],
+            unique=False,
+            sqlite_where=sa.text("renews <> ''"),
+            postgresql_where=sa.text("renews <> ''"),
+        )
     op.create_table(
         "enrolment_code",
         sa.Column("id", sa.String(length=6), nullable=False),

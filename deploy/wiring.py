@@ -50,6 +50,7 @@ from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
 from deploy import departure, enrolling, leveling, noticing, stamping, vouching
+from deploy.console import parts
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -282,6 +283,13 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
+        **parts.provided(
+            database,
+            clock=clock,
+            decisions=point,
+            periods=periods(settings, database),
+            witnesses=partial(vouching.asked, settings),
+        ),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
         **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),

@@ -15,6 +15,7 @@ from backup import (
     replay_acme,
     replay_approval,
     replay_custody,
+    replay_desk,
     replay_duty,
     replay_profile,
     replay_register,
@@ -208,6 +209,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
+    **replay_desk.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

@@ -1,6 +1,7 @@
 """What happens to certificates, as evidence: wire names never change, details suffice to rebuild a credential."""
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -110,22 +111,29 @@ def request_filed(row: DeskRequest) -> Event:
     return Event("pki.desk.filed", row.requester, f"request:{row.id}", row.domain, details=details)
 
 
-def request_decided(row: DeskRequest, word: str, *, actor: str) -> Event:
-    """An officer approved, returned or rejected a request: exactly this revision of it."""
+def request_decided(row: DeskRequest, word: str, *, actor: str, lapsed: Sequence[str] = ()) -> Event:
+    """An officer approved, returned or rejected a request: exactly this revision of it.
+
+    Or the approvals of those in ``lapsed`` do not count any more, because they may not decide now.
+    """
     details: dict[str, JsonValue] = {
         "decision": word,
         "state": row.state,
         "revision": row.revision,
         "request": row.digest,
         "comment": row.comment,
+        "approved_by": list(row.approved_by.split()),
     }
+    if lapsed:
+        details["lapsed"] = list(lapsed)
     return Event("pki.desk.decided", actor, f"request:{row.id}", row.domain, details=details)
 
 
 def request_issued(row: DeskRequest) -> Event:
     """An approved request has its certificate."""
     details: dict[str, JsonValue] = {"serial": row.serial, "request": row.digest}
-    return Event("pki.desk.issued", row.approved_by.split()[-1], f"request:{row.id}", row.domain, details=details)
+    approver = row.approved_by.split()[-1].partition("/")[0]
+    return Event("pki.desk.issued", approver, f"request:{row.id}", row.domain, details=details)
 
 
 def profiles_activated(row: ProfileSet, *, before: str) -> Event:

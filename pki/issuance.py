@@ -9,6 +9,7 @@ One request and many go the same way: two transactions for all of them, which re
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -27,7 +28,7 @@ from pki.authorisation import Admitted
 from pki.errors import AuthorityExpired, NeedsSecond
 from pki.issuer import ISSUING, Issuer
 from pki.lint import Meant
-from pki.outcome import Planned
+from pki.planned import Planned
 from pki.profile import Profile, Profiles
 from pki.request import IssuanceRequest, IssuedCertificate, issued
 from pki.settings import PkiSettings
@@ -77,41 +78,52 @@ class CertificateAuthority:
 
         Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer.
         """
-        (made,) = self._issue([request], actor, officers)
+        (made,) = self._issue([request], _Terms(actor, officers))
         if isinstance(made, TrustError):
             raise made
         return made
 
-    def issue_batch(self, requests: Sequence[IssuanceRequest], *, actor: str, officers: int = 2) -> list[Outcome]:
+    def issue_batch(
+        self,
+        requests: Sequence[IssuanceRequest],
+        *,
+        actor: str,
+        officers: int = 2,
+        since: datetime = admission.EVER,
+        agreed: Callable[[Session], None] | None = None,
+    ) -> list[Outcome]:
         """Issue for each request its certificate, or return its refusal (recorded); they stand in the same order.
 
-        What was issued before for the very same request, and is good, is returned again and not issued twice. Raises
-        ``Malformed`` for too many, ``Unavailable`` when token or store do not answer: asking again is then harmless.
+        What was issued ``since`` for the very same request, and is good, is returned again and not issued twice.
+        ``agreed`` is asked in the transaction of the intentions: what it raises is raised, and nothing is issued.
+        Raises ``Malformed`` for too many, ``Unavailable`` when token or store do not answer: asking again is then
+        harmless.
         """
         if not 1 <= len(requests) <= LARGEST:
             raise Malformed(f"a batch has 1 to {LARGEST} requests, not {len(requests)}")
         digests = [one.digest for one in requests]
         with self._database.read() as session:
-            earlier = admission.find_earlier(session, digests, self._clock.now())
+            earlier = admission.find_earlier(session, digests, self._clock.now(), since=since)
         # The very same request twice in one batch is one request.
         fresh = {digest: one for digest, one in zip(digests, requests, strict=True) if digest not in earlier}
-        made = dict(zip(fresh, self._issue(list(fresh.values()), actor, officers), strict=True)) if fresh else {}
+        terms = _Terms(actor, officers, since, agreed)
+        made = dict(zip(fresh, self._issue(list(fresh.values()), terms), strict=True)) if fresh else {}
         made |= {digest: self._again(one) for digest, one in earlier.items()}
         return [made[digest] for digest in digests]
 
-    def _issue(self, requests: Sequence[IssuanceRequest], actor: str, officers: int) -> list[Outcome]:
+    def _issue(self, requests: Sequence[IssuanceRequest], terms: "_Terms") -> list[Outcome]:
         # 1.
         judged, profiles, authority = self._judge(requests)
-        judged = [_agreed(one, officers) for one in judged]
-        planned = [self._plan(*pair, profiles, authority, actor) for pair in zip(requests, judged, strict=True)]
+        judged = [_agreed(one, terms.officers) for one in judged]
+        planned = [self._plan(*pair, profiles, authority, terms) for pair in zip(requests, judged, strict=True)]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
         refusals = [
-            _refusal(request, one, actor)
+            _refusal(request, one, terms.actor)
             for request, one in zip(requests, planned, strict=True)
             if isinstance(one, TrustError)
         ]
-        self._group.run(lambda session: self._record(session, refusals, going))
+        self._group.run(lambda session: self._record(session, refusals, going, terms))
         # A crash here leaves recorded refusals that nobody was told (who asks again is refused again) and serial
         # numbers that are known and were never signed: ``resume`` gives them up and revokes them.
         if not going:
@@ -137,7 +149,7 @@ class CertificateAuthority:
         return judged, profiles, self._authority
 
     def _plan(
-        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, authority: Issuer, actor: str
+        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, authority: Issuer, terms: "_Terms"
     ) -> Planned | TrustError:
         """Prepare what is admitted; a refusal stays one, and what cannot be prepared becomes one."""
         if isinstance(judged, TrustError):
@@ -150,7 +162,7 @@ class CertificateAuthority:
             prepared = self._press.prepare(template.fill(form, filling), meant, request=request.digest)
         except TrustError as refusal:
             return refusal
-        return Planned(prepared, judged, profiles.digest, actor)
+        return Planned(prepared, judged, profiles.digest, terms.actor, terms.since)
 
     def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
         key = profiles.digest, wanted.name
@@ -162,7 +174,9 @@ class CertificateAuthority:
             return made
         return self._templates[key]
 
-    def _record(self, session: Session, refusals: Sequence[Event], going: Sequence[Planned]) -> None:
+    def _record(self, session: Session, refusals: Sequence[Event], going: Sequence[Planned], terms: "_Terms") -> None:
+        if terms.agreed is not None:
+            terms.agreed(session)
         at = self._clock.now()
         if refusals:
             evidence.insert_all(session, [evidence.prepare(event, at=at) for event in refusals])
@@ -175,8 +189,20 @@ class CertificateAuthority:
         return issued(earlier.serial, earlier.der, above, repeated=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """Who asks, how many officers agreed; ``since`` and ``agreed`` as ``issue_batch`` says."""
+
+    actor: str
+    officers: int
+    since: datetime | None = None
+    agreed: Callable[[Session], None] | None = None
+
+
 def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:
-    return events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
+    # What cannot be printed cannot be stored everywhere, and is nobody's name.
+    holder, profile = (one if one.isprintable() else "?" for one in (request.holder[:80], request.profile[:40]))
+    return events.refused(holder, profile, refusal.word, actor=actor)
 
 
 def _agreed(judged: Judgement, officers: int) -> Judgement:

@@ -58,7 +58,10 @@ class ProfileSet(SQLModel, table=True):
 
 
 class DeskRequest(SQLModel, table=True):
-    """A request at the registration desk. ``approved_by`` are ids with spaces between, of the present revision."""
+    """A request at the registration desk.
+
+    ``approved_by``: of the present revision, each a person's id, a slash and the serial number of their certificate.
+    """
 
     __tablename__ = "desk_request"
 

@@ -2,60 +2,20 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 from sqlalchemy import insert, update
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, col
 
 from core.errors import TrustError
-from core.identity import PersonId, Serial, SubjectKind
+from core.identity import Serial
 from core.ledger import evidence
-from core.registry import person
 from core.registry.credential import Credential
-from pki import events
-from pki.authorisation import Admitted
-from pki.errors import Lapsed
+from pki import events, recheck
 from pki.issuer import ISSUING
 from pki.models import Certificate, IssuanceIntent
-from pki.tbs import Prepared
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A certificate that is about to be signed. ``profiles`` is the digest of the profiles it follows."""
-
-    prepared: Prepared
-    admitted: Admitted
-    profiles: str
-    actor: str
-    issuer: str = ISSUING
-
-    @property
-    def serial(self) -> Serial:
-        """Return its serial number."""
-        return self.prepared.serial
-
-    @property
-    def request(self) -> str:
-        """Return the digest of the request that it is for."""
-        return self.prepared.request
-
-    @property
-    def profile(self) -> str:
-        """Return the name of its profile."""
-        return self.admitted.profile.name
-
-    @property
-    def holder(self) -> str:
-        """Return whom it stands for."""
-        return self.admitted.holder.identifier
-
-    @property
-    def domain(self) -> str:
-        """Return the holder's domain."""
-        return self.admitted.holder.domain
+from pki.planned import Planned
 
 
 def intend(session: Session, planned: Sequence[Planned], *, at: datetime) -> None:
@@ -66,7 +26,7 @@ def intend(session: Session, planned: Sequence[Planned], *, at: datetime) -> Non
 
 def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: datetime) -> Mapping[Serial, TrustError]:
     """Record what was signed (DER); return, by serial number, what could not be: that is not to be handed out."""
-    refused = _refused(session, [planned for planned, _der in signed])
+    refused = recheck.refuse(session, [planned for planned, _der in signed], at)
     good = [(planned, der) for planned, der in signed if planned.serial not in refused]
     if not good:
         return refused
@@ -82,29 +42,6 @@ def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: d
     _insert(session, Credential, [one.model_dump() for one in entered])
     told = [events.issued(one, der, actor=planned.actor) for one, (planned, der) in zip(entered, good, strict=True)]
     evidence.insert_all(session, [evidence.prepare(event, at=at) for event in told])
-    return refused
-
-
-def _refused(session: Session, planned: Sequence[Planned]) -> dict[Serial, TrustError]:
-    serials = [one.serial for one in planned]
-    statement = select(IssuanceIntent.serial).where(
-        col(IssuanceIntent.serial).in_(serials), IssuanceIntent.state == "open"
-    )
-    held = set(session.exec(statement.order_by(IssuanceIntent.serial).with_for_update()))
-    # Somebody took us for dead and gave the serial number up; it is revoked, and stays so.
-    late = {one.serial: Lapsed("issuing took so long that it was given up", hint="ask again") for one in planned}
-    refused: dict[Serial, TrustError] = {serial: error for serial, error in late.items() if serial not in held}
-    people = {one.admitted.holder.identifier for one in planned if one.admitted.holder.kind == SubjectKind.PERSON}
-    gone: dict[str, TrustError] = {}
-    for identifier in sorted(people):
-        try:
-            # Whoever left in the meantime gets nothing: the intention stays open, and is given up and revoked.
-            person.get_serving(session, PersonId(identifier), hold=True)
-        except TrustError as error:
-            gone[identifier] = error
-    for one in planned:
-        if one.admitted.holder.kind == SubjectKind.PERSON and one.admitted.holder.identifier in gone:
-            refused.setdefault(one.serial, gone[one.admitted.holder.identifier])
     return refused
 
 

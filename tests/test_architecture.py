@@ -139,6 +139,7 @@ READERS = (
     "backup/replay_acme.py",
     "backup/replay_approval.py",
     "backup/replay_custody.py",
+    "backup/replay_desk.py",
     "backup/replay_duty.py",
     "backup/replay_profile.py",
     "backup/replay_register.py",

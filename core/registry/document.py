@@ -207,7 +207,7 @@ class Entry:
         return self._fields.get(name)
 
 
-class _Plain(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """Composes only what a reviewed file has need of, in one pass: no aliases, no tags, no deep nesting."""
 
     _depth = 0
@@ -244,7 +244,7 @@ def read(text: str, faults: list[Fault]) -> Entry:
         hint = "load the province first and the rest as change sets"
         raise RegisterRejected((Fault(1, f"the file is larger than {LARGEST} octets", hint=hint),))
     try:
-        node = yaml.compose(text, Loader=_Plain)
+        node = yaml.compose(text, Loader=PlainLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "look at the indentation, the brackets and the quotes there"

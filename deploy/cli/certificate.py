@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core import durable
-from core.errors import Malformed, Rejected
+from core.errors import Rejected
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.card import Card
@@ -14,7 +14,7 @@ from deploy.carduri import is_uri
 from deploy.cli import revoking
 from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_rows, print_thing, progress, say
 from deploy.client import items
-from deploy.file import check_target, read_bytes, read_text
+from deploy.file import check_target
 
 app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, hold, release, revoke.")
 keys = typer.Typer(no_args_is_help=True, help="The keys in the token.")
@@ -57,8 +57,10 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Issue a certificate; its subject and names come from the register, never from the request alone."""
+    from deploy.csrfile import read_request
+
     body: dict[str, JsonValue] = {
-        "csr": _request_text(csr),
+        "csr": read_request(csr),
         "profile": profile,
         "holder": holder,
         "dns_names": list(dns_name or ()),
@@ -99,7 +101,10 @@ def request(
                 durable.write(target, chain.encode("ascii"), mode=0o644)
             rows.append({"request": one.name, **item})
     print_rows(
-        rows, ("request", "holder", "serial", "reason", "detail"), as_json=as_json, empty="nothing was asked for"
+        rows,
+        ("request", "holder", "serial", "repeated", "reason", "detail"),
+        as_json=as_json,
+        empty="nothing was asked for",
     )
     if refused := sum(row["reason"] != "" for row in rows):
         raise Rejected(
@@ -197,17 +202,3 @@ def list_keys(as_json: AsJson = False) -> None:
         rows = items(client.get("/api/v1/key"))
     columns = ("label", "algorithm", "purpose", "extractable", "sensitive", "spki_sha256")
     print_rows(rows, columns, as_json=as_json, empty="the token holds no key")
-
-
-def _request_text(path: Path) -> str:
-    """Return a request as PEM text; DER is wrapped, size and form are judged by the authority, which records it."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import InvalidVersion, load_der_x509_csr
-
-    content = read_bytes(path, largest=8 * 1024 * 1024)
-    if content.startswith(b"0\x82") and len(content) < 65_536:
-        try:
-            return load_der_x509_csr(content).public_bytes(Encoding.PEM).decode("ascii")
-        except (ValueError, InvalidVersion) as error:
-            raise Malformed(f"`{path}` is no certification request", hint="see `guosuo cert csr --help`") from error
-    return read_text(path, largest=8 * 1024 * 1024)

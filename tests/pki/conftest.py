@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from core.database import Database
-from core.identity import SubjectKind
+from core.identity import SITE, PersonId, SubjectKind
 from core.ledger.group import GroupCommit
+from core.registry import role
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.desk import RequestDesk
+from pki.deskofficer import Officer
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
@@ -52,6 +54,13 @@ class Pki:
             **more,  # type: ignore[arg-type]  # the tests name real fields
         )
         return self.authority.issue(request, actor="zhao-ra")
+
+
+def officer(pki: Pki, name: str, role_: str = "registration-officer") -> Officer:
+    """Give somebody an office and a certificate to decide with."""
+    with pki.database.write() as session:
+        role.assign(session, person=PersonId(name), domain=SITE, role=role_, giver="founding", at=pki.clock.now())
+    return Officer(name, pki.issue(name).serial)
 
 
 def build(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:

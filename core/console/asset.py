@@ -1,4 +1,4 @@
-"""Style and script of the console: files of ours, from our own origin, named by what they hold."""
+"""Style, script and mark of the console: files of ours, from our own origin, named by what they hold."""
 
 import hashlib
 from functools import cache
@@ -7,7 +7,11 @@ from importlib.resources import files
 from core.errors import NotFound
 
 #: What there is, and what it is.
-KINDS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+KINDS = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+}
 
 PATH = "/console/static"
 

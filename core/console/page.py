@@ -117,5 +117,6 @@ def _common(request: Request, viewer: Viewer | None, spoken: Language) -> dict[s
         "menu": [(one, pick(one.chinese, one.english)) for one in menu.entries if one.action in offered],
         "style": asset.address("console.css"),
         "script": asset.address("console.js"),
+        "mark": asset.address("mark.svg"),
         "token": viewer.token if viewer else None,
     }

@@ -13,9 +13,9 @@ from deploy.console.health import Health
 
 MENU = Navigation(
     (
-        Entry("/console/", "概览", "Overview", "self:identity:read", "1"),
-        Entry("/console/request", "证书申请", "Requests", "pki:request:read", "2"),
-        Entry("/console/certificate", "证书", "Certificates", "pki:certificate:read", "3"),
+        Entry("/console/", "概览", "Overview", "self:identity:read", "o"),
+        Entry("/console/request", "证书申请", "Requests", "pki:request:read", "q"),
+        Entry("/console/certificate", "证书", "Certificates", "pki:certificate:read", "c"),
     )
 )
 

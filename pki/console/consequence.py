@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from core.identity import Principal, SubjectKind
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from core.registry.holding import Holders, Holding
+from pki import deskofficer
+from pki.deskstate import State
 from pki.models import CertificateHold, DeskRequest
 
 #: Most things that are named one by one.
@@ -21,8 +23,8 @@ class Consequences:
     """``left`` are the holder's other good certificates, ``twins`` good ones of anybody over the same key.
 
     ``bears`` is what the holder has beside certificates and could no longer use, ``held_since`` the day from which a
-    certificate on hold counts as revoked, ``waiting`` the holder's requests at the desk. ``own``: the viewer uses this
-    certificate at this moment.
+    certificate on hold counts as revoked, ``waiting`` the holder's requests at the desk, ``lapsing`` those that the
+    holder agreed to with this certificate, which then counts no more. ``own``: the viewer uses it at this moment.
     """
 
     left: Sequence[Credential]
@@ -31,6 +33,7 @@ class Consequences:
     more: int
     held_since: datetime | None
     waiting: Sequence[str]
+    lapsing: Sequence[str]
     own: bool
 
     @property
@@ -44,6 +47,7 @@ def of(session: Session, found: Credential, holders: Holders, viewer: Principal,
     others = credential.held_by(session, found.holder_kind, found.holder)
     twins = credential.with_key(session, found.spki_sha256)
     bears = _bears(session, found, holders, at)
+    open_ones = _open(session)
     hold = session.get(CertificateHold, found.serial)
     return Consequences(
         left=[one for one in others if _is_other(one, found, at)],
@@ -51,7 +55,8 @@ def of(session: Session, found: Credential, holders: Holders, viewer: Principal,
         bears=bears[:MOST],
         more=max(0, len(bears) - MOST),
         held_since=hold.at if hold else None,
-        waiting=_waiting(session, found),
+        waiting=[row.id for row in open_ones if row.holder == found.holder][:MOST],
+        lapsing=[row.id for row in open_ones if _agreed_with(row, found)][:MOST],
         own=viewer.serial == found.serial,
     )
 
@@ -67,7 +72,10 @@ def _bears(session: Session, found: Credential, holders: Holders, at: datetime) 
     return [one for one in holders.holdings(session, kind, found.holder, at) if one.kind != "certificate"]
 
 
-def _waiting(session: Session, found: Credential) -> list[str]:
-    open_ones = ("submitted", "checked", "returned", "approved")
-    statement = select(DeskRequest).where(DeskRequest.holder == found.holder)
-    return [row.id for row in session.exec(statement.order_by(DeskRequest.id)) if row.state in open_ones][:MOST]
+def _open(session: Session) -> Sequence[DeskRequest]:
+    waiting = [State.SUBMITTED.value, State.CHECKED.value, State.RETURNED.value, State.APPROVED.value]
+    return session.exec(select(DeskRequest).where(col(DeskRequest.state).in_(waiting)).order_by(DeskRequest.id)).all()
+
+
+def _agreed_with(row: DeskRequest, found: Credential) -> bool:
+    return any(one.serial == found.serial for one in deskofficer.read(row.approved_by))

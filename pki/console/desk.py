@@ -5,18 +5,15 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import Field
 
 from core.clock import Clock
 from core.console.form import Form, see
 from core.console.page import Pages
 from core.console.viewer import Viewing
-from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.provision import ReadSession, provided
 from pki import desk, desk_api
 from pki.console import examination, search, words
-from pki.deskstate import NotWaiting
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/console/request", tags=["console"])
 
@@ -27,22 +24,8 @@ _PAGES = Pages("pki.console")
 
 Identifier = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 Time = Annotated[Clock, Depends(provided(Clock))]
-Store = Annotated[Database, Depends(provided(Database))]
 Word = Annotated[str, Query(max_length=80)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[int, Query(ge=1, le=search.LAST)]
-
-
-class Approval(desk_api.Approval):
-    """The interface's own body, and the digest of the request as the page showed it."""
-
-    digest: Digest
-
-
-class Refusal(desk_api.Refusal):
-    """As ``Approval``."""
-
-    digest: Digest
 
 
 @router.get("")
@@ -68,7 +51,9 @@ def list_(
 
 @router.get("/{identifier}")
 @permission("pki:request:read")
-def show(identifier: Identifier, request: Request, viewer: Viewing, session: ReadSession, clock: Time) -> HTMLResponse:
+def show(
+    identifier: Identifier, request: Request, viewer: Viewing, session: ReadSession, clock: Time, done: Word = ""
+) -> HTMLResponse:
     """Show one request: what is asked, what the register says, the judgement, who decided and who may."""
     row = desk.get(session, identifier)
     seen = examination.examine(session, row, viewer=viewer.principal.identifier, at=clock.now())
@@ -76,6 +61,7 @@ def show(identifier: Identifier, request: Request, viewer: Viewing, session: Rea
     values = {
         "seen": seen,
         "row": row,
+        "done": done == "yes",
         "states": words.REQUESTS,
         "refusals": words.REFUSALS,
         "decides": DECIDE in offered,
@@ -86,46 +72,26 @@ def show(identifier: Identifier, request: Request, viewer: Viewing, session: Rea
 
 @router.post("/{identifier}/approval")
 @permission(DECIDE)
-def approve(
-    identifier: Identifier, form: Form, principal: Acting, at_desk: desk_api.Desk, database: Store
-) -> RedirectResponse:
+def approve(identifier: Identifier, form: Form, principal: Acting, at_desk: desk_api.Desk) -> RedirectResponse:
     """Approve, as over the interface."""
-    body = form.read(Approval)
-    _check_seen(database, identifier, body.digest)
-    desk_api.approve(identifier, body, principal, at_desk)
+    desk_api.approve(identifier, form.read(desk_api.Approval), principal, at_desk)
     return _seen(identifier)
 
 
 @router.post("/{identifier}/return")
 @permission(DECIDE)
-def return_(
-    identifier: Identifier, form: Form, principal: Acting, at_desk: desk_api.Desk, database: Store
-) -> RedirectResponse:
+def return_(identifier: Identifier, form: Form, principal: Acting, at_desk: desk_api.Desk) -> RedirectResponse:
     """Return to be corrected, as over the interface."""
-    body = form.read(Refusal)
-    _check_seen(database, identifier, body.digest)
-    desk_api.return_(identifier, body, principal, at_desk)
+    desk_api.return_(identifier, form.read(desk_api.Refusal), principal, at_desk)
     return _seen(identifier)
 
 
 @router.post("/{identifier}/rejection")
 @permission(DECIDE)
-def reject(
-    identifier: Identifier, form: Form, principal: Acting, at_desk: desk_api.Desk, database: Store
-) -> RedirectResponse:
+def reject(identifier: Identifier, form: Form, principal: Acting, at_desk: desk_api.Desk) -> RedirectResponse:
     """Reject for good, as over the interface."""
-    body = form.read(Refusal)
-    _check_seen(database, identifier, body.digest)
-    desk_api.reject(identifier, body, principal, at_desk)
+    desk_api.reject(identifier, form.read(desk_api.Refusal), principal, at_desk)
     return _seen(identifier)
-
-
-def _check_seen(database: Database, identifier: str, digest: str) -> None:
-    """Raise ``NotWaiting`` when the request is not what the page showed."""
-    with database.read() as session:
-        if desk.get(session, identifier).digest != digest:
-            hint = f"see `guosuo request show {identifier}`"
-            raise NotWaiting("this request was corrected after you had seen it: look at it again", hint=hint)
 
 
 def _seen(identifier: str) -> RedirectResponse:

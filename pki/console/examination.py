@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -12,15 +12,12 @@ from sqlmodel import Session
 from core.errors import TrustError
 from core.identity import PersonId, SubjectKind
 from core.registry import person, role
-from pki import admission, csr, deskstate, holder, profileset
+from pki import admission, csr, deskofficer, deskstate, holder, profileset
 from pki.authorisation import Admitted
 from pki.deskstate import Standing, State
 from pki.models import DeskRequest
 from pki.names import Holder
 from pki.request import IssuanceRequest
-
-#: The offices whose holders decide at the desk; the policies permit ``pki:request:decide`` to the same.
-DECIDING = frozenset({"registration-officer", "security-administrator"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,11 @@ class Officer:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """Everything that a page tells of a request; a ``TrustError`` stands where something would be refused."""
+    """Everything that a page tells of a request; a ``TrustError`` stands where something would be refused.
+
+    ``approved_by`` are those whose approval counts now, ``lapsed`` who agreed and may not decide any more, ``could``
+    who may decide next; ``refusal`` says why the viewer may not.
+    """
 
     row: DeskRequest
     state: State
@@ -55,14 +56,16 @@ class Examination:
     judgement: Admitted | TrustError
     subject: tuple[str, ...]
     approved_by: Sequence[Officer]
+    lapsed: Sequence[Officer]
     could: Sequence[Officer]
     refusal: TrustError | None
-    open: bool = field(default=False)
+    open: bool
 
 
 def examine(session: Session, row: DeskRequest, *, viewer: str, at: datetime) -> Examination:
     """Look at a request as it stands now; nothing is recorded and nothing changed."""
-    standing = standing_of(row)
+    gone = _gone(session, row, at)
+    standing = deskstate.lapse(standing_of(row), gone)
     request = _request(row)
     (judgement,) = admission.judge(session, profileset.active(session), [request])
     return Examination(
@@ -74,6 +77,7 @@ def examine(session: Session, row: DeskRequest, *, viewer: str, at: datetime) ->
         judgement=judgement,
         subject=_subject(judgement),
         approved_by=[_officer(session, name) for name in standing.approved_by],
+        lapsed=[_officer(session, name) for name in gone],
         could=_could(session, standing, at),
         refusal=_refusal(standing, viewer),
         open=standing.state in (State.SUBMITTED, State.CHECKED, State.APPROVED),
@@ -83,13 +87,18 @@ def examine(session: Session, row: DeskRequest, *, viewer: str, at: datetime) ->
 def standing_of(row: DeskRequest) -> Standing:
     """Return what decides on a request's next step."""
     about = row.holder if row.holder_kind == SubjectKind.PERSON else ""
-    # Each is named by their id, with the serial number of what they decided with after a slash.
-    people = tuple(one.partition("/")[0] for one in row.approved_by.split())
+    people = tuple(one.person for one in deskofficer.read(row.approved_by))
     return Standing(State(row.state), row.requester, about, people, row.needed)
 
 
+def _gone(session: Session, row: DeskRequest, at: datetime) -> list[str]:
+    if State(row.state) not in (State.CHECKED, State.APPROVED):
+        return []
+    return [one.person for one in deskofficer.find_lapsed(session, deskofficer.read(row.approved_by), at)]
+
+
 def _could(session: Session, standing: Standing, at: datetime) -> list[Officer]:
-    offices = sorted({who for who, _domain, name in role.held(session, at) if name in DECIDING})
+    offices = sorted({who for who, _domain, name in role.held(session, at) if name in deskofficer.DECIDING})
     return [
         _officer(session, who)
         for who in offices

@@ -1,4 +1,4 @@
-"""One console for all tests of a file: each works on requests and certificates of its own."""
+"""One console for all tests: each works on requests and certificates of its own."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.console.house import Console
 from tests.services.softhsm import Running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def console(tables_file: Path, signer_process: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     shutil.copy(tables_file, folder / "store.sqlite3")

@@ -60,6 +60,7 @@ class Console:
     pki: Pki
     decisions: house.PolicyDecisionPoint
     app: ASGIApp
+    provided: dict[type, object]
     browsers: dict[str, "Browser"] = field(default_factory=dict)
 
     @property
@@ -233,7 +234,7 @@ def built(database: Database, clock: Clock, signer: Running, folder: Path) -> It
         Acts: Acts([one for one in acts.load() if one.act == administrator.NAME], [administrator.ACT]),
     }
     queue = FastQueue(database=database, group=GroupCommit(database))
-    console = Console(pki, made.decisions, service_app(Built(Settings.model_construct(), provided, queue)))
+    console = Console(pki, made.decisions, service_app(Built(Settings.model_construct(), provided, queue)), provided)
     with _published(pki, clock, folder):
         yield console
 

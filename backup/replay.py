@@ -53,7 +53,6 @@ RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
         "notice.message.queued",
         "notice.message.sent",
         "pki.request.refused",
-        "pki.revocation.finished",
         "registry.province.applied",
         RECONCILED,
     }

@@ -55,8 +55,10 @@ class CertificateAuthenticator:
             gone = str(LEFT) if _is_gone(session, held) else ""
             raise Revoked(f"the certificate {serial} was revoked", hint=hint, rule=gone, about=_name(held))
         if held.state == CredentialState.HELD:
-            until = session.get_one(CertificateHold, serial).until
-            hint = f"it is on hold until {until:%Y-%m-%d %H:%M} UTC; ask the security administrator"
+            row = session.get(CertificateHold, serial)
+            # Gone when it was released or revoked just now: it was on hold when this was asked.
+            end = f" until {row.until:%Y-%m-%d %H:%M} UTC" if row is not None else ""
+            hint = f"it is on hold{end}; ask the security administrator"
             raise OnHold(f"the certificate {serial} is on hold", hint=hint, about=_name(held))
         return _principal(session, held)
 

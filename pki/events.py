@@ -8,6 +8,7 @@ from typing import Protocol
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
+from pki.entered import Entered
 from pki.models import BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
 
 
@@ -73,7 +74,7 @@ def abandoned(intent: IssuanceIntent) -> Event:
     return Event("pki.issuance.abandoned", "founding", f"certificate:{intent.serial}", intent.domain, details=details)
 
 
-def issued(credential: Credential, der: bytes, *, actor: str) -> Event:
+def issued(credential: Entered, der: bytes, *, actor: str) -> Event:
     """A certificate was issued; it stands in the record itself, so that a restore can rebuild everything from here."""
     details = {
         "serial": credential.serial,

@@ -5,12 +5,15 @@
 3. The token signs exactly these octets.
 4. Certificates and credentials are recorded and committed; only then is anything handed out.
 
-One request and many go the same way: two transactions for all of them, which requests that come at the same time share.
+One request and many go the same way: two transactions for all of them. Requests that come at the same time go together
+(``convoy.py``), and a large batch goes in parts, of which one waits for the disk or the token while another computes.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import Session
@@ -25,6 +28,7 @@ from hsm.client import SignerClient
 from pki import admission, events, issuer, outcome, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
+from pki.convoy import Convoy
 from pki.errors import AuthorityExpired, NeedsSecond
 from pki.issuer import ISSUING, Issuer
 from pki.lint import Meant
@@ -37,6 +41,9 @@ from pki.template import Filling, Template
 
 #: Most requests of one batch: two transactions of that size are over in a fraction of a second.
 LARGEST = 256
+
+#: Certificates of one part of a batch, and parts at once.
+PART, ABREAST = 64, 3
 
 Outcome = IssuedCertificate | TrustError
 
@@ -64,6 +71,7 @@ class CertificateAuthority:
         self._press = Press()
         self._authority: Issuer | None = None
         self._templates: dict[tuple[str, str], Template] = {}
+        self._convoy: Convoy[_Asked, Outcome] = Convoy(self._issue)
 
     def check(self, request: IssuanceRequest, *, actor: str) -> None:
         """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
@@ -78,7 +86,7 @@ class CertificateAuthority:
 
         Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer.
         """
-        (made,) = self._issue([request], _Terms(actor, officers))
+        made = self._convoy.travel(_Asked(request, _Terms(actor, officers)))
         if isinstance(made, TrustError):
             raise made
         return made
@@ -107,23 +115,31 @@ class CertificateAuthority:
         # The very same request twice in one batch is one request.
         fresh = {digest: one for digest, one in zip(digests, requests, strict=True) if digest not in earlier}
         terms = _Terms(actor, officers, since, agreed)
-        made = dict(zip(fresh, self._issue(list(fresh.values()), terms), strict=True)) if fresh else {}
+        made = dict(zip(fresh, self._issue([_Asked(one, terms) for one in fresh.values()]), strict=True))
         made |= {digest: self._again(one) for digest, one in earlier.items()}
         return [made[digest] for digest in digests]
 
-    def _issue(self, requests: Sequence[IssuanceRequest], terms: "_Terms") -> list[Outcome]:
-        # 1.
-        judged, profiles, authority = self._judge(requests)
-        judged = [_agreed(one, terms.officers) for one in judged]
-        planned = [self._plan(*pair, profiles, authority, terms) for pair in zip(requests, judged, strict=True)]
+    def _issue(self, asked: "Sequence[_Asked]") -> list[Outcome]:
+        # 1. All of them at once: of two over one key the first is first.
+        if not asked:
+            return []
+        judged, profiles, authority = self._judge([one.request for one in asked])
+        judged = [_agreed(one, about.terms.officers) for one, about in zip(judged, asked, strict=True)]
+        pairs = list(zip(asked, judged, strict=True))
+        parts = [pairs[first : first + PART] for first in range(0, len(pairs), PART)]
+        carry = partial(self._carry, profiles=profiles, authority=authority)
+        if len(parts) == 1:
+            return carry(parts[0])
+        with ThreadPoolExecutor(ABREAST) as threads:
+            return [one for part in threads.map(carry, parts) for one in part]
+
+    def _carry(
+        self, pairs: "Sequence[tuple[_Asked, Judgement]]", *, profiles: Profiles, authority: Issuer
+    ) -> list[Outcome]:
+        planned = [self._plan(asked, judged, profiles, authority) for asked, judged in pairs]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
-        refusals = [
-            _refusal(request, one, terms.actor)
-            for request, one in zip(requests, planned, strict=True)
-            if isinstance(one, TrustError)
-        ]
-        self._group.run(lambda session: self._record(session, refusals, going, terms))
+        self._group.run(lambda session: self._record(session, [asked for asked, _judged in pairs], planned))
         # A crash here leaves recorded refusals that nobody was told (who asks again is refused again) and serial
         # numbers that are known and were never signed: ``resume`` gives them up and revokes them.
         if not going:
@@ -131,12 +147,12 @@ class CertificateAuthority:
         # 3.
         signed = authority.sign_all(self._press, [(one.prepared, one.prepared.request) for one in going])
         # A crash here leaves signed certificates that nobody has, under known serial numbers: as above.
-        pairs = list(zip(going, signed, strict=True))
+        told = list(zip(going, signed, strict=True))
         # 4.
-        late = self._group.run(lambda session: outcome.conclude(session, pairs, at=self._clock.now()))
+        late = self._group.run(lambda session: outcome.conclude(session, told, at=self._clock.now()))
         # A crash here leaves issued certificates that their holders did not get: they are listed, and can be revoked.
         above = authority.certificate.public_bytes(Encoding.DER)
-        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in pairs}
+        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in told}
         return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
 
     def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
@@ -148,9 +164,7 @@ class CertificateAuthority:
                 self._authority = issuer.load(session, ISSUING, self._keys)
         return judged, profiles, self._authority
 
-    def _plan(
-        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, authority: Issuer, terms: "_Terms"
-    ) -> Planned | TrustError:
+    def _plan(self, asked: "_Asked", judged: Judgement, profiles: Profiles, authority: Issuer) -> Planned | TrustError:
         """Prepare what is admitted; a refusal stays one, and what cannot be prepared becomes one."""
         if isinstance(judged, TrustError):
             return judged
@@ -159,10 +173,10 @@ class CertificateAuthority:
             filling = Filling(issuer.new_serial(self._random), start, _end(judged, start, authority), judged)
             form = self._template(profiles, judged.profile, authority)
             meant = Meant(filling, form, authority.certificate)
-            prepared = self._press.prepare(template.fill(form, filling), meant, request=request.digest)
+            prepared = self._press.prepare(template.fill(form, filling), meant, request=asked.request.digest)
         except TrustError as refusal:
             return refusal
-        return Planned(prepared, judged, profiles.digest, terms.actor, terms.since)
+        return Planned(prepared, judged, profiles.digest, asked.terms.actor, asked.terms.since)
 
     def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
         key = profiles.digest, wanted.name
@@ -174,13 +188,19 @@ class CertificateAuthority:
             return made
         return self._templates[key]
 
-    def _record(self, session: Session, refusals: Sequence[Event], going: Sequence[Planned], terms: "_Terms") -> None:
-        if terms.agreed is not None:
-            terms.agreed(session)
+    def _record(self, session: Session, asked: "Sequence[_Asked]", planned: Sequence[Planned | TrustError]) -> None:
+        for agreed in {one.terms.agreed for one in asked}:
+            if agreed is not None:
+                agreed(session)
         at = self._clock.now()
+        refusals = [
+            evidence.prepare(_refusal(about.request, one, about.terms.actor), at=at)
+            for about, one in zip(asked, planned, strict=True)
+            if isinstance(one, TrustError)
+        ]
         if refusals:
-            evidence.insert_all(session, [evidence.prepare(event, at=at) for event in refusals])
-        if going:
+            evidence.insert_all(session, refusals)
+        if going := [one for one in planned if isinstance(one, Planned)]:
             outcome.intend(session, going, at=at)
 
     def _again(self, earlier: Earlier) -> IssuedCertificate:
@@ -197,6 +217,14 @@ class _Terms:
     officers: int
     since: datetime | None = None
     agreed: Callable[[Session], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request and the terms on which it is asked."""
+
+    request: IssuanceRequest
+    terms: _Terms
 
 
 def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:

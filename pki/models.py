@@ -110,7 +110,7 @@ class Revocation(SQLModel, table=True):
 
 
 class CertificateHold(SQLModel, table=True):
-    """A certificate that is on hold since ``at`` and until ``until``; ``message`` is for those who ask why."""
+    """A certificate that is on hold since ``at`` and until ``until``."""
 
     __tablename__ = "certificate_hold"
     __table_args__ = (Index("ix_certificate_hold_issuer_shard", "issuer", "shard"),)
@@ -120,7 +120,6 @@ class CertificateHold(SQLModel, table=True):
     shard: int
     at: datetime = Field(sa_type=UtcDateTime)
     until: datetime = Field(sa_type=UtcDateTime, index=True)
-    message: str = Field(default="", max_length=400)
     entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
@@ -184,7 +183,7 @@ class CrlList(SQLModel, table=True):
 class BulkRevocation(SQLModel, table=True):
     """An order to revoke many certificates; ``id`` is the digest of what was ordered, ``done`` how many were looked at.
 
-    ``state`` is open until none is left; ``skipped`` were revoked before.
+    ``state`` is planned until it is ordered, then open until none is left; ``skipped`` were revoked before.
     """
 
     __tablename__ = "bulk_revocation"

@@ -1,10 +1,8 @@
 """Intentions and outcomes of issuance in the store, many at once: one statement a table, whatever their number."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from cryptography import x509
 from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, col
 
@@ -12,7 +10,7 @@ from core.errors import TrustError
 from core.identity import Serial
 from core.ledger import evidence
 from core.registry.credential import Credential
-from pki import events, recheck
+from pki import entered, events, recheck
 from pki.issuer import ISSUING
 from pki.models import Certificate, IssuanceIntent
 from pki.planned import Planned
@@ -30,7 +28,7 @@ def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: d
     good = [(planned, der) for planned, der in signed if planned.serial not in refused]
     if not good:
         return refused
-    entered = [_credential(planned, der) for planned, der in good]
+    rows = [entered.enter(planned, der) for planned, der in good]
     serials = [planned.serial for planned, _der in good]
     changed = update(IssuanceIntent).where(col(IssuanceIntent.serial).in_(serials)).values(state="issued")
     session.connection().execute(changed)
@@ -39,8 +37,8 @@ def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: d
         Certificate,
         [{"serial": one.serial, "issuer": ISSUING, "issued_at": at, "der": der} for one, der in good],
     )
-    _insert(session, Credential, [one.model_dump() for one in entered])
-    told = [events.issued(one, der, actor=planned.actor) for one, (planned, der) in zip(entered, good, strict=True)]
+    _insert(session, Credential, [one.row for one in rows])
+    told = [events.issued(one, der, actor=planned.actor) for one, (planned, der) in zip(rows, good, strict=True)]
     evidence.insert_all(session, [evidence.prepare(event, at=at) for event in told])
     return refused
 
@@ -60,22 +58,6 @@ def _intention(planned: Planned, at: datetime) -> dict[str, object]:
         "request": planned.request,
         "profiles": planned.profiles,
     }
-
-
-def _credential(planned: Planned, der: bytes) -> Credential:
-    made = x509.load_der_x509_certificate(der)
-    return Credential(
-        serial=planned.serial,
-        issuer=ISSUING,
-        holder_kind=planned.admitted.holder.kind,
-        holder=planned.admitted.holder.identifier,
-        domain=planned.admitted.holder.domain,
-        profile=planned.admitted.profile.name,
-        certificate_sha256=hashlib.sha256(der).hexdigest(),
-        spki_sha256=hashlib.sha256(planned.admitted.content.spki).hexdigest(),
-        not_before=made.not_valid_before_utc,
-        not_after=made.not_valid_after_utc,
-    )
 
 
 def _insert(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> None:

@@ -138,18 +138,23 @@ def revoke(
     department: Annotated[str, typer.Option(help="Every certificate of this organisation's people and devices.")] = "",
     profile: Annotated[str, typer.Option(help="Every certificate of this profile; joined with the others.")] = "",
     reason: Annotated[str, typer.Option(help="An RFC 5280 reason, for example key-compromise.")] = "unspecified",
+    follow: Annotated[str, typer.Option(help="Show how far an order is until it is done, by its digest.")] = "",
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Revoke a certificate, or many: refused everywhere from the next request on. There is no way back.
 
-    More than 20 at once take another person, who approves: then this ends with 3.
+    More than 20 at once take another person, who approves: then this ends with 3. --follow shows how far it is then.
     """
     chosen = {"key": key, "department": department, "profile": profile}
-    if list_ is not None or any(chosen.values()):
-        if serial:
-            raise typer.BadParameter("give one serial number, or what chooses many")
+    many = list_ is not None or any(chosen.values())
+    if (bool(serial), many, bool(follow)).count(True) > 1:
+        raise typer.BadParameter("give one serial number, or what chooses many, or an order to follow")
+    if follow:
+        revoking.follow(follow, as_json=as_json)
+        return
+    if many:
         revoking.revoke_many(list_, chosen, reason, dry_run=dry_run, yes=yes, as_json=as_json)
         return
     if not serial or dry_run:
@@ -169,7 +174,7 @@ def revoke(
 def hold(
     serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
     until: Annotated[str, typer.Option(help="When it ends by itself, for example 2026-12-01T08:00:00+08:00.")],
-    message: Annotated[str, typer.Option(help="For whoever asks; at most 400 characters.")] = "",
+    message: Annotated[str, typer.Option(help="Why, for those who may read the record; at most 400 characters.")] = "",
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:

@@ -71,6 +71,7 @@ def test_revoked_with_a_receipt_that_names_its_record(console: Console) -> None:
         {"reason": "key-compromise"},
         {"seen": "yes", "reason": ""},
         {"seen": "yes", "reason": "certificate-hold"},
+        {"seen": "yes", "reason": "remove-from-crl"},
         {"seen": "no", "reason": "superseded"},
         {"seen": "yes", "reason": "superseded", "at": "2020-01-01"},
     ],

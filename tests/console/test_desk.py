@@ -34,7 +34,7 @@ def test_an_officer_finds_a_request_and_approves_it(console: Console) -> None:
     after = officer.get(f"{page}?done=yes").text
     assert "/console/certificate/" in after
     assert "<form" not in after
-    decided = console.records("pki.request.decided")[-1]
+    decided = console.records("pki.desk.decided")[-1]
     assert (decided.actor, decided.object) == ("zhao-ra", f"request:{row.id}")
 
 

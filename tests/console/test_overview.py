@@ -103,7 +103,7 @@ def test_what_stands_still_is_red(console: Console) -> None:
     with console.database.write() as session:
         session.add(JobLease(name="pki.crl.publish", last_started=clock.now(), last_error="the signer does not answer"))
     periods = {"pki.crl.publish": timedelta(minutes=1), "never.ran": timedelta(minutes=1)}
-    red = Health(console.database, clock, periods, lambda: []).red()
+    red = Health(console.database, clock, periods, list).red()
     assert [(one.name, one.found) for one in red][:2] == [
         ("job never.ran", "it never ran"),
         ("job pki.crl.publish", "the signer does not answer"),

@@ -46,6 +46,7 @@ def count(pki: Pki, type_: str) -> int:
 
 def test_each_request_has_its_outcome_in_order(pki: Pki) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
+    before = count(pki, "pki.issuance.intended")
     requests = [*map(ask, PEOPLE), ask("nobody-here"), ask("li-wen", key), ask("sun-yue", key)]
     said = batch(pki, *requests)
     assert words(said) == ["issued"] * 5 + ["not-in-register", "issued", "reused-key"]
@@ -54,7 +55,7 @@ def test_each_request_has_its_outcome_in_order(pki: Pki) -> None:
             subject = x509.load_der_x509_certificate(one.der).subject
             assert subject.rfc4514_string().startswith(f"UID={request.holder},")
             assert pki.authenticator.authenticate(one.der).identifier == request.holder
-    assert (count(pki, "pki.issuance.intended") - 3, count(pki, "pki.certificate.issued")) == (6, 6)
+    assert (count(pki, "pki.issuance.intended") - before, count(pki, "pki.certificate.issued")) == (6, 6)
     assert count(pki, "pki.request.refused") == 2
 
 

@@ -263,6 +263,7 @@ def build(settings: Settings) -> Built:
     point = decisions(settings, database, queue, group)
     place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     responder = OcspResponder(database=database, keys=keys, clock=clock)
+    every, asked = periods(settings, database), partial(vouching.asked, settings)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -283,13 +284,7 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
-        **parts.provided(
-            database,
-            clock=clock,
-            decisions=point,
-            periods=periods(settings, database),
-            witnesses=partial(vouching.asked, settings),
-        ),
+        **parts.provided(database, clock=clock, decisions=point, periods=every, witnesses=asked),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
         **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),

@@ -85,6 +85,7 @@ def show(
         "hosts": _hosts(der),
         "states": words.CERTIFICATES,
         "reasons": words.REVOCATIONS,
+        "kinds": words.HOLDINGS,
         "told": consequence.of(session, found, holders, viewer.principal, at) if revokes else None,
     }
     return _PAGES.answer(request, viewer, "certificate.html", values)

@@ -29,6 +29,18 @@ REVOCATIONS = {
     "unspecified": ("不说明原因", "no reason is told"),
 }
 
+#: What somebody can hold beside certificates, in Chinese, by the word of ``core/registry/holding.py``.
+HOLDINGS = {
+    "duty": "待办",
+    "enrolment": "注册账户",
+    "grant": "授权",
+    "key": "密钥",
+    "membership": "安全域成员",
+    "post": "岗位",
+    "proposal": "双人事项",
+    "role": "角色",
+}
+
 #: Refusals, by the stable word of the error: what they mean in Chinese.
 REFUSALS = {
     "already-revoked": "该证书此前已经撤销, 无需再做",

@@ -90,9 +90,9 @@ def test_what_it_means_is_told_before(console: Console) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     first, second = console.pki.issue("zhou-head", key), console.pki.issue("zhou-head", key)
     shown = console.browser("lu-security").get(page_of(first)).text
-    assert "1 other good certificates are over the same key" in shown
+    assert "Good certificates over the same key: 1." in shown
     assert page_of(second) in shown
-    assert "1 other good certificates, which stay as they are" in shown
+    assert "Other good certificates of the holder, which stay as they are: 1" in shown
     # What the holder keeps: a post in charge.
     assert "<li>post: " in shown
     with console.database.write() as session:

@@ -27,6 +27,30 @@ from tests.services.softhsm import Running
 #: Where pictures are kept to be looked at; nowhere without it.
 PICTURES = os.environ.get("GUOSUO_PICTURES", "")
 
+#: The texts of a page whose contrast (WCAG 2.1, relative luminance) is too low.
+CONTRAST = """() => {
+  const read = (text) => text.match(/[\\d.]+/g).map(Number);
+  const part = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  const ground = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const colour = read(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) { return colour; }
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const one = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !one.checkVisibility()) { continue; }
+    const pair = [light(read(getComputedStyle(one).color)), light(ground(one))].sort((a, b) => b - a);
+    const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);
+    if (ratio < 4.5) { low.push(`${texts.currentNode.data.trim()} ${ratio.toFixed(2)}`); }
+  }
+  return low;
+}"""
+
 
 @dataclass
 class Office:
@@ -117,3 +141,99 @@ def test_an_officer_decides_by_keyboard_alone(office: Office) -> None:
         page.wait_for_url("**done=yes")
         expect(page.get_by_role("status")).to_contain_text("已签发")
     assert office.console.state(row) == "issued"
+
+
+def test_revoked_in_english_with_a_receipt(office: Office) -> None:
+    office.console.pki.issue("feng-budget")
+    with office.window("lu-security", language="en-GB") as context:
+        page = office.open(context, "/console/certificate?q=feng-budget")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/certificate/*")
+        picture(page, "certificate-en")
+        page.get_by_label("Reason").select_option("key-compromise")
+        page.get_by_role("checkbox").focus()
+        page.keyboard.press("Space")
+        access(page, "x")
+        page.wait_for_url("**/receipt/*")
+        expect(page.get_by_role("row", name="Its place in the evidence")).to_contain_text("under a signed checkpoint")
+        picture(page, "receipt-en")
+        # What the browser itself refuses to send without: a reason.
+        page.goto(f"{office.url}/console/certificate?q=lu-security")
+        page.get_by_role("cell").get_by_role("link").first.click()
+        access(page, "x")
+        expect(page).not_to_have_url("**/receipt/*")
+        expect(page.get_by_role("combobox")).to_be_focused()
+
+
+def test_a_double_click_sends_once(office: Office) -> None:
+    row = office.console.file("han-office")
+    with office.window("zhao-ra") as context:
+        page = office.open(context, f"/console/request/{row.id}")
+        page.get_by_role("button", name="同意").dblclick()
+        page.wait_for_url("**done=yes")
+        expect(page.get_by_role("status")).to_contain_text("待第二人审核")
+    assert office.console.state(row) == "checked"
+
+
+def test_every_act_works_without_script(office: Office) -> None:
+    row = office.console.file("han-office")
+    with office.window("zhao-ra", script=False) as context:
+        page = office.open(context, f"/console/request/{row.id}")
+        page.get_by_label("哪里需要修改").fill("请更换密钥")
+        page.get_by_role("button", name="退回").click()
+        expect(page.get_by_role("status")).to_contain_text("已退回修改")
+        page.get_by_role("link", name="English").click()
+        expect(page.get_by_role("status")).to_contain_text("returned to be corrected")
+    assert office.console.state(row) == "returned"
+
+
+def test_every_page_can_be_read_in_any_light_in_a_narrow_window_and_on_paper(office: Office) -> None:
+    """Every text holds 4.5 : 1 against what it stands on (WCAG 2.1, 1.4.3), and nothing is cut off (1.4.10)."""
+    row = office.console.file("han-office")
+    pages = {"": "overview", "request": "requests", f"request/{row.id}": "request", "keys": "keys"}
+    with office.window("zhao-ra") as context:
+        page = context.new_page()
+        for path, name in pages.items():
+            page.set_viewport_size({"width": 1280, "height": 900})
+            page.goto(f"{office.url}/console/{path}")
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                assert page.evaluate(CONTRAST) == [], (path, scheme)
+            page.set_viewport_size({"width": 380, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 380, path
+            picture(page, f"{name}-narrow")
+        # The measure itself.
+        page.goto(f"{office.url}/console/request/{row.id}")
+        page.evaluate("document.querySelector('h1').style.color = 'rgb(120, 120, 120)'")
+        assert page.evaluate(CONTRAST) != []
+        # What cannot be done on paper is not printed.
+        expect(page.get_by_role("button", name="同意")).to_be_visible()
+        page.emulate_media(media="print")
+        expect(page.get_by_role("button", name="同意")).to_be_hidden()
+        expect(page.get_by_role("navigation")).to_be_hidden()
+        expect(page.get_by_text(row.digest)).to_be_visible()
+
+
+def test_a_page_of_another_site_sends_nothing(office: Office) -> None:
+    """A real browser says itself where a form comes from; the certificate is shown all the same."""
+    row = office.console.file("han-office")
+    before = len(office.console.records("access.act.refused"))
+    with office.window("zhao-ra") as context:
+        office.open(context, f"/console/request/{row.id}")
+        page = context.new_page()
+        page.set_content(f'<form method="post" action="{office.url}/console/request/{row.id}/rejection">')
+        page.evaluate("document.forms[0].submit()")
+        page.wait_for_url("**/rejection")
+        expect(page.get_by_role("alert")).to_contain_text("same-origin")
+    assert office.console.state(row) == "submitted"
+    assert len(office.console.records("access.act.refused")) == before + 1
+
+
+def test_without_a_certificate_the_page_says_what_is_missing(office: Office) -> None:
+    with chromium.window(office.browser, office.url, None, None) as context:
+        page = context.new_page()
+        page.goto(f"{office.url}/console/")
+        expect(page.get_by_role("alert")).to_contain_text("没有出示证书")
+        picture(page, "refused-zh")

@@ -50,7 +50,8 @@ def _given_up_or_covered(
         Credential.state == CredentialState.GOOD.value,
         Credential.not_after > at,
     )
-    covering = [made[serial] for serial in session.exec(good)]
+    # An empty list would be looked for among all.
+    covering = [made[serial] for serial in session.exec(good)] if made else []
     for one in planned:
         if one.serial not in still_open:
             # Somebody took us for dead and gave the serial number up; it is revoked, and stays so.

@@ -65,6 +65,7 @@ TRANSACTIONS = {
     "backup/reconcile.py",
     "backup/run.py",
     "deploy/bench/issuance.py",
+    "deploy/bench/scale.py",
     "deploy/bench/status.py",
     "deploy/founding.py",
     "deploy/identity.py",

@@ -37,7 +37,7 @@ from pki.settings import PkiSettings
 HOLDER = "li-wen"
 
 _PROVINCE = Path(__file__).parents[1] / "province" / "beichen.yaml"
-_SETTINGS = PkiSettings(organisation="演练样本 bench", public_url="http://localhost:8480")
+SETTINGS = PkiSettings(organisation="演练样本 bench", public_url="http://localhost:8480")
 
 #: Certificates in one round: by 16 threads one by one, and in whole batches.
 _SINGLY, _WRITERS, _BATCHES = 160, 16, 1
@@ -47,11 +47,11 @@ def measure(directory: Path, client: SignerClient, signer: int, clock: Clock, *,
     """Compare on the disk of ``directory``; ``signer`` is the process behind ``client``."""
     csr = _csr()
     with (
-        _authority(directory / "issuance.sqlite3", client, clock) as authority,
+        authority(directory / "issuance.sqlite3", client, clock) as (_database, issuing),
         cfssl.running(directory / "stored", csr, stores=True) as stored,
         cfssl.running(directory / "unstored", csr, stores=False) as unstored,
     ):
-        ours = _Ours(authority, signer)
+        ours = _Ours(issuing, signer)
         return [
             _compare("issuance-durable-vs-cfssl-sqlite", ours.singly, stored, "a row in SQLite", rounds),
             _compare("issuance-batch-vs-cfssl-sqlite", ours.together, stored, "a row in SQLite", rounds),
@@ -109,7 +109,7 @@ class _Ours:
 
     def _requests(self, number: int) -> list[IssuanceRequest]:
         """Make requests, each over a key of its own: none is answered with what was issued before."""
-        return [IssuanceRequest(_csr().encode("ascii"), "person", None, HOLDER) for _ in range(number)]
+        return [request() for _ in range(number)]
 
 
 def _all_issued(made: Sequence[Outcome]) -> int:
@@ -126,23 +126,30 @@ def _per_second_of_cpu(peer: Cfssl) -> float:
 
 
 @contextmanager
-def _authority(store: Path, client: SignerClient, clock: Clock) -> Iterator[CertificateAuthority]:
+def authority(store: Path, client: SignerClient, clock: Clock) -> Iterator[tuple[Database, CertificateAuthority]]:
+    """Run an authority over a new store, which has the sample province's register."""
     database = Database(f"sqlite:///{store}")
     schema.upgrade(database)
     with database.write() as session:
         change.apply(session, loader.parse_province(read_text(_PROVINCE)), actor="bench", at=clock.now())
-    hierarchy.establish(database, client, clock, secrets.token_bytes, _SETTINGS)
+    hierarchy.establish(database, client, clock, secrets.token_bytes, SETTINGS)
     try:
-        yield CertificateAuthority(
+        made = CertificateAuthority(
             database=database,
             group=GroupCommit(database),
             keys=client,
             clock=clock,
             random=secrets.token_bytes,
-            settings=_SETTINGS,
+            settings=SETTINGS,
         )
+        yield database, made
     finally:
         database.close()
+
+
+def request() -> IssuanceRequest:
+    """Return a request over a key of its own."""
+    return IssuanceRequest(_csr().encode("ascii"), "person", None, HOLDER)
 
 
 def _csr() -> str:

@@ -1,5 +1,6 @@
 """Certificates: ``cert csr|issue|request|list|show|hold|release|revoke``, and ``key list``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -115,12 +116,27 @@ def request(
 @app.command("list")
 def list_(
     holder: Annotated[str, typer.Option(help="Only of this holder.")] = "",
+    domain: Annotated[str, typer.Option(help="Only in this domain.")] = "",
+    profile: Annotated[str, typer.Option(help="Only of this profile.")] = "",
+    state: Annotated[str, typer.Option(help="Only good, held or revoked ones.")] = "",
+    before: Annotated[str, typer.Option(help="Only what ends before, for example 2026-12-25T00:00:00+08:00.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many; those after them are said.")] = 1000,
     as_json: AsJson = False,
 ) -> None:
-    """List certificates."""
+    """List certificates, oldest first."""
+    asked = {"holder": holder, "domain": domain, "profile": profile, "state": state, "before": before}
+    rows: list[Mapping[str, JsonValue]] = []
     with connect() as client:
-        rows = items(client.get("/api/v1/certificate", holder=holder))
-    print_rows(rows, _COLUMNS, as_json=as_json, empty="no certificate has been issued")
+        while True:
+            answer = client.get(
+                "/api/v1/certificate", **asked, after=str(rows[-1]["serial"]) if rows else "", limit=1000
+            )
+            rows += items(answer)
+            if not answer["next"] or len(rows) >= limit:
+                break
+    print_rows(rows[:limit], _COLUMNS, as_json=as_json, empty="no such certificate has been issued")
+    if (answer["next"] or len(rows) > limit) and not as_json:
+        say(f"there are more: these are the oldest {limit}")
 
 
 @app.command()

@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Row]):
-    """One page of ``total`` rows; ``number`` begins with 1."""
+    """One page of ``total`` rows (``LAST`` pages and one row at most are counted); ``number`` begins with 1."""
 
     rows: Sequence[Row]
     number: int
@@ -33,6 +33,11 @@ class Found(Generic[Row]):
     def last(self) -> int:
         """Return the place of the last row."""
         return self.first + len(self.rows) - 1
+
+    @property
+    def counted(self) -> str:
+        """Return how many there are, or that there are more than anybody pages through."""
+        return str(self.total) if self.total <= SIZE * LAST else f"{SIZE * LAST}+"
 
     @property
     def more(self) -> bool:
@@ -53,7 +58,7 @@ def requests(session: Session, *, state: str, text: str, number: int) -> Found[D
     places = (DeskRequest.id, DeskRequest.holder, DeskRequest.requester, DeskRequest.domain, DeskRequest.profile)
     if text:
         wanted = wanted.where(or_(*(col(one).contains(text, autoescape=True) for one in places)))
-    ordered = wanted.order_by(col(DeskRequest.filed_at).desc(), col(DeskRequest.id))
+    ordered = wanted.order_by(col(DeskRequest.filed_at).desc(), col(DeskRequest.id).desc())
     return _page(session, wanted, ordered, number)
 
 
@@ -66,12 +71,13 @@ def certificates(session: Session, *, state: str, text: str, number: int) -> Fou
         places = (Credential.holder, Credential.domain, Credential.profile)
         held = [col(one).contains(text, autoescape=True) for one in places]
         wanted = wanted.where(or_(col(Credential.serial).startswith(text.lower(), autoescape=True), *held))
-    ordered = wanted.order_by(col(Credential.not_before).desc(), col(Credential.serial))
+    # The index of the catalogue, backwards.
+    ordered = wanted.order_by(col(Credential.not_before).desc(), col(Credential.serial).desc())
     return _page(session, wanted, ordered, number)
 
 
 def _page(session: Session, wanted: SelectOfScalar[Row], ordered: SelectOfScalar[Row], number: int) -> Found[Row]:
-    total = session.exec(select(func.count()).select_from(wanted.subquery())).one()
+    total = session.exec(select(func.count()).select_from(wanted.limit(SIZE * LAST + 1).subquery())).one()
     # Beyond the end is the last page: what was there may have been decided on meanwhile.
     number = max(1, min(number, LAST, -(-total // SIZE)))
     rows = session.exec(ordered.offset((number - 1) * SIZE).limit(SIZE)).all()

@@ -25,7 +25,6 @@ def check_harmless(text: str) -> None:
     assert not [one for one in NEVER if one in text]
     assert "<script>" not in text
     assert "<img" not in text
-    assert "49" not in text.partition("<h1>")[2].partition("</h1>")[0]
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -48,6 +47,8 @@ def test_hostile_text_is_text(console: Console, kind: str, language: str) -> Non
         for one in shown:
             check_harmless(one)
         assert row.id in shown[0]
+        if kind == "template":
+            assert text in shown[0]
         assert "<bdi>" in shown[0]
     finally:
         with console.database.write() as session:

@@ -15,10 +15,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from core.clock import SystemClock
 from core.database import Database
 from deploy import tls
+from pki import intermediate
 from pki.deskofficer import Officer
 from pki.issuer import ROOT
 from pki.models import Authority
-from tests.authz.house import key_pem
+from tests.authz.house import key_pem, leaf
 from tests.console import house
 from tests.console.house import Console
 from tests.services import certificate, chromium
@@ -65,7 +66,8 @@ class Office:
         files = self.folder / f"{person}.pem", self.folder / f"{person}.key"
         if not files[0].exists():
             key = ec.generate_private_key(ec.SECP256R1())
-            files[0].write_text(self.console.pki.issue(person, key).chain_pem)
+            # The certificate alone: more no browser shows that is not told which authorities the server knows.
+            files[0].write_text(leaf(self.console.pki.issue(person, key)))
             files[1].write_bytes(key_pem(key))
         return chromium.window(self.browser, self.url, *files, **how)  # type: ignore[arg-type]  # named by the tests
 
@@ -97,8 +99,9 @@ def context(console: Console, folder: Path) -> ssl.SSLContext:
     own = certificate.make(folder)
     with console.database.read() as session:
         trusted = ssl.DER_cert_to_PEM_cert(session.get_one(Authority, ROOT).der)
+        between = intermediate.certificates(session)
     (folder / "root.pem").write_text(trusted)
-    return tls.server_context(certificate=own.certificate, key=own.key, trusted=folder / "root.pem")
+    return tls.server_context(certificate=own.certificate, key=own.key, trusted=folder / "root.pem", between=between)
 
 
 def picture(page: Page, name: str) -> None:

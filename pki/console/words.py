@@ -1,4 +1,4 @@
-"""Words of certificates in both languages: states, reasons, refusals. Pure."""
+"""Words of certificates in both languages: states, reasons, refusals."""
 
 from core.registry.credential import CredentialState
 from pki.deskstate import State

@@ -100,8 +100,10 @@ def test_a_form_of_the_console_issues_a_certificate(served: Site) -> None:
     assert "content-security-policy: default-src 'none'" in answer
     issued = officer.act("request", "show", row["id"])
     assert issued["state"] == "issued"
-    certificate = curl(*kept, f"{served.url}/console/certificate/{issued['serial']}").stdout
-    assert "sun-yue" in certificate
+    address = f"/console/certificate/{issued['serial']}"
+    assert "sun-yue" in curl(*kept, served.url + address).stdout
+    shown_to_who_revokes = served.door().open(address, filer.identity, headers={"accept-language": "en"}).body
+    assert "If it is revoked now" in shown_to_who_revokes
 
 
 def test_only_tls_1_3_is_spoken(served: Site) -> None:

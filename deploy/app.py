@@ -1,4 +1,4 @@
-"""The ASGI applications: the service over mutual TLS, status and evidence tiles in the clear, and the ACME server."""
+"""The ASGI applications: the service and its console over mutual TLS, status in the clear, and the ACME server."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 import authz.api
 import backup.api
 import core.approval.api
+import core.console.shell
 import core.duty.api
 import core.ledger.api
 import core.ledger.custody
@@ -24,6 +25,8 @@ import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
 import pki.bulk_api
+import pki.console.certificate
+import pki.console.desk
 import pki.desk_api
 import pki.enrolment_api
 import pki.issuance_api
@@ -32,10 +35,15 @@ import pki.renewal_api
 import pki.revocation_api
 import pki.status_api
 import pki.tsa.api
+from core.console import form, mishap
+from core.console.shield import Shield
 from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
+from deploy.console import overview
+from deploy.console.beside import Beside
 from deploy.wiring import Built
 from pki.acme import jws, server
+from pki.console import words
 from pki.feed import Feed
 from pki.ocsp_http import OcspEndpoint
 
@@ -84,10 +92,24 @@ ACME: tuple[APIRouter, ...] = (
     pki.acme.certificate_api.router,
 )
 
+#: Pages for people, by the same certificates and the same permissions.
+CONSOLE: tuple[APIRouter, ...] = (
+    core.console.shell.router,
+    overview.router,
+    pki.console.desk.router,
+    pki.console.certificate.router,
+)
+
 
 def service_app(built: Built) -> ASGIApp:
     """Return the service."""
-    return _app(built, (*SERVICE, *STATUS))
+    return Beside(console_app(built), _app(built, (*SERVICE, *STATUS)))
+
+
+def console_app(built: Built) -> ASGIApp:
+    """Return the console."""
+    pages = _app(built, CONSOLE, lambda app: mishap.install_error_handlers(app, words.REFUSALS), largest=form.LARGEST)
+    return Shield(pages)
 
 
 def status_app(built: Built) -> ASGIApp:

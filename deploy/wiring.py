@@ -50,6 +50,7 @@ from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
 from deploy import departure, enrolling, leveling, noticing, stamping, vouching
+from deploy.console import parts
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -265,6 +266,7 @@ def build(settings: Settings) -> Built:
     place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     responder = OcspResponder(database=database, keys=keys, clock=clock)
     desk = RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes)
+    every, asked = periods(settings, database), partial(vouching.asked, settings)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -287,6 +289,7 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
+        **parts.provided(database, clock=clock, decisions=point, periods=every, witnesses=asked),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
         **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),

@@ -33,7 +33,7 @@ from pki.validation import certificate, crl, element
 from pki.validation import path as paths
 from pki.validation.path import Evidence
 from pki.validation.process import Parameters
-from tests.fuzz import acme
+from tests.fuzz import acme, console
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -293,6 +293,8 @@ TARGETS: dict[str, Target] = {
     "acme request": Target(acme.request, lambda: [acme.signed()]),
     "acme order": Target(acme.order, lambda: [acme.ORDER]),
     "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
+    "console form": Target(console.request, lambda: [console.FORM]),
+    "console text": Target(console.printed, lambda: [b"<b>\xe2\x80\xae\x1b[2J&amp;", "演练样本\u2066\u2028".encode()]),
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),

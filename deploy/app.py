@@ -25,6 +25,8 @@ import pki.acme.order_api
 import pki.api
 import pki.bulk_api
 import pki.desk_api
+import pki.device.api
+import pki.est.api
 import pki.issuance_api
 import pki.profile_api
 import pki.revocation_api
@@ -53,6 +55,8 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.acme.api.router,
+    pki.device.api.router,
+    pki.est.api.router,
     pki.issuance_api.router,
     pki.desk_api.router,
     pki.profile_api.router,

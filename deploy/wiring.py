@@ -49,7 +49,7 @@ from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, enrolling, leveling, noticing, stamping, vouching
+from deploy import departure, enrolling, leveling, machines, noticing, stamping, vouching
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
@@ -283,6 +283,7 @@ def build(settings: Settings) -> Built:
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
+        **machines.provided(settings, database, keys, clock=clock, authority=issuing, authenticator=authenticator),
         **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 from core.errors import TrustError, Unavailable
 from core.identity import Serial, SubjectKind
 from core.registry.credential import Credential, CredentialState
-from pki import authorisation, csr, holder
+from pki import authorisation, form, holder
 from pki.authorisation import Admitted, KeyUse
 from pki.csr import CertificationRequest
 from pki.errors import WrongProfile
@@ -91,7 +91,7 @@ def find_earlier(session: Session, digests: Sequence[str], at: datetime) -> dict
 
 def _read(request: IssuanceRequest) -> CertificationRequest | TrustError:
     try:
-        return csr.parse_request(request.csr)
+        return form.read(request.csr)
     except TrustError as refusal:
         return refusal
 

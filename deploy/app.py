@@ -24,6 +24,7 @@ import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
 import pki.bulk_api
+import pki.cmp.api
 import pki.desk_api
 import pki.device.api
 import pki.est.api
@@ -73,6 +74,7 @@ STATUS: tuple[APIRouter, ...] = (
     identity.alive,
     pki.status_api.router,
     pki.tsa.api.submission,
+    pki.cmp.api.router,
     core.ledger.witness_api.submission,
 )
 

@@ -12,6 +12,10 @@ from core.pace import Pace
 from deploy import initial
 from deploy.settings import Settings
 from hsm.client import SignerClient
+from pki.cmp.certification import Certification
+from pki.cmp.server import Cmp
+from pki.cmp.shield import Shield
+from pki.desk import RequestDesk
 from pki.device.api import SecretMaker
 from pki.device.asker import Askers
 from pki.device.door import Door
@@ -58,8 +62,9 @@ def servers(
     installation: Callable[[], bytes],
 ) -> dict[type, object]:
     """Return the servers of both protocols, by type."""
+    desk = RequestDesk(database=database, authority=authority, clock=clock, random=secrets.token_bytes)
     askers = Askers(database=database, authenticator=authenticator, clock=clock, installation=installation)
-    requesting = Requesting(database=database, authority=authority, clock=clock)
+    requesting = Requesting(database=database, authority=authority, request_desk=desk, clock=clock)
     minute = timedelta(minutes=1)
     door = Door(
         database=database,
@@ -67,4 +72,9 @@ def servers(
         requests=Pace(clock=clock, most=REQUESTS, within=minute),
         refusals=Pace(clock=clock, most=REFUSALS, within=minute),
     )
-    return {Est: Est(database, askers, requesting, door)}
+    shield = Shield(database=database, keys=keys, clock=clock, random=secrets.token_bytes)
+    certification = Certification(database, clock, requesting, door)
+    return {
+        Est: Est(database, askers, requesting, door),
+        Cmp: Cmp(database, clock, askers, certification, shield, door),
+    }

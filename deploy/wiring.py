@@ -13,6 +13,7 @@ import core.ledger.jobs
 import core.notice.jobs
 import monitor.jobs
 import pki.acme.jobs
+import pki.cmp.jobs
 import pki.jobs
 import pki.tsa.renewal
 from authz import appfile, application, policy
@@ -60,6 +61,7 @@ from monitor.holding import Watched
 from pki import activation, bulk_act, hierarchy
 from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
+from pki.cmp import shield
 from pki.crl import CrlPublisher
 from pki.desk import RequestDesk
 from pki.feed import Feed
@@ -228,6 +230,8 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     return [
         *pki.jobs.jobs(database),
         *pki.acme.jobs.jobs(database),
+        *pki.cmp.jobs.jobs(database),
+        *pki.cmp.jobs.renewal(partial(shield.renew, database, keys, clock(), secrets.token_bytes, names)),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
         pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),

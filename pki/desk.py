@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import NotFound, TrustError
 from core.identity import SubjectKind
 from core.ledger import evidence
-from pki import csr, deskstate, events, holder, profileset
+from pki import deskstate, events, form, holder, profileset
 from pki.deskstate import Standing, State
 from pki.issuance import CertificateAuthority
 from pki.models import DeskRequest
@@ -139,7 +139,7 @@ def _conclude(session: Session, row: DeskRequest, outcome: str | TrustError, at:
 def _enter(session: Session, row: DeskRequest, asked: IssuanceRequest) -> None:
     """Enter what is asked for, and what follows from register and profiles: how many officers must agree."""
     # In one spelling: what stands around the request in its file is not part of it.
-    request = replace(asked, csr=csr.normalise(asked.csr))
+    request = replace(asked, csr=form.normalise(asked.csr))
     profile = profileset.active(session).get(request.profile)
     about = holder.find(session, request.holder_kind or profile.holder, request.holder)
     row.profile, row.holder, row.holder_kind, row.domain = profile.name, request.holder, about.kind, about.domain

@@ -31,3 +31,9 @@ class TooMany(Unavailable):
     """More than may be asked in a while."""
 
     reason = "too-many-requests"
+
+
+class DeskRefused(Conflict):
+    """Officers returned or rejected the request at the desk."""
+
+    reason = "refused-at-the-desk"

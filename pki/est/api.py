@@ -21,7 +21,7 @@ from pki import cms, form, issuer, profileset
 from pki.device.asker import Asker, Askers
 from pki.device.door import Door
 from pki.device.errors import NoProof
-from pki.device.requesting import Requesting
+from pki.device.requesting import ASK_AGAIN, Filed, Given, Requesting
 from pki.est import message
 from pki.est.errors import NoSuchAuthority, OtherNames, WrongMedia
 from pki.issuer import ISSUING, ROOT
@@ -91,7 +91,7 @@ def simpleenroll(request: Request, server: Server, body: Body, issuer_label: str
         _check_label(issuer_label)
         asker = _asker(request, server)
         octets = message.parse_body(request.headers.get("content-type", ""), body)
-        return _certificates([server.requesting.issue(asker, octets).der])
+        return _given(server.requesting.issue(asker, octets))
 
     return _answer(request, server, act)
 
@@ -109,7 +109,7 @@ def simplereenroll(request: Request, server: Server, body: Body, issuer_label: s
             raise NoProof("a re-enrolment shows the certificate that it renews", hint="enrol with `simpleenroll`")
         octets = message.parse_body(request.headers.get("content-type", ""), body)
         _check_names(asker, octets)
-        return _certificates([server.requesting.issue(asker, octets).der])
+        return _given(server.requesting.issue(asker, octets))
 
     return _answer(request, server, act)
 
@@ -158,6 +158,14 @@ def _check_names(asker: Asker, octets: bytes) -> None:
     if set(asked.hosts) != set(asker.hosts) or set(asked.addresses) != set(asker.addresses):
         detail = "a re-enrolment names exactly what the certificate does (RFC 7030, 4.2.2)"
         raise OtherNames(detail, hint="ask for other names with `simpleenroll`, or at the desk")
+
+
+def _given(outcome: Given | Filed) -> Response:
+    if isinstance(outcome, Given):
+        return _certificates([outcome.der])
+    text = f"the request {outcome.desk} waits for two officers at the desk: send it again later\n"
+    headers = {"Retry-After": str(ASK_AGAIN), "Cache-Control": "no-store"}
+    return Response(text, int(HTTPStatus.ACCEPTED), headers, "text/plain; charset=utf-8")
 
 
 def _certificates(certificates: list[bytes]) -> Response:

@@ -23,6 +23,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import pki.cmp.api
 import pki.est.api
 from core.clock import Clock
 from core.database import Database
@@ -137,6 +138,7 @@ def build(pki_: Pki) -> Machines:
     app.state.provided = {Database: pki_.database, Clock: pki_.clock, **provided}
     install_error_handlers(app)
     app.include_router(pki.est.api.router)
+    app.include_router(pki.cmp.api.router)
     return Machines(pki_, provided, BodyLimit(app))
 
 
@@ -169,7 +171,11 @@ def serving_tls(made: Machines) -> Iterator[str]:
     key = ec.generate_private_key(ec.SECP256R1())
     made.write_key("service.key", key)
     asked = IssuanceRequest(
-        conftest.csr(key, "trust", dns=("localhost",)), "service", SubjectKind.SERVICE, "trust", dns_names=("localhost",)
+        conftest.csr(key, "trust", dns=("localhost",)),
+        "service",
+        SubjectKind.SERVICE,
+        "trust",
+        dns_names=("localhost",),
     )
     (made.folder / "service.pem").write_text(made.pki.authority.issue(asked, actor="zhao-ra").chain_pem)
     (made.folder / "trust.pem").write_text(hierarchy.pem_chain(made.pki.database))
@@ -200,5 +206,3 @@ def serving_tls(made: Machines) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         listening.close()
-
-

@@ -15,6 +15,7 @@ from backup import (
     replay_acme,
     replay_approval,
     replay_custody,
+    replay_device,
     replay_duty,
     replay_profile,
     replay_register,
@@ -36,26 +37,30 @@ from pki import hierarchy
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
-    {
-        "authz.decision.explained",
-        "authz.decision.made",
-        "gateway.request.refused",
-        "installation.service.started",
-        "installation.store.upgraded",
-        "ledger.body.disclosed",
-        "ledger.bundle.exported",
-        "ledger.extract.exported",
-        "ledger.record.annotated",
-        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
-        "notice.channel.tested",
-        "notice.message.queued",
-        "notice.message.sent",
-        "pki.request.refused",
-        "pki.revocation.finished",
-        "registry.province.applied",
-        RECONCILED,
-    }
+RECORDS_ONLY = (
+    replay_acme.RECORDS_ONLY
+    | replay_device.RECORDS_ONLY
+    | frozenset(
+        {
+            "authz.decision.explained",
+            "authz.decision.made",
+            "gateway.request.refused",
+            "installation.service.started",
+            "installation.store.upgraded",
+            "ledger.body.disclosed",
+            "ledger.bundle.exported",
+            "ledger.extract.exported",
+            "ledger.record.annotated",
+            # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+            "notice.channel.tested",
+            "notice.message.queued",
+            "notice.message.sent",
+            "pki.request.refused",
+            "pki.revocation.finished",
+            "registry.province.applied",
+            RECONCILED,
+        }
+    )
 )
 
 
@@ -208,6 +213,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
+    **replay_device.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

@@ -64,6 +64,7 @@ from pki.authentication import CertificateAuthenticator
 from pki.cmp import shield
 from pki.crl import CrlPublisher
 from pki.desk import RequestDesk
+from pki.device.holding import InitialSecrets
 from pki.feed import Feed
 from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
@@ -184,7 +185,8 @@ def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
     keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), Enrolments(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
+    certificates = (Certificates(), Enrolments(), InitialSecrets())
+    return Holders((*certificates, asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def backup(settings: Settings, database: Database) -> Backup:

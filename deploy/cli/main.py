@@ -20,6 +20,7 @@ from deploy.cli import (
     backup,
     certificate,
     decision,
+    device,
     duty,
     evidence,
     leave,
@@ -69,6 +70,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 app.add_typer(certificate.keys, name="key")
 app.add_typer(acme.app, name="acme")
+app.add_typer(device.app, name="cmp")
 app.add_typer(profile.app, name="profile")
 app.add_typer(request.app, name="request")
 decision.install(app)

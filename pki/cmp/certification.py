@@ -4,8 +4,11 @@
 issues, or the request is filed at the desk. 3. What came of it is entered, with the nonce that the machine will answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlmodel import Session
 
 from core.clock import Clock
 from core.database import Database
@@ -14,7 +17,7 @@ from core.identity import Serial
 from pki import crmf, der, issuer
 from pki.cmp import answer, body, failure, transaction
 from pki.cmp.answer import ACCEPTED, CONFIRM_WAIT_TIME, IMPLICIT_CONFIRM, REJECTION, WAITING, Info
-from pki.cmp.errors import NoTransaction, OtherCertificate, WrongAuthority, WrongProtection
+from pki.cmp.errors import OtherCertificate, WrongAuthority, WrongProtection
 from pki.cmp.message import Kind, Message
 from pki.cmp.shield import Reply
 from pki.cmp.transaction import CONFIRM, Outcome
@@ -22,6 +25,8 @@ from pki.device.asker import Asker
 from pki.device.door import Door
 from pki.device.requesting import ASK_AGAIN, Filed, Given, Requesting
 from pki.issuer import ISSUING, ROOT
+
+Result = TypeVar("Result")
 
 #: What each request is answered by.
 ANSWERS: Mapping[int, Kind] = {Kind.IR: Kind.IP, Kind.CR: Kind.CP, Kind.P10CR: Kind.CP, Kind.KUR: Kind.KUP}
@@ -69,13 +74,7 @@ class Certification:
     def poll(self, found: Message, asker: Asker, nonce: bytes) -> Reply:
         """Answer a pollReq (RFC 9483, 4.4): what was waited for, or in how many seconds to ask again."""
         request = body.poll(found.body)
-        with self.database.write() as session:
-            row = transaction.hold(session, found.header, asker)
-            if row.state != "waiting" or row.request != request:
-                raise NoTransaction("nothing waits here for officers")
-            row.nonce = nonce.hex()
-            session.add(row)
-        # A crash here leaves a nonce that nobody was told: the machine begins another transaction.
+        row = self._write(lambda session: transaction.ask(session, found.header, asker, request, nonce))
         kind = ANSWERS[row.kind]
         try:
             outcome = self.requesting.look(row.desk)
@@ -92,17 +91,12 @@ class Certification:
     def confirm(self, found: Message, asker: Asker) -> Reply:
         """Answer a certConf (RFC 9483, 4.1.1)."""
         said = body.confirmation(found.body)
-        with self.database.write() as session:
-            row = transaction.hold(session, found.header, asker)
-            transaction.confirm(session, row, said, at=self.clock.now())
-        # A crash here leaves a certificate that is confirmed, or revoked, and a machine that was not told.
+        self._write(lambda session: transaction.confirm(session, found.header, asker, said, at=self.clock.now()))
         return Reply(answer.confirmed())
 
     def give_up(self, found: Message, asker: Asker) -> Reply:
         """Answer an error: what the transaction has come to is taken back."""
-        with self.database.write() as session:
-            transaction.give_up(session, transaction.hold(session, found.header, asker), at=self.clock.now())
-        # A crash here leaves a transaction that is over, and a machine that was not told.
+        self._write(lambda session: transaction.give_up(session, found.header, asker, at=self.clock.now()))
         return Reply(answer.confirmed())
 
     def _told(
@@ -121,9 +115,13 @@ class Certification:
         )
 
     def _settle(self, found: Message, outcome: Outcome) -> None:
+        self._write(lambda session: transaction.settle(session, found.header, outcome, at=self.clock.now()))
+
+    def _write(self, act: Callable[[Session], Result]) -> Result:
         with self.database.write() as session:
-            transaction.settle(session, found.header, outcome, at=self.clock.now())
+            done = act(session)
         # A crash here leaves a transaction whose machine was not told: what waits to be confirmed is revoked in time.
+        return done  # noqa: RET504  # the crash point stands between
 
     def _waits(self, *, implicit: bool) -> Info:
         if implicit:

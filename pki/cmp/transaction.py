@@ -29,7 +29,7 @@ from pki.models import Certificate
 from pki.validation import element
 
 #: How long a machine has to confirm; and how long a transaction is remembered, so that none comes twice.
-CONFIRM, REMEMBERED = timedelta(minutes=10), timedelta(days=30)
+CONFIRM, REMEMBERED = timedelta(minutes=5), timedelta(days=30)
 
 #: Most transactions that one run of the job ends or removes.
 _MOST = 500
@@ -85,7 +85,7 @@ def settle(session: Session, header: Header, outcome: Outcome, *, at: datetime) 
     session.add(row)
 
 
-def hold(session: Session, header: Header, asker: Asker) -> CmpTransaction:
+def _hold(session: Session, header: Header, asker: Asker) -> CmpTransaction:
     """Return the transaction that a message goes on with, kept from anybody else until the end.
 
     Raises ``NoTransaction``, ``OtherNonce``.
@@ -98,21 +98,29 @@ def hold(session: Session, header: Header, asker: Asker) -> CmpTransaction:
     return row
 
 
-def find(session: Session, header: Header, proof: str) -> CmpTransaction | None:
-    """Return the transaction that a message belongs to, if it is of whoever shows this proof."""
-    row = session.get(CmpTransaction, header.transaction.hex())
-    return row if row is not None and row.proof == proof else None
+def ask(session: Session, header: Header, asker: Asker, request: int, nonce: bytes) -> CmpTransaction:
+    """Return the transaction that waits for officers, and give it another ``nonce``.
+
+    Raises ``NoTransaction``, ``OtherNonce``.
+    """
+    row = _hold(session, header, asker)
+    if row.state != "waiting" or row.request != request:
+        raise NoTransaction("nothing waits here for officers")
+    row.nonce = nonce.hex()
+    session.add(row)
+    return row
 
 
-def confirm(session: Session, row: CmpTransaction, said: Confirmation, *, at: datetime) -> None:
+def confirm(session: Session, header: Header, asker: Asker, said: Confirmation, *, at: datetime) -> None:
     """Enter what a machine says of its certificate; one that it does not want is revoked.
 
-    Raises ``NoTransaction``, ``Confirmed``, ``OtherCertificate``, ``BadAlgorithm``.
+    Raises ``NoTransaction``, ``OtherNonce``, ``Confirmed``, ``OtherCertificate``, ``BadAlgorithm``.
     """
+    row = _hold(session, header, asker)
     if row.state == "confirmed":
         raise Confirmed("the certificate was confirmed before")
     if row.state != "confirming" or (row.ends_at is not None and at >= row.ends_at):
-        raise NoTransaction("nothing waits for a confirmation here", hint="it comes within ten minutes")
+        raise NoTransaction("nothing waits for a confirmation here", hint="it comes within five minutes")
     if said.hash_algorithm not in _HASHES:
         raise BadAlgorithm(f"the hash {element.dotted(said.hash_algorithm)} of the confirmation is not taken")
     der = session.get_one(Certificate, row.serial).der
@@ -122,8 +130,12 @@ def confirm(session: Session, row: CmpTransaction, said: Confirmation, *, at: da
     _end(session, row, "confirmed" if said.accepted else "rejected", at)
 
 
-def give_up(session: Session, row: CmpTransaction, *, at: datetime) -> None:
-    """End a transaction that its machine gave up by an error; a certificate that waited is revoked."""
+def give_up(session: Session, header: Header, asker: Asker, *, at: datetime) -> None:
+    """End a transaction that its machine gave up by an error; a certificate that waited is revoked.
+
+    Raises ``NoTransaction``, ``OtherNonce``.
+    """
+    row = _hold(session, header, asker)
     if row.state == "confirming":
         _end(session, row, "rejected", at)
     elif row.state in ("open", "waiting"):

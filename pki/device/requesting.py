@@ -5,7 +5,9 @@ are refused there, by the function that judges for every protocol. The proof sta
 it: where the level asks for two, the request is filed at the desk, and the machine asks again until they have decided.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cryptography.x509.oid import NameOID
 from sqlmodel import Session, col, select
@@ -101,18 +103,19 @@ class Requesting:
             raise
 
     def _use(self, asker: Asker, asked: IssuanceRequest) -> None:
-        if not asker.secret:
-            return
-        with self._database.write() as session:
-            secret.take(session, asker.secret, asked.digest, at=self._clock.now())
-        # A crash here leaves a used secret, perhaps without a certificate: the very same request may come again.
+        self._mark(asker, asked, secret.take)
 
     def _give_back(self, asker: Asker, asked: IssuanceRequest) -> None:
+        self._mark(asker, asked, secret.give_back)
+
+    def _mark(self, asker: Asker, asked: IssuanceRequest, step: Callable[[Session, str, str, datetime], None]) -> None:
+        """Use a secret, or give it back; who shows a certificate has none."""
         if not asker.secret:
             return
         with self._database.write() as session:
-            secret.give_back(session, asker.secret, asked.digest, at=self._clock.now())
-        # A crash here leaves a secret that is good again, and a machine that was not told why it was refused.
+            step(session, asker.secret, asked.digest, self._clock.now())
+        # A crash here leaves a used secret, perhaps without a certificate, that the very same request may use again;
+        # or one that was given back, and a machine that was not told why.
 
 
 def request_of(asker: Asker, octets: bytes) -> IssuanceRequest:

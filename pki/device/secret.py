@@ -101,7 +101,7 @@ def names_of(row: DeviceSecret) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(json.loads(row.hosts)), tuple(json.loads(row.addresses))
 
 
-def take(session: Session, identifier: str, request: str, *, at: datetime) -> None:
+def take(session: Session, identifier: str, request: str, at: datetime) -> None:
     """Use a secret for the request with this digest; for the very same request also again. Raises ``BadSecret``."""
     row = _locked(session, identifier)
     if row is not None and row.state == "used" and row.request == request:
@@ -113,7 +113,7 @@ def take(session: Session, identifier: str, request: str, *, at: datetime) -> No
     evidence.append(session, events.secret_used(row), at=at)
 
 
-def give_back(session: Session, identifier: str, request: str, *, at: datetime) -> None:
+def give_back(session: Session, identifier: str, request: str, at: datetime) -> None:
     """Let a secret be used again: what it was used for was refused."""
     row = _locked(session, identifier)
     if row is not None and row.state == "used" and row.request == request:

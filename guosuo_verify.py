@@ -471,7 +471,7 @@ _CHRONICLE = {
     "issuance": "{issued} certificates issued, each intended before, no serial number twice",
     "certificates": "{issued} certificates lead to the root that the records hold",
     "revocation": "{revoked} revocations, each of a certificate issued before",
-    "decisions": "{decisions} decisions, none allows a certificate after its revocation",
+    "decisions": "{decisions} decisions, none allows a certificate that is revoked or on hold",
     "alerts": "{alerts} alerts name a person, each leads to its request and certificate",
     "crl numbers": "{lists} revocation lists, numbers only rise",
     "purges": "{purged} records were purged, each named by a later record that says by whom",

@@ -142,7 +142,7 @@ class People(Chronicle):
             self._acts.fail(f"{record} carries no signature that can be read: {shown(str(error))}")
             return
         self._signed += 1
-        revoked = self._lives.get(f"{made.serial_number:040x}", Life()).revoked
+        life = self._lives.get(f"{made.serial_number:040x}", Life())
         act, on, about = self._meant(record, said)
         for holds, fault in (
             (right, "its signature is not that of the key in its certificate"),
@@ -151,7 +151,8 @@ class People(Chronicle):
             (said.get("act") == act and said.get("object") == on, "another act was signed, or on something else"),
             (said.get("digest") == about, "something else was signed"),
             (away <= SIGNED_WITHIN, "it was signed at another time"),
-            (revoked is None, f"its certificate was revoked before by {revoked}"),
+            (life.revoked is None, f"its certificate was revoked before by {life.revoked}"),
+            (life.held is None, f"its certificate was put on hold before by {life.held}"),
         ):
             if not holds:
                 self._acts.fail(f"{record}: {fault}")

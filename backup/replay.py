@@ -15,6 +15,7 @@ from backup import (
     replay_acme,
     replay_approval,
     replay_custody,
+    replay_desk,
     replay_device,
     replay_duty,
     replay_profile,
@@ -56,7 +57,6 @@ RECORDS_ONLY = (
             "notice.message.queued",
             "notice.message.sent",
             "pki.request.refused",
-            "pki.revocation.finished",
             "registry.province.applied",
             RECONCILED,
         }
@@ -213,6 +213,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_acme.HANDLERS,
     **replay_approval.HANDLERS,
+    **replay_desk.HANDLERS,
     **replay_device.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,

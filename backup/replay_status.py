@@ -4,16 +4,25 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from cryptography import x509
-from sqlmodel import Session, delete, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from backup.mirror import Record
 from core.clock import from_rfc3339
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import CredentialState
-from pki import revocation
+from pki import bulk, revocation
 from pki.issuer import ISSUING, ROOT
-from pki.models import CertificateHold, CrlList, CrlPublication, IssuanceIntent, Revocation, RevocationChange
+from pki.models import (
+    BulkRevocation,
+    BulkRevocationItem,
+    CertificateHold,
+    CrlList,
+    CrlPublication,
+    IssuanceIntent,
+    Revocation,
+    RevocationChange,
+)
 from pki.reason import HOLD
 
 
@@ -97,7 +106,7 @@ def _held(session: Session, record: Record) -> bool:
     serial, until = serial_of(record), from_rfc3339(text(record, "until"))
     if session.get(Revocation, serial) is None:
         since, by = from_rfc3339(text(record, "since")), text(record, "issuer")
-        at = revocation.enter_hold(session, serial, by, until=until, message="", at=since)
+        at = revocation.enter_hold(session, serial, by, until=until, at=since)
         _set(session, serial, CredentialState.HELD, at, HOLD)
     return True
 
@@ -107,6 +116,25 @@ def _released(session: Session, record: Record) -> bool:
     if session.get(CertificateHold, serial) is not None:
         revocation.leave_hold(session, serial, text(record, "issuer"), at=record.at)
         _set(session, serial, CredentialState.GOOD, None, "")
+    return True
+
+
+def _ordered(session: Session, record: Record) -> bool:
+    """Goes on when the plan was there at the cut; else nobody knows here which they were."""
+    made = session.get(BulkRevocation, record.object.removeprefix("certificates:"))
+    if made is not None and made.state == bulk.PLANNED:
+        made.state, made.actor, made.at = "open", record.actor, record.at
+        session.add(made)
+    return made is not None
+
+
+def _finished(session: Session, record: Record) -> bool:
+    """Carried out: each certificate has its own record, and nothing is left to do, or to be told a second time."""
+    made = session.get(BulkRevocation, record.object.removeprefix("certificates:"))
+    if made is not None:
+        made.state, made.done, made.skipped = "done", made.total, number(record, "skipped")
+        session.add(made)
+        session.connection().execute(delete(BulkRevocationItem).where(col(BulkRevocationItem.order) == made.id))
     return True
 
 
@@ -139,4 +167,6 @@ HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     "pki.certificate.revoked": _revoked,
     "pki.crl.published": _crl_published,
     "pki.issuance.abandoned": _abandoned,
+    "pki.revocation.finished": _finished,
+    "pki.revocation.ordered": _ordered,
 }

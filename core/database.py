@@ -70,8 +70,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a write transaction; commit when the block ends, roll back when it raises.
 
-        Raises ``Unavailable`` when the store cannot be reached or refuses to begin or commit, ``Malformed`` for a
-        value that it cannot hold.
+        Raises ``Unavailable`` when the store cannot be reached, has no connection left, or refuses to begin or
+        commit, ``Malformed`` for a value that it cannot hold.
         """
         with _translated(), Session(self._writer, expire_on_commit=False) as session:
             # Take SQLite's write lock before the first read, so that what was read cannot be stale when we write.
@@ -125,6 +125,8 @@ def _translated() -> Iterator[None]:
         yield
     except exc.OperationalError as error:
         raise Unavailable(f"the store does not answer: {error.orig}", hint="see `guosuo doctor`") from error
+    except exc.TimeoutError as error:
+        raise Unavailable("every connection to the store is taken", hint="see `guosuo doctor`") from error
     except exc.DataError as error:
         # PostgreSQL alone says so: a text with a NUL, a number or a text that is too large for its column.
         raise Malformed("the store cannot hold a value of this form") from error

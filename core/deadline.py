@@ -7,15 +7,27 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import httpcore2
 import httpx2
 
 _Made = TypeVar("_Made")
+
+#: One address: family, kind, protocol, canonical name, and the place, whose first member is the address.
+Found = tuple[int, int, int, str, tuple[str | int | bytes, ...]]
+
+
+class Resolve(Protocol):
+    """Finds the addresses of a name, as ``socket.getaddrinfo`` does."""
+
+    def __call__(self, host: str, port: int, *, type: int) -> Sequence[Found]:  # noqa: A002  # its own name there
+        """Return what there is. Raises ``OSError`` and ``UnicodeError``."""
+        ...
+
 
 #: What a connection that does not come about is told by.
 _UNREACHED = (OSError, httpcore2.ConnectError, httpcore2.ConnectTimeout)
@@ -24,10 +36,14 @@ _UNREACHED = (OSError, httpcore2.ConnectError, httpcore2.ConnectTimeout)
 class Deadline:
     """One conversation: ``seconds`` in all, from now on, and ``silence`` seconds for each step."""
 
-    def __init__(self, seconds: float, *, silence: float) -> None:
-        """Begin to count. The resolver's own time (resolv.conf(5)) comes on top: nothing ends its work."""
+    def __init__(self, seconds: float, *, silence: float, resolve: Resolve = socket.getaddrinfo) -> None:
+        """Begin to count; ``resolve`` finds the addresses of a name.
+
+        The resolver's own time (resolv.conf(5)) comes on top: nothing ends its work.
+        """
         self.seconds = seconds
         self._silence = silence
+        self._resolve = resolve
         self._end = time.monotonic() + seconds
         self._guards = ExitStack()
 
@@ -64,7 +80,7 @@ class Deadline:
     def first(self, host: str, port: int, connect: Callable[[str, float], _Made]) -> _Made:
         """Return what ``connect`` (address, seconds) makes of the first address that answers; else raise its error."""
         failed: Exception = OSError(f"`{host}` has no address")
-        for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for *_, place in self._resolve(host, port, type=socket.SOCK_STREAM):
             # All of them share one deadline: a name can have thousands of addresses where nobody is.
             left = self.left()
             try:
@@ -102,11 +118,15 @@ class _Network(httpcore2.SyncBackend):
             seconds = left if timeout is None else min(left, timeout)
             return super(_Network, self).connect_tcp(address, port, seconds, local_address, socket_options)
 
-        try:
-            stream = self._deadline.first(host, port, connect)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(str(error)) from error
-        self._deadline.guard(stream.get_extra_info("socket"))
+        with ExitStack() as undone:
+            try:
+                stream = self._deadline.first(host, port, connect)
+                undone.callback(stream.close)
+                # Without a descriptor that is left to be had there is no guard, and nobody holds the stream.
+                self._deadline.guard(stream.get_extra_info("socket"))
+            except (OSError, UnicodeError) as error:
+                raise httpcore2.ConnectError(str(error)) from error
+            undone.pop_all()
         return stream
 
 

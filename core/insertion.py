@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Column, Dialect, Engine, Table, exc
 
 Rows = Sequence[Mapping[str, object]]
@@ -26,6 +25,11 @@ class Lane:
         self._statements: dict[str, _Statement] = {}
         with _translated():
             self._pooled = engine.raw_connection()
+            driver = self._pooled.driver_connection
+            if isinstance(driver, psycopg.Connection):
+                # One statement is one transaction, and one way to the server and back. What the pool lends is in none:
+                # in one this is refused, and every row would be lost with it.
+                driver.autocommit = True
 
     def insert(self, table: Table, rows: Rows) -> None:
         """Insert ``rows`` and commit. Raises SQLAlchemy's errors: the rows may then be stored, or not."""
@@ -76,9 +80,6 @@ def _insert_sqlite(driver: sqlite3.Connection, text: str, values: _Values) -> No
 
 
 def _insert_postgresql(driver: psycopg.Connection, statement: _Statement, values: _Values) -> None:
-    if driver.info.transaction_status == TransactionStatus.IDLE:
-        driver.autocommit = True
-    # One statement is one transaction, and one way to the server and back.
     if len(values) == 1:
         driver.execute(statement.text, values[0], prepare=True)
     else:

@@ -53,6 +53,12 @@ APPROVER = Rule(
     "only the offices named for an act may decide on it, and both people's rights are looked at as it is done",
     "GB/T 22239-2019 8.1.7.3 authorisation and approval",
 )
+TWO = Rule(
+    "two-people",
+    "敏感事项须由一人提出、另一人审批",
+    "what is sensitive takes two people: one proposes it, another decides",
+    "GB/T 22239-2019 8.1.7.3 authorisation and approval",
+)
 OUTGOING = Rule(
     "concerned-person",
     "被任免的人不得作为审批人, 离岗的人也不得提出本人的离岗",
@@ -84,7 +90,7 @@ HELD = Rule(
     "this installation's own rule",
 )
 
-_ALL = (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, OUTGOING, SIGNED, RETENTION, CERTIFICATION, HELD)
+_ALL = (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, TWO, OUTGOING, SIGNED, RETENTION, CERTIFICATION, HELD)
 
 #: Every rule, by its id.
 RULES = {rule.id: rule for rule in _ALL}

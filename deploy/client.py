@@ -95,7 +95,7 @@ class ServiceClient:
                     os.fsync(file.fileno())
             part.replace(out)
             durable.sync_folder(out.parent)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self._silent(error) from error
         except OSError as error:
             raise errors.Unavailable(f"`{out}` cannot be written: {(error.strerror or '').lower()}") from error
@@ -144,13 +144,13 @@ class ServiceClient:
     ) -> httpx2.Response:
         try:
             response = self._client.request(method, path, json=body, params=dict(parameters or {}))
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self._silent(error) from error
         if response.is_success:
             return response
         raise _error(response)
 
-    def _silent(self, error: httpx2.TransportError) -> errors.Unavailable:
+    def _silent(self, error: httpx2.RequestError) -> errors.Unavailable:
         detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
         return errors.Unavailable(detail, hint="is `guosuo serve` running?")
 
@@ -179,7 +179,7 @@ def _decoded(response: httpx2.Response) -> Answer | None:
     """Return the JSON object of an answer, or nothing when it is something else."""
     try:
         content = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

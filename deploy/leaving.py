@@ -13,6 +13,7 @@ from core.registry import leaver
 from core.registry.api import moment
 from core.registry.holding import Holders
 from core.registry.leaver import Item
+from core.rule import TWO
 from deploy import departure
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1/register", tags=["register"])
@@ -87,13 +88,17 @@ def list_holdings(
 @permission("register:person:leave")
 def leave(body: LeaveRequest, session: WriteSession, principal: Acting, holders: Held, clock: Time) -> LeaveAnswer:
     """Let a person leave, or show what that would end."""
-    at, asked = clock.now(), departure.parse(body.model_dump(exclude={"dry_run"}))
+    asked = departure.parse(body.model_dump(exclude={"dry_run"}))
+    if not body.dry_run:
+        leaver.lock(session, asked)
+    at = clock.now()
     needs_two = departure.needs_two(session, asked.person, at)
     if body.dry_run:
         return _answer(body, leaver.plan(session, holders, asked, at=at), needs_two=needs_two)
     if needs_two:
         hint = "propose it: `guosuo register leave` does, and another administrator decides"
-        raise Forbidden(f"`{asked.person}` is one of the three administrators: it takes two people", hint=hint)
+        detail = f"`{asked.person}` is one of the three administrators: it takes two people"
+        raise Forbidden(detail, hint=hint, rule=str(TWO), about=f"person:{asked.person}")
     done = leaver.leave(session, holders, asked, actor=principal.identifier, at=at)
     return _answer(body, done, needs_two=False)
 

@@ -10,8 +10,8 @@ from hsm import protocol
 from hsm.errors import BadRequest, SignerUnavailable, UnknownKey
 from hsm.models import Health, KeyAlgorithm, KeyInfo, KeyPurpose
 
-#: How many signatures are asked for before the first answer is read: few enough for any socket's buffer.
-AHEAD = 64
+#: How many signatures are asked for at once: nobody else waits longer for the token than these take.
+AT_ONCE = 64
 
 
 class SignerClient:
@@ -41,17 +41,18 @@ class SignerClient:
 
     def sign(self, label: str, data: bytes) -> bytes:
         """Sign: a 32-octet SHA-256 digest gives a DER ECDSA-Sig-Value, a message gives 64 octets of Ed25519."""
-        signature = self._ask(protocol.Sign(label, data)).signature
-        assert signature is not None
+        (signature,) = self.sign_all(label, [data])
         return signature
 
     def sign_all(self, label: str, data: Sequence[bytes]) -> list[bytes]:
-        """Sign each, as ``sign`` does, without waiting for one answer before the next is asked for; all or none."""
+        """Sign each, as ``sign`` does, many with one question; all or none."""
         signatures: list[bytes] = []
-        for first in range(0, len(data), AHEAD):
-            answers = self._ask_all([protocol.Sign(label, one) for one in data[first : first + AHEAD]])
-            signatures += [answer.signature for answer in answers if answer.signature is not None]
-        assert len(signatures) == len(data)
+        for first in range(0, len(data), AT_ONCE):
+            asked = list(data[first : first + AT_ONCE])
+            made = self._ask(protocol.Sign(label, asked)).made
+            if made is None or len(made) != len(asked):
+                raise SignerUnavailable("what answers is not the signer", hint="see `guosuo doctor`")
+            signatures += made
         return signatures
 
     def health(self) -> Health:
@@ -66,16 +67,13 @@ class SignerClient:
             self._idle.pop().close()
 
     def _ask(self, request: protocol.Request) -> protocol.Answer:
-        (answer,) = self._ask_all([request])
-        return answer
-
-    def _ask_all(self, requests: Sequence[protocol.Request]) -> list[protocol.Answer]:
         """Ask, and once more over a new connection: every request of this protocol may be repeated."""
         for last in (False, True):
             connection = None
             try:
                 connection = self._connect() if last or not self._idle else self._idle.pop()
-                contents = _exchange(connection, requests)
+                protocol.send(connection, request)
+                content = protocol.receive(connection)
             except (OSError, IndexError, BadRequest) as error:
                 # The last: a message longer than any of the signer's, so something else listens there.
                 if connection is not None:
@@ -83,9 +81,9 @@ class SignerClient:
                 if last:
                     raise self._unavailable() from error
                 continue
-            if contents is not None:
+            if content is not None:
                 self._idle.append(connection)
-                return [protocol.parse_answer(content) for content in contents]
+                return protocol.parse_answer(content)
             connection.close()
         raise self._unavailable()
 
@@ -101,19 +99,6 @@ class SignerClient:
 
     def _unavailable(self) -> Unavailable:
         return SignerUnavailable("the signer does not answer", hint="is `guosuo serve` running?")
-
-
-def _exchange(connection: socket.socket, requests: Sequence[protocol.Request]) -> list[bytes] | None:
-    """Send everything, then read every answer, in the same order; nothing when the other side has closed."""
-    for request in requests:
-        protocol.send(connection, request)
-    contents: list[bytes] = []
-    for _ in requests:
-        content = protocol.receive(connection)
-        if content is None:
-            return None
-        contents.append(content)
-    return contents
 
 
 def _infos(answer: protocol.Answer) -> list[KeyInfo]:

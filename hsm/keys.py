@@ -1,5 +1,6 @@
 """The keys in the token: generate and read back, sign and verify. What the signer process does for its clients."""
 
+import functools
 import hashlib
 import threading
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -138,7 +140,7 @@ class KeyStore:
 
 def verify(info: KeyInfo, signature: bytes, data: bytes) -> None:
     """Verify what the token made against the recorded public key; raises ``KeyMismatch`` (fault, or another key)."""
-    public = load_der_public_key(info.spki)
+    public = _public(info.spki)
     try:
         if isinstance(public, ec.EllipticCurvePublicKey):
             public.verify(signature, data, ec.ECDSA(Prehashed(hashes.SHA256())))
@@ -147,6 +149,11 @@ def verify(info: KeyInfo, signature: bytes, data: bytes) -> None:
             public.verify(signature, data)
     except InvalidSignature as error:
         raise KeyMismatch(f"a signature of `{info.label}` does not verify; it was thrown away") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _public(spki: bytes) -> PublicKeyTypes:
+    return load_der_public_key(spki)
 
 
 def _encode(algorithm: KeyAlgorithm, raw: bytes) -> bytes:

@@ -28,10 +28,10 @@ class Keys(msgspec.Struct, tag="keys", forbid_unknown_fields=True):
 
 
 class Sign(msgspec.Struct, tag="sign", forbid_unknown_fields=True):
-    """Sign a digest (P-256) or a message (Ed25519)."""
+    """Sign digests (P-256) or messages (Ed25519), all or none."""
 
     label: str
-    data: bytes
+    data: list[bytes]
 
 
 class Ask(msgspec.Struct, tag="health", forbid_unknown_fields=True):
@@ -57,7 +57,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     """Exactly one of its fields is filled."""
 
     keys: list[Key] | None = None
-    signature: bytes | None = None
+    made: list[bytes] | None = None
     generation: int | None = None
     sessions: int = 0
     signatures: int = 0

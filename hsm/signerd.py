@@ -60,7 +60,7 @@ class Signer:
     def _act(self, request: protocol.Request) -> protocol.Answer:
         match request:
             case protocol.Sign():
-                return protocol.Answer(signature=self._keys.sign(request.label, request.data))
+                return protocol.Answer(made=[self._keys.sign(request.label, one) for one in request.data])
             case protocol.Generate():
                 info = self._keys.generate(request.label, request.algorithm, request.purpose)
                 return protocol.Answer(keys=[_key(info)])

@@ -29,8 +29,8 @@ def _consequences(session: Session, body: Body, at: datetime) -> list[str]:
     told = [f"profiles {old.version} ({old.digest[:16]}) → {new.version} ({new.digest[:16]})"]
     told += profilelint.compare(old, new) or ["no profile changes, only the text"]
     for one in old.listed:
-        if (count := _good(session, one.name, at)) and one not in new.listed:
-            told.append(f"{count} good certificates of profile `{one.name}` stay as they are until they end")
+        if (count := _left(session, one.name, at)) and one not in new.listed:
+            told.append(f"{count} certificates of profile `{one.name}`, good or on hold, stay so until they end")
     return told
 
 
@@ -40,9 +40,9 @@ def _carry_out(session: Session, body: Body, proposer: PersonId, approver: Perso
     return {"version": new.version, "digest": new.digest, "before": seen}
 
 
-def _good(session: Session, name: str, at: datetime) -> int:
+def _left(session: Session, name: str, at: datetime) -> int:
     statement = select(func.count()).where(
-        Credential.profile == name, Credential.state == CredentialState.GOOD.value, col(Credential.not_after) > at
+        Credential.profile == name, Credential.state != CredentialState.REVOKED.value, col(Credential.not_after) > at
     )
     return session.exec(statement).one()
 

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from core.errors import TrustError, Unavailable
 from core.identity import Serial, SubjectKind
@@ -18,6 +18,9 @@ from pki.models import Certificate, IssuanceIntent
 from pki.names import Holder
 from pki.profile import Profiles
 from pki.request import IssuanceRequest
+
+#: Before anything was issued.
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ Judgement = Admitted | TrustError
 def judge(session: Session, profiles: Profiles, requests: Sequence[IssuanceRequest]) -> list[Judgement]:
     """Return for each request what may be issued, or why nothing may. Raises ``Unavailable`` alone."""
     read = [_read(one) for one in requests]
-    judge = _Judge(session, profiles, _uses(session, [_key(one) for one in read if not isinstance(one, TrustError)]))
+    judge = _Judge(session, profiles, uses(session, [key_of(one) for one in read if not isinstance(one, TrustError)]))
     judged: list[Judgement] = []
     for request, content in zip(requests, read, strict=True):
         try:
@@ -65,15 +68,17 @@ class _Judge:
         who = kind, request.holder
         if who not in self.holders:
             self.holders[who] = holder.find(self.session, *who)
-        uses = self.uses.setdefault(_key(content), [])
+        uses = self.uses.setdefault(key_of(content), [])
         admitted = authorisation.authorise(content, self.holders[who], profile, request.wanted, uses)
         # Whoever comes later in the same batch with the same key must be the same holder.
         uses.append(KeyUse("", kind.value, request.holder, revoked=False))
         return admitted
 
 
-def find_earlier(session: Session, digests: Sequence[str], at: datetime) -> dict[str, Earlier]:
-    """Return, by the digest of a request, the certificate that was issued for it and is good at ``at``."""
+def find_earlier(
+    session: Session, digests: Sequence[str], at: datetime, *, since: datetime = EVER
+) -> dict[str, Earlier]:
+    """Return, by the digest of a request, the certificate that was issued for it ``since`` and is good at ``at``."""
     statement = (
         select(IssuanceIntent.request, Certificate.serial, Certificate.der)
         .join(Certificate, col(Certificate.serial) == col(IssuanceIntent.serial))
@@ -81,12 +86,34 @@ def find_earlier(session: Session, digests: Sequence[str], at: datetime) -> dict
         .where(
             col(IssuanceIntent.request).in_(digests),
             IssuanceIntent.state == "issued",
+            IssuanceIntent.at >= since,
             Credential.state == CredentialState.GOOD.value,
             Credential.not_after > at,
         )
         .order_by(col(IssuanceIntent.at))
     )
     return {digest: Earlier(Serial(serial), der) for digest, serial, der in session.exec(statement)}
+
+
+def find_issued(session: Session, digest: str, since: datetime) -> Serial | None:
+    """Return the serial number that a request was given ``since``, the newest; whatever became of the certificate."""
+    statement = select(IssuanceIntent.serial).where(
+        IssuanceIntent.request == digest, IssuanceIntent.state == "issued", IssuanceIntent.at >= since
+    )
+    found = session.exec(statement.order_by(col(IssuanceIntent.at).desc()).limit(1)).first()
+    return None if found is None else Serial(found)
+
+
+def is_intended(session: Session, digest: str, since: datetime) -> bool:
+    """Say whether a certificate for a request is about to be signed, or was issued ``since``."""
+    statement = select(IssuanceIntent.serial).where(
+        IssuanceIntent.request == digest,
+        or_(
+            IssuanceIntent.state == "open",
+            and_(col(IssuanceIntent.state) == "issued", col(IssuanceIntent.at) >= since),
+        ),
+    )
+    return session.exec(statement.limit(1)).first() is not None
 
 
 def _read(request: IssuanceRequest) -> CertificationRequest | TrustError:
@@ -96,21 +123,28 @@ def _read(request: IssuanceRequest) -> CertificationRequest | TrustError:
         return refusal
 
 
-def _key(content: CertificationRequest) -> str:
+def key_of(content: CertificationRequest) -> str:
+    """Return the SHA-256 (hexadecimal) of a request's SubjectPublicKeyInfo."""
     return hashlib.sha256(content.spki).hexdigest()
 
 
-def _uses(session: Session, keys: Sequence[str]) -> dict[str, list[KeyUse]]:
-    """Return every use of these keys, each by the SHA-256 of its SubjectPublicKeyInfo."""
+def uses(session: Session, keys: Sequence[str], *, hold: bool = False) -> dict[str, list[KeyUse]]:
+    """Return every use of these keys, each by the SHA-256 of its SubjectPublicKeyInfo.
+
+    With ``hold`` none of them can be revoked before the caller's transaction ends.
+    """
     if not keys:
         return {}
+    if hold:
+        certified = select(Credential.serial).where(col(Credential.spki_sha256).in_(keys))
+        session.exec(certified.order_by(Credential.serial).with_for_update(read=True)).all()
     # One row for each holder and state, however often a key was certified.
     about = (Credential.spki_sha256, Credential.holder_kind, Credential.holder, Credential.state)
     statement = select(func.min(Credential.serial), *about)  # type: ignore[call-overload]  # five columns
-    uses: dict[str, list[KeyUse]] = {}
+    found: dict[str, list[KeyUse]] = {}
     for serial, key, kind, name, state in session.exec(
         statement.where(col(Credential.spki_sha256).in_(keys)).group_by(*about)
     ):
         # On hold like revoked: a key that is in doubt is not certified again.
-        uses.setdefault(key, []).append(KeyUse(serial, kind, name, state != CredentialState.GOOD.value))
-    return uses
+        found.setdefault(key, []).append(KeyUse(serial, kind, name, state != CredentialState.GOOD.value))
+    return found

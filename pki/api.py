@@ -6,14 +6,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from sqlmodel import select
 
-from core.clock import to_rfc3339
+from core.clock import Given, to_rfc3339
 from core.enforcement import EnforcedRoute, permission
 from core.identity import Serial
 from core.provision import ReadSession
 from core.registry import credential
 from core.registry.credential import Credential
+from pki import catalogue
+from pki.catalogue import Wanted
 from pki.models import Certificate
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["certificate"])
@@ -41,22 +42,32 @@ class CertificateDetail(CertificateItem):
 
 
 class CertificateList(BaseModel):
-    """Certificates, oldest first."""
+    """Certificates, oldest first; ``next`` is the serial number to go on after, empty when these were the last."""
 
     items: list[CertificateItem]
+    next: str
 
 
 Limit = Annotated[int, Query(ge=1, le=10_000)]
+Word = Annotated[str, Query(max_length=80)]
 
 
 @router.get("/certificate")
 @permission("pki:certificate:read")
-def list_certificates(session: ReadSession, holder: str = "", limit: Limit = 1000) -> CertificateList:
-    """List certificates, of one holder or all."""
-    statement = select(Credential).order_by(Credential.not_before, Credential.serial).limit(limit)  # type: ignore[arg-type]  # columns
-    if holder:
-        statement = statement.where(Credential.holder == holder)
-    return CertificateList(items=[_item(row) for row in session.exec(statement)])
+def list_certificates(
+    session: ReadSession,
+    holder: Word = "",
+    domain: Word = "",
+    profile: Word = "",
+    state: Word = "",
+    before: Given | None = None,
+    after: Word = "",
+    limit: Limit = 1000,
+) -> CertificateList:
+    """List certificates: of a holder, domain, profile or state, or those that end ``before`` a time (RFC 3339)."""
+    wanted = Wanted(holder, domain, profile, state, before)
+    part = catalogue.find(session, wanted, after=after.lower(), limit=limit)
+    return CertificateList(items=[_item(row) for row in part.rows], next=part.rest)
 
 
 @router.get("/certificate/{serial}")

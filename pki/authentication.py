@@ -12,12 +12,13 @@ from core.identity import DomainId, OrganisationId, PersonId, Principal, Serial,
 from core.registry import credential, person
 from core.registry.credential import Credential, CredentialState
 from core.registry.errors import HasLeft
-from core.registry.models import Person
+from core.registry.models import Person, SecurityDomain
 from core.rule import LEFT
 from pki import holder, issuer, path
-from pki.errors import DepartedHolder, OnHold, Revoked, SuspendedHolder, UnknownCertificate
+from pki.errors import DepartedHolder, OnHold, OutgrownCertificate, Revoked, SuspendedHolder, UnknownCertificate
 from pki.issuer import ISSUING, ROOT
 from pki.models import CertificateHold
+from pki.names import Holder
 
 #: How many clients' certificates are kept as issued by us.
 _KEPT = 512
@@ -54,8 +55,10 @@ class CertificateAuthenticator:
             gone = str(LEFT) if _is_gone(session, held) else ""
             raise Revoked(f"the certificate {serial} was revoked", hint=hint, rule=gone, about=_name(held))
         if held.state == CredentialState.HELD:
-            until = session.get_one(CertificateHold, serial).until
-            hint = f"it is on hold until {until:%Y-%m-%d %H:%M} UTC; ask the security administrator"
+            row = session.get(CertificateHold, serial)
+            # Gone when it was released or revoked just now: it was on hold when this was asked.
+            end = f" until {row.until:%Y-%m-%d %H:%M} UTC" if row is not None else ""
+            hint = f"it is on hold{end}; ask the security administrator"
             raise OnHold(f"the certificate {serial} is on hold", hint=hint, about=_name(held))
         return _principal(session, held)
 
@@ -83,6 +86,7 @@ def _principal(session: Session, held: Credential) -> Principal:
         raise DepartedHolder(error.detail, rule=str(LEFT), about=_name(held)) from error
     except TrustError as error:
         raise UnknownCertificate(f"the register no longer knows `{held.holder}`") from error
+    _check_level(session, held, named)
     organisation = named.organisation
     if kind is SubjectKind.PERSON:
         human = person.get(session, PersonId(held.holder))
@@ -99,3 +103,16 @@ def _principal(session: Session, held: Credential) -> Principal:
         issuer=held.issuer,
         serial=Serial(held.serial),
     )
+
+
+def _check_level(session: Session, held: Credential, named: Holder) -> None:
+    """Raise ``OutgrownCertificate`` when the holder has moved up since: fewer may have agreed than are needed there."""
+    if held.domain == named.domain:
+        return
+    issued_for = session.get(SecurityDomain, held.domain)
+    level = 0 if issued_for is None else issued_for.level
+    if level < named.level:
+        detail = (
+            f"this certificate was issued for `{held.domain}`, at level {level}; `{named.domain}` has {named.level}"
+        )
+        raise OutgrownCertificate(detail, hint="file a request for a new one at the desk", about=_name(held))

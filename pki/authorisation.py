@@ -63,7 +63,7 @@ def authorise(
     if (kind := keyquality.kind(content.key)) not in profile.keys:
         raise WeakKey(f"the profile `{profile.name}` takes no key of kind {kind}", hint=", ".join(profile.keys))
     keyquality.check_key(content.key, holder.level)
-    _check_uses(holder, uses)
+    check_uses(holder, uses)
     # 3. Every name, wherever it stands, is the register's.
     csr.check_content(content, holder, allowed_hosts=wanted.hosts, allowed_addresses=wanted.addresses)
     names.check_hosts(holder, wanted.hosts)
@@ -83,7 +83,7 @@ def _check_profile(profile: Profile, holder: Holder) -> None:
         raise WrongProfile(f"the profile `{profile.name}` is not for protection level {holder.level}")
 
 
-def _check_uses(holder: Holder, uses: Sequence[KeyUse]) -> None:
+def check_uses(holder: Holder, uses: Sequence[KeyUse]) -> None:
     """Refuse a second holder of a key, and a key that was revoked: it dies with its certificate."""
     for use in uses:
         if use.revoked:

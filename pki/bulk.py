@@ -1,7 +1,8 @@
 """Revoke many: chosen by list, key, department, domain or profile; ordered once, carried out in small transactions.
 
-What is ordered is named by its own digest, so that ordering the same again is no news, and a crash between two
-transactions leaves an order that goes on. Above ``ALONE`` certificates two people are needed (``bulk_act.py``).
+A plan is kept for a while, and what is planned is named by its own digest: so an order is short however many it names,
+ordering the same again is no news, and a crash between two transactions leaves an order that goes on. Above ``ALONE``
+certificates two people are needed (``bulk_act.py``).
 """
 
 import hashlib
@@ -9,10 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, insert, or_, select
 
+from core.database import within
 from core.errors import Conflict, Malformed
 from core.identity import Serial, SubjectKind
 from core.ledger import evidence
@@ -25,6 +28,12 @@ from pki.models import BulkRevocation, BulkRevocationItem
 
 #: How many one person may revoke at once, how many an order may name, and how many one transaction revokes.
 ALONE, MOST, TOGETHER = 20, 100_000, 100
+
+#: The state of an order that nobody has given yet.
+PLANNED = "planned"
+
+#: How long a plan is kept: two people have agreed on it by then, or it is planned anew.
+KEPT = timedelta(days=7)
 
 _TEXTS = ("key", "department", "domain", "profile")
 
@@ -59,7 +68,9 @@ def parse(body: Mapping[str, Json]) -> tuple[Choice, str]:
             raise Malformed(f"`{name}` is a text of at most 80 characters")
     word = str(texts.pop("reason") or "unspecified")
     reason.code(word)
-    choice = Choice(serials=_serials(body.get("serials", [])), **{name: str(value) for name, value in texts.items()})
+    listed = body.get("serials")
+    serials = () if listed is None else _serials(listed)
+    choice = Choice(serials=serials, **{name: str(value) for name, value in texts.items()})
     if choice == Choice():
         raise Malformed("nothing says which certificates", hint=f"give serials, {', '.join(_TEXTS)}")
     return choice, word
@@ -68,6 +79,9 @@ def parse(body: Mapping[str, Json]) -> tuple[Choice, str]:
 def _serials(value: Json) -> tuple[Serial, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > MOST:
         raise Malformed(f"`serials` is a list of at most {MOST} serial numbers")
+    if not value:
+        # Taken for no list at all, it would choose everything that the rest of the choice allows.
+        raise Malformed("`serials` names no certificate", hint="leave it out to choose by the rest alone")
     for one in value:
         if not isinstance(one, str) or not re.fullmatch(r"[0-9a-fA-F]{40}", one):
             raise Malformed(f"`{str(one)[:60]}` is no serial number: 40 hexadecimal digits")
@@ -131,18 +145,59 @@ def _told(left: Sequence[Credential], before: int, unknown: set[Serial]) -> list
     return told
 
 
+def keep(session: Session, planned: Plan, word: str, *, actor: str, at: datetime) -> None:
+    """Keep a plan under its digest until ``KEPT`` is over; plans that nobody ordered in that time go."""
+    _forget(session, at - KEPT)
+    known = session.get(BulkRevocation, planned.digest, with_for_update=True)
+    if known is not None:
+        if known.state == PLANNED:
+            known.at = at
+            session.add(known)
+        return
+    try:
+        with within(session) as part:
+            made = BulkRevocation(
+                id=planned.digest, reason=word, actor=actor, at=at, total=len(planned.serials), state=PLANNED
+            )
+            part.add(made)
+            part.flush()
+            rows = [{"order": made.id, "serial": serial} for serial in planned.serials]
+            part.connection().execute(insert(BulkRevocationItem), rows)
+    except IntegrityError:
+        # Somebody else planned the same at the same moment: the digest says that it is the same.
+        return
+
+
+def kept(session: Session, digest: str, word: str, at: datetime) -> Plan:
+    """Return a kept plan, as the register is now. Raises ``Conflict`` when it is no longer what was shown."""
+    made = session.get(BulkRevocation, digest)
+    if made is None or (made.state == PLANNED and made.at <= at - KEPT):
+        raise Conflict("no plan that is kept has this digest", hint="look at a new plan")
+    items = select(BulkRevocationItem.serial).where(BulkRevocationItem.order == digest)
+    serials = tuple(Serial(one) for one in session.exec(items))
+    planned = plan(session, Choice(serials=serials), word, at) if serials else None
+    if planned is None or planned.digest != digest:
+        raise Conflict("what is chosen is no longer what the plan showed", hint="look at a new plan")
+    return planned
+
+
 def order(session: Session, planned: Plan, word: str, *, actor: str, at: datetime) -> BulkRevocation:
     """Order what was planned; the same order again is the one that there is."""
-    known = session.get(BulkRevocation, planned.digest)
-    if known is not None:
-        return known
-    made = BulkRevocation(id=planned.digest, reason=word, actor=actor, at=at, total=len(planned.serials))
-    session.add(made)
-    session.flush()
-    rows = [{"order": made.id, "serial": serial} for serial in planned.serials]
-    session.connection().execute(insert(BulkRevocationItem), rows)
-    evidence.append(session, events.ordered(made), at=at)
+    keep(session, planned, word, actor=actor, at=at)
+    made = session.get_one(BulkRevocation, planned.digest, with_for_update=True, populate_existing=True)
+    if made.state == PLANNED:
+        made.state, made.actor, made.at = "open", actor, at
+        session.add(made)
+        session.flush()
+        evidence.append(session, events.ordered(made), at=at)
     return made
+
+
+def _forget(session: Session, before: datetime) -> None:
+    lapsed = select(BulkRevocation.id).where(BulkRevocation.state == PLANNED, BulkRevocation.at <= before)
+    for identifier in session.exec(lapsed.with_for_update()).all():
+        session.connection().execute(delete(BulkRevocationItem).where(col(BulkRevocationItem.order) == identifier))
+        session.connection().execute(delete(BulkRevocation).where(col(BulkRevocation.id) == identifier))
 
 
 def step(session: Session, identifier: str, at: datetime, *, most: int = TOGETHER) -> BulkRevocation:

@@ -1,7 +1,7 @@
 """The act ``certificate.bulk.revoke``: more certificates than one person may revoke at once.
 
-Body: the choice (``serials``, ``key``, ``department``, ``domain``, ``profile``), ``reason``, and ``digest``, the plan's
-own: what two people agreed on is what is revoked, and nothing that came after.
+Body: ``digest``, the one of a plan that is kept, and ``reason``, the plan's: what two people agreed on is what is
+revoked, however many it is, and nothing that came after.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core.approval.acts import Act, Body, Concern
-from core.errors import Conflict, Malformed
+from core.errors import Malformed
 from core.identity import SITE, PersonId
 from core.signed import Json
 from pki import bulk
@@ -20,8 +20,8 @@ NAME = "certificate.bulk.revoke"
 
 def concern(session: Session, body: Body, at: datetime) -> Concern:  # noqa: ARG001  # the form of every act
     """Read the body. Raises ``Malformed``."""
-    _parse(body)
-    return Concern(object=f"certificates:{_digest(body)}", domain=SITE)
+    digest, _word = _parse(body)
+    return Concern(object=f"certificates:{digest}", domain=SITE)
 
 
 def consequences(session: Session, body: Body, at: datetime) -> list[str]:
@@ -40,20 +40,14 @@ ACT = Act(name=NAME, concern=concern, consequences=consequences, carry_out=carry
 
 
 def _planned(session: Session, body: Body, at: datetime) -> tuple[Plan, str]:
-    choice, word = _parse(body)
-    planned = bulk.plan(session, choice, word, at)
-    if planned.digest != _digest(body):
-        raise Conflict("what is chosen is no longer what the plan showed", hint="look at a new plan, propose anew")
-    return planned, word
+    digest, word = _parse(body)
+    return bulk.kept(session, digest, word, at), word
 
 
-def _parse(body: Body) -> tuple[bulk.Choice, str]:
-    _digest(body)
-    return bulk.parse({name: value for name, value in body.items() if name != "digest"})
-
-
-def _digest(body: Body) -> str:
-    value = body.get("digest")
-    if not isinstance(value, str) or len(value) != 64:
+def _parse(body: Body) -> tuple[str, str]:
+    digest, word = body.get("digest"), body.get("reason")
+    if set(body) != {"digest", "reason"} or not isinstance(word, str):
+        raise Malformed("the body has `digest` and `reason`, and nothing else")
+    if not isinstance(digest, str) or len(digest) != 64:
         raise Malformed("`digest` is the one that the plan gave", hint="see `guosuo cert revoke --dry-run`")
-    return value
+    return digest, word

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.clock import Clock
 from core.database import Database
 from core.enforcement import Acting, EnforcedRoute, permission
-from core.errors import Conflict, NotFound
+from core.errors import NotFound
 from core.provision import ReadSession, provided
+from core.rule import TWO
 from pki import bulk
-from pki.bulk import Choice
 from pki.errors import NeedsTwo
 from pki.models import BulkRevocation
 
@@ -26,7 +26,7 @@ class PlanRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    serials: list[str] = Field(default_factory=list, max_length=bulk.MOST)
+    serials: list[str] | None = Field(default=None, max_length=bulk.MOST)
     key: str = Field(default="", max_length=64)
     department: str = Field(default="", max_length=80)
     domain: str = Field(default="", max_length=80)
@@ -34,14 +34,17 @@ class PlanRequest(BaseModel):
     reason: str = Field(default="unspecified", max_length=40)
 
 
-class OrderRequest(PlanRequest):
-    """The same, with the digest of the plan that was looked at."""
+class OrderRequest(BaseModel):
+    """The digest of the plan that was looked at, and its reason."""
+
+    model_config = ConfigDict(extra="forbid")
 
     digest: str = Field(min_length=64, max_length=64)
+    reason: str = Field(default="unspecified", max_length=40)
 
 
 class PlanAnswer(BaseModel):
-    """What revoking would do now; nothing was done. ``digest`` is what an order names."""
+    """What revoking would do now; nothing was done. ``digest`` is what an order names, while the plan is kept."""
 
     count: int
     digest: str
@@ -50,7 +53,7 @@ class PlanAnswer(BaseModel):
 
 
 class OrderAnswer(BaseModel):
-    """How far an order is: ``state`` is open or done, ``skipped`` were revoked by somebody else meanwhile."""
+    """How far an order is: ``state`` is planned, open or done; ``skipped`` were revoked by somebody else meanwhile."""
 
     id: str
     state: str
@@ -62,10 +65,13 @@ class OrderAnswer(BaseModel):
 
 @router.post("/plan")
 @permission("pki:certificate:revoke")
-def plan(body: PlanRequest, session: ReadSession, clock: Watch) -> PlanAnswer:
-    """Say what revoking would do."""
-    choice, word = _parsed(body)
-    planned = bulk.plan(session, choice, word, clock.now())
+def plan(body: PlanRequest, principal: Acting, database: Store, clock: Watch) -> PlanAnswer:
+    """Say what revoking would do, and keep it for whoever orders or proposes it."""
+    choice, word = bulk.parse(body.model_dump(exclude_none=True))
+    with database.write() as session:
+        planned = bulk.plan(session, choice, word, clock.now())
+        bulk.keep(session, planned, word, actor=principal.identifier, at=clock.now())
+    # A crash here leaves a plan that nobody was shown: it lapses.
     count = len(planned.serials)
     needs_two = count > bulk.ALONE
     return PlanAnswer(count=count, digest=planned.digest, needs_two=needs_two, consequences=list(planned.told))
@@ -75,17 +81,14 @@ def plan(body: PlanRequest, session: ReadSession, clock: Watch) -> PlanAnswer:
 @permission("pki:certificate:revoke")
 def order(body: OrderRequest, principal: Acting, database: Store, clock: Watch) -> OrderAnswer:
     """Revoke what a plan showed, as far as one person may. Ordering it again tells how it stands."""
-    choice, word = _parsed(body)
     with database.write() as session:
-        made = session.get(BulkRevocation, body.digest)
-        if made is None:
-            planned = bulk.plan(session, choice, word, clock.now())
-            if planned.digest != body.digest:
-                raise Conflict("what is chosen is no longer what the plan showed", hint="look at a new plan")
+        made = session.get(BulkRevocation, body.digest, with_for_update=True)
+        if made is None or made.state == bulk.PLANNED:
+            planned = bulk.kept(session, body.digest, body.reason, clock.now())
             if len(planned.serials) > bulk.ALONE:
                 detail = f"{len(planned.serials)} certificates at once take two people"
-                raise NeedsTwo(detail, hint="propose it: `guosuo cert revoke` does")
-            made = bulk.order(session, planned, word, actor=principal.identifier, at=clock.now())
+                raise NeedsTwo(detail, hint="propose it: `guosuo cert revoke` does", rule=str(TWO))
+            made = bulk.order(session, planned, body.reason, actor=principal.identifier, at=clock.now())
     # A crash here leaves an order that nobody was told: the job carries it out.
     with database.write() as session:
         made = bulk.step(session, made.id, clock.now())
@@ -101,10 +104,6 @@ def show(identifier: str, session: ReadSession) -> OrderAnswer:
     if made is None:
         raise NotFound(f"no order has the digest `{identifier[:64]}`")
     return _answer(made)
-
-
-def _parsed(body: PlanRequest) -> tuple[Choice, str]:
-    return bulk.parse(body.model_dump(exclude={"digest"}))
 
 
 def _answer(made: BulkRevocation) -> OrderAnswer:

@@ -23,9 +23,6 @@ from pki.models import Authority, CrlList, CrlPublication, RevocationChange
 from pki.settings import PkiSettings
 from pki.tbslist import FULL, Frame
 
-#: A list that was not signed so many numbers later never is: who takes so long is dead.
-_FORGOTTEN = 100
-
 #: A change stays for so long at least.
 _FOLLOWED = timedelta(minutes=1)
 
@@ -72,7 +69,7 @@ class CrlPublisher:
     def current(self, name: str, scope: str = FULL) -> bytes:
         """Return the newest published list of a scope (DER). Raises ``NotEstablished``."""
         with self._database.read() as session:
-            return octets(session, name, scope, find(session, name, scope).number)
+            return newest(session, name, scope)[1]
 
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
@@ -84,6 +81,8 @@ class CrlPublisher:
             if not wanted and not listing.due(session, name, now, self._lifetime):
                 return None
             authority = issuer.load(session, name, self._keys)
+        # Asked first: while it does not answer, every look at what is due would use a number for nothing.
+        self._keys.health()
         with self._database.write() as session:
             # One at a time for each authority, or two would take the same number (SQLite: by the write lock).
             session.get_one(Authority, name, with_for_update=True)
@@ -107,17 +106,20 @@ class CrlPublisher:
         # Held, so that whoever finishes later finds the newer list, and leaves it.
         session.get_one(Authority, name, with_for_update=True)
         at = self._clock.now()
-        _keep(session, name, taken.number, made)
-        publication = session.get_one(CrlPublication, (name, taken.number))
+        kept = _keep(session, name, taken.number, made)
+        publication = session.get(CrlPublication, (name, taken.number))
+        if not kept or publication is None:
+            # Overtaken: whoever took a later number saw that nobody told these changes yet, and told them.
+            return
         publication.published_at = at
         session.add(publication)
-        bases = [one.base for one in made if one.base is not None]
+        bases = [one.base for one in kept if one.base is not None]
         if bases or name != ISSUING:
             # Every delta has these behind it, and whoever follows the changes (``feed.py``) has seen them.
             told = col(RevocationChange.number) <= min(bases, default=taken.number)
             seen = col(RevocationChange.at) < at - _FOLLOWED
             session.connection().execute(delete(RevocationChange).where(RevocationChange.issuer == name, told, seen))  # type: ignore[arg-type]  # a column
-        event = events.crl_published(name, taken.number, publication.entries, len(made))
+        event = events.crl_published(name, taken.number, publication.entries, len(kept))
         evidence.append(session, event, at=at)
 
 
@@ -125,19 +127,24 @@ def find(session: Session, name: str, scope: str = FULL) -> Known:
     """Return what is known of the newest published list of a scope. Raises ``NotEstablished``."""
     known = listing.newest(session, name, scope).get(scope)
     if known is None:
-        kind = "list" if scope == FULL else f"list `{scope}`"
-        raise NotEstablished(f"there is no {kind} of `{name}`")
+        raise _missing(name, scope)
     return known
 
 
-def octets(session: Session, name: str, scope: str, number: int) -> bytes:
-    """Return a published list (DER). Raises ``NotEstablished``."""
-    found = session.exec(
-        select(CrlList.der).where(CrlList.issuer == name, CrlList.scope == scope, CrlList.number == number)
-    ).first()
-    if found is None:
-        raise NotEstablished(f"there is no list `{scope}` of `{name}` any more")
-    return found
+def newest(session: Session, name: str, scope: str = FULL) -> tuple[Known, bytes]:
+    """Return the newest published list of a scope with its octets (DER). Raises ``NotEstablished``.
+
+    Read at once: between two statements another may be published, and the one before it goes.
+    """
+    published = CrlList.issuer == name, CrlList.scope == scope, col(CrlList.der).is_not(None)
+    found = session.exec(select(CrlList).where(*published).order_by(col(CrlList.number).desc()).limit(1)).first()
+    if found is None or found.der is None:
+        raise _missing(name, scope)
+    return Known(found.number, found.this_update, found.next_update, found.entries, found.base), found.der
+
+
+def _missing(name: str, scope: str) -> NotEstablished:
+    return NotEstablished(f"there is no {'list' if scope == FULL else f'list `{scope}`'} of `{name}`")
 
 
 def _sign(authority: Issuer, one: Listing) -> Signed:
@@ -151,18 +158,22 @@ def _sign(authority: Issuer, one: Listing) -> Signed:
     return Signed(one.scope, one.base, content, start, len(one.tbs.entries))
 
 
-def _keep(session: Session, name: str, number: int, made: list[Signed]) -> None:
-    """Keep each list as the newest of its scope; the older ones go, and so does one that has a newer already."""
+def _keep(session: Session, name: str, number: int, made: list[Signed]) -> list[Signed]:
+    """Keep each list as the newest of its scope, and return those that were kept.
+
+    The older ones go, and so does one that has a newer already.
+    """
     connection, newest = session.connection(), listing.newest(session, name)
     late = {one.scope for one in made if (found := newest.get(one.scope)) and found.number > number}
     of_name, age = col(CrlList.issuer) == name, col(CrlList.number)
     for one in made:
         if one.scope not in late:
             row = (of_name, col(CrlList.scope) == one.scope, age == number)
-            kept = {"der": one.content, "start": one.start, "length": one.length}
-            connection.execute(update(CrlList).where(*row).values(kept))
+            content = {"der": one.content, "start": one.start, "length": one.length}
+            connection.execute(update(CrlList).where(*row).values(content))
     connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_(late), age == number))
-    kept_scopes = [one.scope for one in made if one.scope not in late]
-    # What another publisher is about to sign stays on record, until nobody can be about to sign it.
-    old = (age < number) & (col(CrlList.der).is_not(None) | (age < number - _FORGOTTEN))
-    connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_(kept_scopes), old))
+    kept = [one for one in made if one.scope not in late]
+    # What another publisher is about to sign stays on record, until nobody can be about to sign it (``listing``).
+    old = (age < number) & col(CrlList.der).is_not(None)
+    connection.execute(delete(CrlList).where(of_name, col(CrlList.scope).in_([one.scope for one in kept]), old))
+    return kept

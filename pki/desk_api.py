@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.clock import to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
+from core.identity import Principal
 from core.provision import ReadSession, provided
-from pki import desk
+from pki import desk, deskofficer
 from pki.desk import RequestDesk
+from pki.deskofficer import Officer
 from pki.issuance_api import IssueRequest, request_of
 from pki.models import DeskRequest
 
@@ -49,19 +51,25 @@ class RequestList(BaseModel):
     items: list[RequestItem]
 
 
+#: Of the request as it was shown: what was corrected since then is not decided on.
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Approval(BaseModel):
-    """A word with an approval, if there is one."""
+    """The digest of what is approved, and a word with it, if there is one."""
 
     model_config = ConfigDict(extra="forbid")
 
+    digest: Digest
     comment: str = Field(default="", max_length=1000)
 
 
 class Refusal(BaseModel):
-    """Why a request is returned or rejected."""
+    """The digest of what is returned or rejected, and why."""
 
     model_config = ConfigDict(extra="forbid")
 
+    digest: Digest
     comment: str = Field(min_length=1, max_length=1000)
 
 
@@ -103,21 +111,21 @@ def correct(identifier: str, body: IssueRequest, principal: Acting, at_desk: Des
 @permission("pki:request:decide")
 def approve(identifier: str, body: Approval, principal: Acting, at_desk: Desk) -> RequestItem:
     """Approve a request; the last approval that is needed issues it."""
-    return _item(at_desk.approve(identifier, comment=body.comment, actor=principal.identifier))
+    return _item(at_desk.approve(identifier, digest=body.digest, comment=body.comment, officer=_officer(principal)))
 
 
 @router.post("/{identifier}/return")
 @permission("pki:request:decide")
 def return_(identifier: str, body: Refusal, principal: Acting, at_desk: Desk) -> RequestItem:
     """Return a request to be corrected."""
-    return _item(at_desk.return_(identifier, comment=body.comment, actor=principal.identifier))
+    return _item(at_desk.return_(identifier, digest=body.digest, comment=body.comment, officer=_officer(principal)))
 
 
 @router.post("/{identifier}/rejection")
 @permission("pki:request:decide")
 def reject(identifier: str, body: Refusal, principal: Acting, at_desk: Desk) -> RequestItem:
     """Reject a request for good."""
-    return _item(at_desk.reject(identifier, comment=body.comment, actor=principal.identifier))
+    return _item(at_desk.reject(identifier, digest=body.digest, comment=body.comment, officer=_officer(principal)))
 
 
 _NEXT = {
@@ -126,6 +134,10 @@ _NEXT = {
     "returned": "a correction",
     "approved": "its signature: approve it again",
 }
+
+
+def _officer(principal: Principal) -> Officer:
+    return Officer(principal.identifier, principal.serial)
 
 
 def _item(row: DeskRequest) -> RequestItem:
@@ -140,7 +152,7 @@ def _item(row: DeskRequest) -> RequestItem:
         dns_names=list(json.loads(row.dns_names)),
         revision=row.revision,
         needed=row.needed,
-        approved_by=row.approved_by.split(),
+        approved_by=[one.person for one in deskofficer.read(row.approved_by)],
         comment=row.comment,
         serial=row.serial,
         filed_at=to_rfc3339(row.filed_at),

@@ -1,6 +1,7 @@
 """Where a request at the desk stands, and what may be done with it next. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.errors import Conflict, Forbidden
@@ -40,26 +41,33 @@ class Standing:
     needed: int
 
 
+def lapse(standing: Standing, gone: Container[str]) -> Standing:
+    """Return the standing without the approvals of those who may not decide any more."""
+    kept = tuple(one for one in standing.approved_by if one not in gone)
+    state = standing.state
+    if state in (State.CHECKED, State.APPROVED) and len(kept) < standing.needed:
+        state = State.CHECKED if kept else State.SUBMITTED
+    return replace(standing, state=state, approved_by=kept)
+
+
 def approve(standing: Standing, officer: str) -> State:
-    """Return the state after an approval. Raises ``NotWaiting``, ``NotYourRequest``."""
-    _check_open(standing)
+    """Return the state after an approval; what is approved stays so. Raises ``NotWaiting``, ``NotYourRequest``."""
+    _check_open(standing, approved=True)
     if officer in (standing.requester, standing.holder):
         raise NotYourRequest("nobody approves a request that they filed, or that is for themselves")
+    if standing.state is State.APPROVED:
+        return State.APPROVED
     if officer in standing.approved_by:
         raise NotYourRequest("you approved it before: a second person is needed", hint="see `guosuo request list`")
     return State.APPROVED if len(standing.approved_by) + 1 >= standing.needed else State.CHECKED
 
 
-def return_(standing: Standing) -> State:
-    """Return the state after it was given back to be corrected. Raises ``NotWaiting``."""
-    _check_open(standing)
-    return State.RETURNED
+def check_stoppable(standing: Standing, *, signing: bool) -> None:
+    """Raise ``NotWaiting`` unless the request can be returned or rejected.
 
-
-def reject(standing: Standing) -> State:
-    """Return the state after a final refusal. Raises ``NotWaiting``."""
-    _check_open(standing)
-    return State.REJECTED
+    What is approved can be stopped as long as it is not ``signing``: no certificate for it is made, or about to be.
+    """
+    _check_open(standing, approved=not signing)
 
 
 def correct(standing: Standing, who: str) -> State:
@@ -71,6 +79,7 @@ def correct(standing: Standing, who: str) -> State:
     return State.SUBMITTED
 
 
-def _check_open(standing: Standing) -> None:
-    if standing.state not in (State.SUBMITTED, State.CHECKED):
+def _check_open(standing: Standing, *, approved: bool) -> None:
+    """Raise unless it can be decided on; one that is ``approved`` only where that is said."""
+    if standing.state not in (State.SUBMITTED, State.CHECKED) and not (approved and standing.state is State.APPROVED):
         raise NotWaiting(f"this request is {standing.state}: nothing is decided on it any more")

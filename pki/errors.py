@@ -201,6 +201,12 @@ class DepartedHolder(Unauthenticated):
     reason = "holder-left"
 
 
+class OutgrownCertificate(Unauthenticated):
+    """Issued for a domain of a lower level than that of the holder's domain now."""
+
+    reason = "issued-at-lower-level"
+
+
 class SuspendedHolder(Unauthenticated):
     """The holder is suspended."""
 

@@ -1,12 +1,14 @@
 """What happens to certificates, as evidence: wire names never change, details suffice to rebuild a credential."""
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
+from pki.entered import Entered
 from pki.models import BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
 
 
@@ -72,7 +74,7 @@ def abandoned(intent: IssuanceIntent) -> Event:
     return Event("pki.issuance.abandoned", "founding", f"certificate:{intent.serial}", intent.domain, details=details)
 
 
-def issued(credential: Credential, der: bytes, *, actor: str) -> Event:
+def issued(credential: Entered, der: bytes, *, actor: str) -> Event:
     """A certificate was issued; it stands in the record itself, so that a restore can rebuild everything from here."""
     details = {
         "serial": credential.serial,
@@ -110,22 +112,29 @@ def request_filed(row: DeskRequest) -> Event:
     return Event("pki.desk.filed", row.requester, f"request:{row.id}", row.domain, details=details)
 
 
-def request_decided(row: DeskRequest, word: str, *, actor: str) -> Event:
-    """An officer approved, returned or rejected a request: exactly this revision of it."""
+def request_decided(row: DeskRequest, word: str, *, actor: str, lapsed: Sequence[str] = ()) -> Event:
+    """An officer approved, returned or rejected a request: exactly this revision of it.
+
+    Or the approvals of those in ``lapsed`` do not count any more, because they may not decide now.
+    """
     details: dict[str, JsonValue] = {
         "decision": word,
         "state": row.state,
         "revision": row.revision,
         "request": row.digest,
         "comment": row.comment,
+        "approved_by": list(row.approved_by.split()),
     }
+    if lapsed:
+        details["lapsed"] = list(lapsed)
     return Event("pki.desk.decided", actor, f"request:{row.id}", row.domain, details=details)
 
 
 def request_issued(row: DeskRequest) -> Event:
     """An approved request has its certificate."""
     details: dict[str, JsonValue] = {"serial": row.serial, "request": row.digest}
-    return Event("pki.desk.issued", row.approved_by.split()[-1], f"request:{row.id}", row.domain, details=details)
+    approver = row.approved_by.split()[-1].partition("/")[0]
+    return Event("pki.desk.issued", approver, f"request:{row.id}", row.domain, details=details)
 
 
 def profiles_activated(row: ProfileSet, *, before: str) -> Event:

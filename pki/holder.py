@@ -4,6 +4,7 @@ from sqlmodel import Session
 
 from core.identity import SITE, DomainId, OrganisationId, PersonId, SubjectKind, SystemId
 from core.registry import domain, organisation, person, system
+from core.registry.errors import NotInRegister
 from core.registry.models import SecurityDomain
 from pki.errors import WrongProfile
 from pki.names import Holder
@@ -14,6 +15,9 @@ BOOTSTRAP = "bootstrap"
 
 def find(session: Session, kind: SubjectKind, identifier: str) -> Holder:
     """Return a holder. Raises ``NotInRegister``, ``HasLeft``, or ``WrongProfile`` when it is something else."""
+    if not identifier.isprintable():
+        # No store can be asked for it, and no id holds such a character.
+        raise NotInRegister("the holder's id holds a character that cannot be printed", hint="write it again by hand")
     if kind is SubjectKind.BOOTSTRAP:
         if identifier != BOOTSTRAP:
             raise WrongProfile(f"`{identifier}` is not the bootstrap administrator")

@@ -5,11 +5,15 @@
 3. The token signs exactly these octets.
 4. Certificates and credentials are recorded and committed; only then is anything handed out.
 
-One request and many go the same way: two transactions for all of them, which requests that come at the same time share.
+One request and many go the same way: two transactions for all of them. Requests that come at the same time go together
+(``convoy.py``), and a large batch goes in parts, of which one waits for the disk or the token while another computes.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import Session
@@ -24,10 +28,11 @@ from hsm.client import SignerClient
 from pki import admission, events, issuer, outcome, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
+from pki.convoy import Convoy
 from pki.errors import AuthorityExpired, NeedsSecond
 from pki.issuer import ISSUING, Issuer
 from pki.lint import Meant
-from pki.outcome import Planned
+from pki.planned import Planned
 from pki.profile import Profile, Profiles
 from pki.request import IssuanceRequest, IssuedCertificate, issued
 from pki.settings import PkiSettings
@@ -36,6 +41,9 @@ from pki.template import Filling, Template
 
 #: Most requests of one batch: two transactions of that size are over in a fraction of a second.
 LARGEST = 256
+
+#: Certificates of one part of a batch, and parts at once.
+PART, ABREAST = 64, 3
 
 Outcome = IssuedCertificate | TrustError
 
@@ -63,6 +71,7 @@ class CertificateAuthority:
         self._press = Press()
         self._authority: Issuer | None = None
         self._templates: dict[tuple[str, str], Template] = {}
+        self._convoy: Convoy[_Asked, Outcome] = Convoy(self._issue)
 
     def check(self, request: IssuanceRequest, *, actor: str) -> None:
         """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
@@ -77,41 +86,60 @@ class CertificateAuthority:
 
         Raises the refusal (recorded), or ``Unavailable`` when token or store do not answer.
         """
-        (made,) = self._issue([request], actor, officers)
+        made = self._convoy.travel(_Asked(request, _Terms(actor, officers)))
         if isinstance(made, TrustError):
             raise made
         return made
 
-    def issue_batch(self, requests: Sequence[IssuanceRequest], *, actor: str, officers: int = 2) -> list[Outcome]:
+    def issue_batch(
+        self,
+        requests: Sequence[IssuanceRequest],
+        *,
+        actor: str,
+        officers: int = 2,
+        since: datetime = admission.EVER,
+        agreed: Callable[[Session], None] | None = None,
+    ) -> list[Outcome]:
         """Issue for each request its certificate, or return its refusal (recorded); they stand in the same order.
 
-        What was issued before for the very same request, and is good, is returned again and not issued twice. Raises
-        ``Malformed`` for too many, ``Unavailable`` when token or store do not answer: asking again is then harmless.
+        What was issued ``since`` for the very same request, and is good, is returned again and not issued twice.
+        ``agreed`` is asked in the transaction of the intentions: what it raises is raised, and nothing is issued.
+        Raises ``Malformed`` for too many, ``Unavailable`` when token or store do not answer: asking again is then
+        harmless.
         """
         if not 1 <= len(requests) <= LARGEST:
             raise Malformed(f"a batch has 1 to {LARGEST} requests, not {len(requests)}")
         digests = [one.digest for one in requests]
         with self._database.read() as session:
-            earlier = admission.find_earlier(session, digests, self._clock.now())
+            earlier = admission.find_earlier(session, digests, self._clock.now(), since=since)
         # The very same request twice in one batch is one request.
         fresh = {digest: one for digest, one in zip(digests, requests, strict=True) if digest not in earlier}
-        made = dict(zip(fresh, self._issue(list(fresh.values()), actor, officers), strict=True)) if fresh else {}
+        terms = _Terms(actor, officers, since, agreed)
+        made = dict(zip(fresh, self._issue([_Asked(one, terms) for one in fresh.values()]), strict=True))
         made |= {digest: self._again(one) for digest, one in earlier.items()}
         return [made[digest] for digest in digests]
 
-    def _issue(self, requests: Sequence[IssuanceRequest], actor: str, officers: int) -> list[Outcome]:
-        # 1.
-        judged, profiles, authority = self._judge(requests)
-        judged = [_agreed(one, officers) for one in judged]
-        planned = [self._plan(*pair, profiles, authority, actor) for pair in zip(requests, judged, strict=True)]
+    def _issue(self, asked: "Sequence[_Asked]") -> list[Outcome]:
+        # 1. All of them at once: of two over one key the first is first.
+        if not asked:
+            return []
+        judged, profiles, authority = self._judge([one.request for one in asked])
+        judged = [_agreed(one, about.terms.officers) for one, about in zip(judged, asked, strict=True)]
+        pairs = list(zip(asked, judged, strict=True))
+        parts = [pairs[first : first + PART] for first in range(0, len(pairs), PART)]
+        carry = partial(self._carry, profiles=profiles, authority=authority)
+        if len(parts) == 1:
+            return carry(parts[0])
+        with ThreadPoolExecutor(ABREAST) as threads:
+            return [one for part in threads.map(carry, parts) for one in part]
+
+    def _carry(
+        self, pairs: "Sequence[tuple[_Asked, Judgement]]", *, profiles: Profiles, authority: Issuer
+    ) -> list[Outcome]:
+        planned = [self._plan(asked, judged, profiles, authority) for asked, judged in pairs]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
-        refusals = [
-            _refusal(request, one, actor)
-            for request, one in zip(requests, planned, strict=True)
-            if isinstance(one, TrustError)
-        ]
-        self._group.run(lambda session: self._record(session, refusals, going))
+        self._group.run(lambda session: self._record(session, [asked for asked, _judged in pairs], planned))
         # A crash here leaves recorded refusals that nobody was told (who asks again is refused again) and serial
         # numbers that are known and were never signed: ``resume`` gives them up and revokes them.
         if not going:
@@ -119,12 +147,12 @@ class CertificateAuthority:
         # 3.
         signed = authority.sign_all(self._press, [(one.prepared, one.prepared.request) for one in going])
         # A crash here leaves signed certificates that nobody has, under known serial numbers: as above.
-        pairs = list(zip(going, signed, strict=True))
+        told = list(zip(going, signed, strict=True))
         # 4.
-        late = self._group.run(lambda session: outcome.conclude(session, pairs, at=self._clock.now()))
+        late = self._group.run(lambda session: outcome.conclude(session, told, at=self._clock.now()))
         # A crash here leaves issued certificates that their holders did not get: they are listed, and can be revoked.
         above = authority.certificate.public_bytes(Encoding.DER)
-        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in pairs}
+        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in told}
         return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
 
     def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
@@ -136,9 +164,7 @@ class CertificateAuthority:
                 self._authority = issuer.load(session, ISSUING, self._keys)
         return judged, profiles, self._authority
 
-    def _plan(
-        self, request: IssuanceRequest, judged: Judgement, profiles: Profiles, authority: Issuer, actor: str
-    ) -> Planned | TrustError:
+    def _plan(self, asked: "_Asked", judged: Judgement, profiles: Profiles, authority: Issuer) -> Planned | TrustError:
         """Prepare what is admitted; a refusal stays one, and what cannot be prepared becomes one."""
         if isinstance(judged, TrustError):
             return judged
@@ -147,10 +173,10 @@ class CertificateAuthority:
             filling = Filling(issuer.new_serial(self._random), start, _end(judged, start, authority), judged)
             form = self._template(profiles, judged.profile, authority)
             meant = Meant(filling, form, authority.certificate)
-            prepared = self._press.prepare(template.fill(form, filling), meant, request=request.digest)
+            prepared = self._press.prepare(template.fill(form, filling), meant, request=asked.request.digest)
         except TrustError as refusal:
             return refusal
-        return Planned(prepared, judged, profiles.digest, actor)
+        return Planned(prepared, judged, profiles.digest, asked.terms.actor, asked.terms.since)
 
     def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
         key = profiles.digest, wanted.name
@@ -162,11 +188,19 @@ class CertificateAuthority:
             return made
         return self._templates[key]
 
-    def _record(self, session: Session, refusals: Sequence[Event], going: Sequence[Planned]) -> None:
+    def _record(self, session: Session, asked: "Sequence[_Asked]", planned: Sequence[Planned | TrustError]) -> None:
+        for agreed in {one.terms.agreed for one in asked}:
+            if agreed is not None:
+                agreed(session)
         at = self._clock.now()
+        refusals = [
+            evidence.prepare(_refusal(about.request, one, about.terms.actor), at=at)
+            for about, one in zip(asked, planned, strict=True)
+            if isinstance(one, TrustError)
+        ]
         if refusals:
-            evidence.insert_all(session, [evidence.prepare(event, at=at) for event in refusals])
-        if going:
+            evidence.insert_all(session, refusals)
+        if going := [one for one in planned if isinstance(one, Planned)]:
             outcome.intend(session, going, at=at)
 
     def _again(self, earlier: Earlier) -> IssuedCertificate:
@@ -175,8 +209,28 @@ class CertificateAuthority:
         return issued(earlier.serial, earlier.der, above, repeated=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """Who asks, how many officers agreed; ``since`` and ``agreed`` as ``issue_batch`` says."""
+
+    actor: str
+    officers: int
+    since: datetime | None = None
+    agreed: Callable[[Session], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request and the terms on which it is asked."""
+
+    request: IssuanceRequest
+    terms: _Terms
+
+
 def _refusal(request: IssuanceRequest, refusal: TrustError, actor: str) -> Event:
-    return events.refused(request.holder[:80], request.profile[:40], refusal.word, actor=actor)
+    # What cannot be printed cannot be stored everywhere, and is nobody's name.
+    holder, profile = (one if one.isprintable() else "?" for one in (request.holder[:80], request.profile[:40]))
+    return events.refused(holder, profile, refusal.word, actor=actor)
 
 
 def _agreed(judged: Judgement, officers: int) -> Judgement:

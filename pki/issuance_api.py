@@ -14,15 +14,19 @@ from pki.request import IssuanceRequest
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["certificate"])
 
 
+#: Most characters of a request, as of a body. Where a bound is set, half a character (a lone surrogate) is refused.
+_TEXT = 8 * 1024 * 1024
+
+
 class IssueRequest(BaseModel):
     """A request (PEM) for a holder in the register."""
 
     model_config = ConfigDict(extra="forbid")
 
-    csr: str
+    csr: str = Field(max_length=_TEXT)
     profile: str = Field(max_length=40)
     holder: str = Field(max_length=80)
-    dns_names: list[str] = Field(default_factory=list, max_length=20)
+    dns_names: list[Annotated[str, Field(max_length=253)]] = Field(default_factory=list, max_length=20)
     lifetime_seconds: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, union_all
-from sqlmodel import Session, col, func, insert, or_, select, update
+from sqlmodel import Session, col, delete, func, insert, or_, select, update
 
 from pki import tbslist
 from pki.issuer import ISSUING
@@ -19,6 +19,9 @@ from pki.tbslist import DELTA, FULL, Frame, ToBeSigned
 
 #: A delta that tells more than so many changes gets a newer base.
 LONGEST_DELTA = 10_000
+
+#: A number under which nothing was published so many numbers later never tells anything: who takes so long is dead.
+_FORGOTTEN = 100
 
 #: More changes than these since the full list, and the next one does not wait longer than a moment.
 _MANY, _MOMENT = 50_000, timedelta(seconds=10)
@@ -77,8 +80,12 @@ def newest(session: Session, name: str, scope: str = "") -> dict[str, Known]:
 
 def due(session: Session, name: str, now: datetime, lifetime: timedelta) -> list[str]:
     """Return the scopes that lack a change or are past their half-life."""
+    dirty = set(session.exec(select(RevocationChange.shard).where(*untold(name)).distinct()))
+    return _due(session, name, now, lifetime, dirty)
+
+
+def _due(session: Session, name: str, now: datetime, lifetime: timedelta, dirty: set[int]) -> list[str]:
     known = newest(session, name)
-    dirty = set(session.exec(select(RevocationChange.shard).where(*_untold(name)).distinct()))
     wanted = [one for one in scopes(name) if one not in known or known[one].next_update - now <= lifetime / 2]
     wanted += [str(shard) for shard in dirty if name == ISSUING]
     if FULL in known and _lags(session, name, known, dirty, now):
@@ -96,7 +103,8 @@ def _lags(session: Session, name: str, known: Mapping[str, Known], dirty: set[in
     )
     if not dirty and session.exec(later.limit(1)).first() is None:
         return False
-    stands = pause(full.entries)
+    # The root has no other list that could tell the change meanwhile.
+    stands = pause(full.entries) if name == ISSUING else timedelta(0)
     if delta is not None and delta.entries > _MANY:
         stands = min(stands, _MOMENT)
     return now - full.this_update >= stands
@@ -112,17 +120,20 @@ def prepare(
     lifetime: timedelta,
     wanted: Sequence[str],
 ) -> Round | None:
-    """Take the next number and record what is to be signed under it: ``wanted``, or what is due, if anything is.
+    """Take the next number and record what is to be signed under it: ``wanted`` and what is due, if anything is.
 
     The caller holds the authority's row: a higher number never tells less than a lower one.
     """
-    wanted = list(wanted) or due(session, name, now, lifetime)
-    if not wanted:
-        return None
     until = now + lifetime
     number = (session.exec(select(func.max(CrlPublication.number)).where(CrlPublication.issuer == name)).one() or 0) + 1
-    # Taken before any entry is read: what is marked as told by this number is in its lists.
-    session.connection().execute(update(RevocationChange).where(*_untold(name)).values(number=number))
+    # Taken before it is decided which lists are made, and before any entry is read: what is marked as told by this
+    # number is in its lists, whatever is revoked meanwhile (PostgreSQL shows each statement what was committed then).
+    taken = update(RevocationChange).where(*untold(name)).values(number=number).returning(col(RevocationChange.shard))
+    dirty = set(session.connection().execute(taken).scalars())
+    wanted = list(dict.fromkeys((*wanted, *_due(session, name, now, lifetime, dirty))))
+    if not wanted:
+        return None
+    _forget(session, name, number - _FORGOTTEN)
     made = list(_Composer(session, name, frame, public_url, number, (now, until)).listings(wanted, lifetime))
     entries = _total(session, name, made)
     session.add(CrlPublication(issuer=name, number=number, this_update=now, next_update=until, entries=entries))
@@ -130,6 +141,15 @@ def prepare(
     intentions = [_intention(name, number, (now, until), one) for one in made]
     session.connection().execute(insert(CrlList), intentions)
     return Round(number, until, made)
+
+
+def _forget(session: Session, name: str, before: int) -> None:
+    """Drop numbers under which nothing was published: no change waits for them, the later ones took them over."""
+    number, unseen = col(CrlPublication.number), col(CrlPublication.published_at).is_(None)
+    gone = delete(CrlPublication).where(col(CrlPublication.issuer) == name, number < before, unseen)
+    session.connection().execute(gone)
+    number, unsigned = col(CrlList.number), col(CrlList.der).is_(None)
+    session.connection().execute(delete(CrlList).where(col(CrlList.issuer) == name, number < before, unsigned))
 
 
 def _intention(name: str, number: int, times: tuple[datetime, datetime], one: Listing) -> dict[str, object]:
@@ -147,7 +167,7 @@ def _intention(name: str, number: int, times: tuple[datetime, datetime], one: Li
     }
 
 
-def _untold(name: str) -> tuple[ColumnElement[bool], ...]:
+def untold(name: str) -> tuple[ColumnElement[bool], ...]:
     """Match the changes that no published list tells: not taken yet, or taken by a number that nobody saw."""
     left_out = select(CrlPublication.number).where(
         CrlPublication.issuer == name, col(CrlPublication.published_at).is_(None)

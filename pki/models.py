@@ -58,7 +58,10 @@ class ProfileSet(SQLModel, table=True):
 
 
 class DeskRequest(SQLModel, table=True):
-    """A request at the registration desk. ``approved_by`` are ids with spaces between, of the present revision."""
+    """A request at the registration desk.
+
+    ``approved_by``: of the present revision, each a person's id, a slash and the serial number of their certificate.
+    """
 
     __tablename__ = "desk_request"
 
@@ -107,7 +110,7 @@ class Revocation(SQLModel, table=True):
 
 
 class CertificateHold(SQLModel, table=True):
-    """A certificate that is on hold since ``at`` and until ``until``; ``message`` is for those who ask why."""
+    """A certificate that is on hold since ``at`` and until ``until``."""
 
     __tablename__ = "certificate_hold"
     __table_args__ = (Index("ix_certificate_hold_issuer_shard", "issuer", "shard"),)
@@ -117,7 +120,6 @@ class CertificateHold(SQLModel, table=True):
     shard: int
     at: datetime = Field(sa_type=UtcDateTime)
     until: datetime = Field(sa_type=UtcDateTime, index=True)
-    message: str = Field(default="", max_length=400)
     entry: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
@@ -181,7 +183,7 @@ class CrlList(SQLModel, table=True):
 class BulkRevocation(SQLModel, table=True):
     """An order to revoke many certificates; ``id`` is the digest of what was ordered, ``done`` how many were looked at.
 
-    ``state`` is open until none is left; ``skipped`` were revoked before.
+    ``state`` is planned until it is ordered, then open until none is left; ``skipped`` were revoked before.
     """
 
     __tablename__ = "bulk_revocation"

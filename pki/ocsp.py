@@ -1,7 +1,7 @@
 """The OCSP responder (RFC 6960, 5019): good, revoked, on hold, or unknown; signed ahead for what is asked often.
 
-An answer that was signed before is given again only while the store says the same: ``Feed`` tells of every change
-within a tenth of a second, and when it is silent the store itself is asked. What answers a nonce is signed for it.
+An answer that was signed before is given again only while the store says the same: ``Feed`` looks for changes ten times
+a second, and when it has not for 0.4 s the store itself is asked. What answers a nonce is signed for it.
 """
 
 import hashlib
@@ -114,8 +114,9 @@ class OcspResponder:
             return Answer(octets)
         serial = Serial(f"{question.about[0].serial:040x}")
         answer = Answer(octets, serial=serial, status=said[0], this_update=now, next_update=until)
-        if len(said) == 1 and said[0].word != "unknown":
-            # Unknown is not kept: it may be issued in the next moment, and anybody can think of any number.
+        if question.plain and said[0].word != "unknown":
+            # Unknown is not kept: it may be issued in the next moment, and anybody can think of any number. Nor is what
+            # is not plain: of one question anybody can think of any number of forms.
             self.answers.keep(content, answer, mark)
         return answer
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import reduce
 
 from pki import der
 from pki.tlv import Reader
@@ -39,11 +40,15 @@ class CertId:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request; ``understood`` is false when it holds a critical extension that nobody here knows."""
+    """A request; ``understood`` is false when it holds a critical extension that nobody here knows.
+
+    ``plain`` is the one form of a question about one certificate: no version, name, signature or extension.
+    """
 
     about: tuple[CertId, ...]
     nonce: bytes | None
     understood: bool
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,11 @@ def parse(content: bytes) -> Question:
     about, understood = _requests(asked.inside(0x30))
     nonce, known = _extensions(asked.inside(0xA2).inside(0x30)) if asked.peek() == 0xA2 else (None, True)
     asked.end()
-    return Question(about, nonce, understood and known)
+    return Question(about, nonce, understood and known, content == _plain(about[0]))
+
+
+def _plain(one: CertId) -> bytes:
+    return reduce(lambda inner, _: der.encode(der.SEQUENCE, inner), range(4), one.whole)
 
 
 def _requests(requests: Reader) -> tuple[tuple[CertId, ...], bool]:

@@ -5,7 +5,7 @@ A set of profiles is always taken whole: it has a version for people and a diges
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import Malformed
 from core.identity import SubjectKind
+from core.registry.document import PlainLoader
+from core.registry.errors import RegisterRejected
 from core.registry.levels import Title
 from pki.errors import WrongProfile
 
@@ -130,23 +132,36 @@ class Profiles:
 
 def parse_profiles(text: str) -> Profiles:
     """Read a set of profiles. Raises ``Malformed`` saying what is wrong with it."""
-    if len(text.encode()) > LARGEST:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise Malformed("the profiles hold half a character", hint="save them as plain UTF-8") from error
+    if size > LARGEST:
         raise Malformed(f"profiles of more than {LARGEST} octets are not read")
     try:
-        content = yaml.safe_load(text)
-        read = _File.model_validate({**content, "version": str(content["version"])})
+        content = yaml.load(text, Loader=PlainLoader)  # noqa: S506  # a safe loader, and narrower
+        read = _File.model_validate({**content, "version": _version(content["version"])})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise Malformed(
             f"the profiles cannot be read: {place}: {first['msg']}", hint="see pki/profiles.yaml"
         ) from error
+    except RegisterRejected as error:
+        raise Malformed(f"the profiles cannot be read: {error.detail}", hint="see pki/profiles.yaml") from error
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Malformed("the profiles cannot be read as YAML with a version", hint="see pki/profiles.yaml") from error
     names = [one.name for one in read.profiles]
     if len(set(names)) != len(names):
         raise Malformed("the profiles name one of them twice")
     return Profiles(text, read.version, read.profiles)
+
+
+def _version(value: object) -> str:
+    """Return a version as text: YAML reads some as numbers or dates. Raises ``TypeError``."""
+    if not isinstance(value, str | int | float | date) or isinstance(value, bool):
+        raise TypeError("a version is a text, a number or a date")
+    return str(value)
 
 
 @cache

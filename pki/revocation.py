@@ -45,6 +45,7 @@ def revoke(session: Session, serial: Serial, *, reason: str, actor: str, at: dat
 def hold(session: Session, serial: Serial, *, until: datetime, message: str, actor: str, at: datetime) -> str:
     """Put on hold ``until`` a moment, or move that moment; return the record's identifier.
 
+    ``message`` is the record's body, which can be erased, and is kept nowhere else.
     Raises ``NotFound``, ``AlreadyRevoked``, ``BadHold``.
     """
     if not at < until <= at + LONGEST_HOLD:
@@ -53,7 +54,7 @@ def hold(session: Session, serial: Serial, *, until: datetime, message: str, act
         )
     found = _locked(session, serial)
     state = transition.after(found.state, Act.HOLD, serial)
-    since = enter_hold(session, serial, found.issuer, until=until, message=message, at=at)
+    since = enter_hold(session, serial, found.issuer, until=until, at=at)
     _set(session, found, state, since, HOLD)
     body = {"message": message} if message else None
     return evidence.append(session, events.held(found, until, since=since, actor=actor), at=at, body=body)
@@ -71,10 +72,16 @@ def release(session: Session, serial: Serial, *, actor: str, at: datetime) -> st
 def release_ended(session: Session, at: datetime, *, most: int = 500) -> int:
     """Release what is on hold and whose end has come, ``most`` at once; return how many."""
     ended = select(CertificateHold.serial).where(CertificateHold.until <= at).limit(most)
-    serials = list(session.exec(ended))
-    for serial in serials:
-        release(session, Serial(serial), actor=CLOCK, at=at)
-    return len(serials)
+    released = 0
+    # In the order in which an order of many takes them (``bulk.step``).
+    for serial in sorted(map(Serial, session.exec(ended))):
+        # Looked at again when nobody else can change it: it may have got a later end, or be gone.
+        session.get(Credential, serial, with_for_update=True, populate_existing=True)
+        held = session.get(CertificateHold, serial, populate_existing=True)
+        if held is not None and held.until <= at:
+            release(session, serial, actor=CLOCK, at=at)
+            released += 1
+    return released
 
 
 def enter(session: Session, serial: Serial, issuer: str, *, reason: str, at: datetime) -> None:
@@ -85,17 +92,15 @@ def enter(session: Session, serial: Serial, issuer: str, *, reason: str, at: dat
     _change(session, serial, issuer, at, entry)
 
 
-def enter_hold(
-    session: Session, serial: Serial, issuer: str, *, until: datetime, message: str, at: datetime
-) -> datetime:
+def enter_hold(session: Session, serial: Serial, issuer: str, *, until: datetime, at: datetime) -> datetime:
     """Enter a serial number into the lists as on hold, or move its end; return since when it is."""
     held = session.get(CertificateHold, serial)
     if held is not None:
-        held.until, held.message = until, message
+        held.until = until
         session.add(held)
         return held.at
     entry, shard = encode_entry(serial, at, HOLD), pointers.shard(serial)
-    row = CertificateHold(serial=serial, issuer=issuer, shard=shard, at=at, until=until, message=message, entry=entry)
+    row = CertificateHold(serial=serial, issuer=issuer, shard=shard, at=at, until=until, entry=entry)
     session.add(row)
     _change(session, serial, issuer, at, entry)
     return at
@@ -146,7 +151,8 @@ def resume(session: Session, *, before: datetime, at: datetime) -> int:
     Such a serial number may have been signed just before a crash: nobody was handed the certificate, nobody may use it.
     """
     statement = select(IssuanceIntent).where(IssuanceIntent.state == "open", IssuanceIntent.at < before)
-    open_intents = session.exec(statement.with_for_update()).all()
+    # In the order in which outcomes hold them, so that nobody waits in a ring.
+    open_intents = session.exec(statement.order_by(IssuanceIntent.serial).with_for_update()).all()
     for intent in open_intents:
         intent.state = "abandoned"
         session.add(intent)

@@ -36,7 +36,7 @@ class RevocationRequest(BaseModel):
 
 
 class HoldRequest(BaseModel):
-    """Until when (RFC 3339, with an offset), and what to tell whoever asks."""
+    """Until when (RFC 3339, with an offset), and why: for those who may read the record."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -21,11 +21,14 @@ class Standing:
 
 
 def of(session: Session, serial: Serial) -> Standing:
-    """Return how a serial number of the issuing authority stands."""
+    """Return how a serial number of the issuing authority stands.
+
+    The hold is read first: a revocation takes it away, and whoever misses it then sees the revocation.
+    """
+    held = session.get(CertificateHold, serial)
     revoked = session.get(Revocation, serial)
     if revoked is not None:
         return Standing("revoked", revoked.at, revoked.reason)
-    held = session.get(CertificateHold, serial)
     if held is not None:
         return Standing("held", held.at, HOLD)
     return Standing("good") if credential.find(session, serial) is not None else Standing("unknown")

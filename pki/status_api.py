@@ -15,6 +15,7 @@ from core.identity import Serial
 from core.provision import ReadSession, provided
 from pki import crl, issuer, listing, standing
 from pki.errors import NotEstablished
+from pki.listing import Known
 from pki.pointers import SHARDS
 from pki.tbslist import DELTA, FULL
 
@@ -89,14 +90,17 @@ def authority_certificate(name: str, session: ReadSession) -> Response:
 
 
 def _list(session: Session, name: str, scope: str, matching: str) -> Response:
-    known = crl.find(session, name, scope)
-    headers = {
+    headers = _headers(name, scope, crl.find(session, name, scope))
+    if headers["ETag"] in matching:
+        return Response(status_code=304, headers=headers)
+    known, content = crl.newest(session, name, scope)
+    return Response(content, media_type="application/pkix-crl", headers=_headers(name, scope, known))
+
+
+def _headers(name: str, scope: str, known: Known) -> dict[str, str]:
+    return {
         "ETag": f'"{name}-{scope}-{known.number}"',
         "Last-Modified": format_datetime(known.this_update, usegmt=True),
         "Expires": format_datetime(known.next_update, usegmt=True),
         "Cache-Control": f"public, max-age={_KEEP}, must-revalidate",
     }
-    if headers["ETag"] in matching:
-        return Response(status_code=304, headers=headers)
-    content = crl.octets(session, name, scope, known.number)
-    return Response(content, media_type="application/pkix-crl", headers=headers)

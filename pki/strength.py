@@ -14,11 +14,14 @@ from pki.models import Certificate
 
 
 def weak(session: Session, domain: DomainId, rsa_bits: int, ec_bits: int, at: datetime) -> Sequence[tuple[str, str]]:
-    """Return (serial, what its key is) of a domain's good certificates whose keys are below these sizes."""
+    """Return (serial, what its key is) of a domain's certificates whose keys are below these sizes.
+
+    What is on hold counts: it is good again when its hold ends.
+    """
     statement = select(Certificate).where(
         Credential.serial == Certificate.serial,
         Credential.domain == domain,
-        Credential.state == CredentialState.GOOD,
+        Credential.state != CredentialState.REVOKED,
         Credential.not_after > at,
     )
     found = []

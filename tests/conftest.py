@@ -50,21 +50,25 @@ def postgres_cluster() -> Iterator[postgres.Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where a store without tables is, of either kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store.sqlite3"
+        yield f"sqlite:///{tmp_path}/store.sqlite3"
+        return
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
-    return cluster.create()
+    with cluster.lent() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where an empty store with every table is, of either kind."""
     if request.param == "sqlite":
-        return _copied(request.getfixturevalue("tables_file"), tmp_path)
+        yield _copied(request.getfixturevalue("tables_file"), tmp_path)
+        return
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
-    return cluster.create(request.getfixturevalue("tables_template"))
+    with cluster.lent(request.getfixturevalue("tables_template")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from core import signed
-from core.approval import answer, decision, inbox, proposal, steps
+from core.approval import answer, decision, inbox, looking, proposal
 from core.approval.acts import Acts
 from core.approval.answer import ItemList, PreviewAnswer, Shown
 from core.clock import Clock
@@ -73,21 +73,23 @@ class ReasonedRequest(BaseModel):
     signed: Signature
 
 
-def _looked_at_new(body: ProposeRequest, acts: Known, clock: Time, database: Store) -> Acts:
+def _looked_at_new(body: ProposeRequest, principal: Acting, acts: Known, clock: Time, database: Store) -> Acts:
+    who = PersonId(principal.identifier)
     with database.read() as session:
-        return acts.having_looked(session, body.act, _plain(body.body), clock.now())
+        return looking.at_new(session, acts, body.act, _plain(body.body), who=who, at=clock.now())
 
 
-def _looked_at_kept(identifier: Identifier, acts: Known, clock: Time, database: Store) -> Acts:
+def _looked_at_kept(identifier: Identifier, principal: Acting, acts: Known, clock: Time, database: Store) -> Acts:
     with database.read() as session:
-        return steps.having_looked(session, acts, identifier, clock.now())
+        return looking.at_kept(session, acts, identifier, PersonId(principal.identifier), clock.now())
 
 
 def _looked_at_corrected(
-    identifier: Identifier, body: ResubmitRequest, acts: Known, clock: Time, database: Store
+    identifier: Identifier, body: ResubmitRequest, principal: Acting, acts: Known, clock: Time, database: Store
 ) -> Acts:
+    who = PersonId(principal.identifier)
     with database.read() as session:
-        return steps.having_looked(session, acts, identifier, clock.now(), corrected=_plain(body.body))
+        return looking.at_corrected(session, acts, identifier, _plain(body.body), who=who, at=clock.now())
 
 
 #: Acts that have looked already. Declared before the ``WriteSession``: what comes first is done first, and SQLite's one

@@ -16,24 +16,29 @@ KIND = "proposal"
 def tell(session: Session, acts: Acts, now: datetime) -> None:
     """Raise the duty of every proposal that waits, settle those of the others."""
     statement = select(Approval).where(Approval.state == State.WAITING.value, Approval.expires > now)
-    waiting = session.exec(statement.order_by(Approval.id)).all()
-    for row in waiting:
-        duty.raise_duty(
-            session,
-            kind=KIND,
-            object_=content.name(row.id),
-            title=f"待审批 · {row.act} of {row.object} waits for a decision",
-            post=_post(session, acts, row, now),
-            domain=row.domain,
-            due=_due(session, row),
-            at=now,
-            actor=steps.CLOCK,
-            stage=str(row.revision),
-        )
-    names = {content.name(row.id) for row in waiting}
-    for one in duty.waiting(session):
-        if one.kind == KIND and one.object not in names:
-            duty.settle(session, kind=KIND, object_=one.object, actor=steps.CLOCK, at=now)
+    waiting = {content.name(row.id): row for row in session.exec(statement)}
+    over = {one.object for one in duty.waiting(session) if one.kind == KIND} - set(waiting)
+    # In their one order, see ``duty.in_turn``.
+    for object_ in sorted({*waiting, *over}):
+        if object_ in over:
+            duty.settle(session, kind=KIND, object_=object_, actor=steps.CLOCK, at=now)
+        else:
+            _tell_one(session, acts, waiting[object_], now)
+
+
+def _tell_one(session: Session, acts: Acts, row: Approval, now: datetime) -> None:
+    duty.raise_duty(
+        session,
+        kind=KIND,
+        object_=content.name(row.id),
+        title=f"待审批 · {row.act} of {row.object} waits for a decision",
+        post=_post(session, acts, row, now),
+        domain=row.domain,
+        due=_due(session, row),
+        at=now,
+        actor=steps.CLOCK,
+        stage=str(row.revision),
+    )
 
 
 def _due(session: Session, row: Approval) -> datetime:

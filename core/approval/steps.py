@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from core.approval import content, events
-from core.approval.acts import Acts, Body
+from core.approval.acts import Acts
 from core.approval.errors import NotWaiting, UnknownApproval
 from core.approval.models import Approval, ApprovalRevision, ApprovalStep
 from core.approval.state import State
@@ -60,16 +60,6 @@ def body(session: Session, row: Approval) -> dict[str, Json]:
     found = json.loads(current(session, row).body)
     assert isinstance(found, dict)
     return found
-
-
-def having_looked(
-    session: Session, acts: Acts, identifier: str, at: datetime, *, corrected: Body | None = None
-) -> Acts:
-    """Return ``acts`` with that of an open proposal having looked (``acts.Look``); ``session`` only reads."""
-    row = session.get(Approval, identifier)
-    if row is None or state_at(row, at) not in (State.WAITING, State.RETURNED):
-        return acts
-    return acts.having_looked(session, row.act, body(session, row) if corrected is None else corrected, at)
 
 
 def state_at(row: Approval, at: datetime) -> str:

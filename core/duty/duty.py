@@ -1,7 +1,7 @@
 """Raise, remind, acknowledge and settle duties, in the caller's transaction and with a record of each move."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -123,6 +123,11 @@ def waiting(session: Session) -> Sequence[Duty]:
     """Return every duty that is not settled, the most pressing first."""
     statement = select(Duty).where(Duty.state != DutyState.SETTLED.value)
     return session.exec(statement.order_by(col(Duty.due).is_(None), col(Duty.due), col(Duty.raised_at), Duty.id)).all()
+
+
+def in_turn(duties: Iterable[Duty]) -> list[Duty]:
+    """Return duties in the order in which a transaction changes more than one: of two jobs neither waits for both."""
+    return sorted(duties, key=lambda one: (one.kind, one.object))
 
 
 def posts_of(session: Session, person: str, at: datetime) -> frozenset[str]:

@@ -24,8 +24,8 @@ def jobs(database: Database) -> list[Job]:
 
     def tell_lapsing(now: datetime) -> None:
         with database.write() as session:
-            lapse.tell_roles(session, now)
             lapse.tell_agreements(session, now)
+            lapse.tell_roles(session, now)
 
     return [
         Job("duty.holder.follow", timedelta(seconds=30), follow_holders),
@@ -36,13 +36,14 @@ def jobs(database: Database) -> list[Job]:
 
 def follow(session: Session, now: datetime) -> int:
     """Let whoever holds a post now take up anew what the holder before them had taken up; return how many duties."""
-    return sum(duty.pass_on(session, one, actor=_ACTOR, at=now) for one in duty.waiting(session) if one.acknowledged_by)
+    taken_up = duty.in_turn(one for one in duty.waiting(session) if one.acknowledged_by)
+    return sum(duty.pass_on(session, one, actor=_ACTOR, at=now) for one in taken_up)
 
 
 def escalate(session: Session, now: datetime) -> int:
     """Let every overdue duty go to the post in charge as well; return how many did."""
     moved = 0
-    for one in duty.waiting(session):
+    for one in duty.in_turn(duty.waiting(session)):
         if one.escalated_post or not escalation.is_overdue(one.due, now):
             continue
         post = escalation.target(one.post, survey.chain(session, one.domain))

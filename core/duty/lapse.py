@@ -26,27 +26,31 @@ class Ending:
 
 def tell(session: Session, kind: str, endings: Iterable[Ending], now: datetime) -> None:
     """Raise or remind a duty for each ending that draws near, and settle those of ``kind`` that no longer do."""
-    near = set()
-    for one in endings:
-        reached = escalation.stage(one.end, now)
-        if reached is None:
-            continue
-        near.add(one.object)
-        duty.raise_duty(
-            session,
-            kind=kind,
-            object_=one.object,
-            title=one.title,
-            post=one.post,
-            domain=one.domain,
-            due=escalation.deadline(one.end, reached),
-            at=now,
-            actor=_ACTOR,
-            stage=str(reached),
-        )
-    for waiting in duty.waiting(session):
-        if waiting.kind == kind and waiting.object not in near:
-            duty.settle(session, kind=kind, object_=waiting.object, actor=_ACTOR, at=now)
+    near = {one.object: one for one in endings if escalation.stage(one.end, now) is not None}
+    over = {one.object for one in duty.waiting(session) if one.kind == kind} - set(near)
+    # In their one order, see ``duty.in_turn``.
+    for object_ in sorted({*near, *over}):
+        if object_ in over:
+            duty.settle(session, kind=kind, object_=object_, actor=_ACTOR, at=now)
+        else:
+            _tell_one(session, kind, near[object_], now)
+
+
+def _tell_one(session: Session, kind: str, one: Ending, now: datetime) -> None:
+    reached = escalation.stage(one.end, now)
+    assert reached is not None
+    duty.raise_duty(
+        session,
+        kind=kind,
+        object_=one.object,
+        title=one.title,
+        post=one.post,
+        domain=one.domain,
+        due=escalation.deadline(one.end, reached),
+        at=now,
+        actor=_ACTOR,
+        stage=str(reached),
+    )
 
 
 def tell_roles(session: Session, now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from core.clock import Clock, Given, as_recorded, to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
@@ -101,9 +101,10 @@ class HoldShown(BaseModel):
 
 
 class HoldList(BaseModel):
-    """Holds, newest first."""
+    """Holds, newest first; ``total`` counts those before and after these, too."""
 
     items: list[HoldShown]
+    total: int
 
 
 class PurgeQuery(BaseModel):
@@ -171,11 +172,18 @@ def preview_purge(
 
 @router.get("/hold")
 @permission("evidence:hold:read")
-def list_holds(session: ReadSession, clock: Time) -> HoldList:
-    """List legal holds, those that are over too."""
+def list_holds(
+    session: ReadSession,
+    clock: Time,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 1_000,
+) -> HoldList:
+    """List legal holds, those that are over too, from the ``offset``-th on."""
     now = clock.now()
-    rows = session.exec(select(EvidenceHold).order_by(col(EvidenceHold.placed_at).desc()).limit(1_000)).all()
-    return HoldList(items=[_hold(row, _reason(session, row.id), now) for row in rows])
+    ordered = select(EvidenceHold).order_by(col(EvidenceHold.placed_at).desc(), EvidenceHold.id)
+    rows = session.exec(ordered.offset(offset).limit(limit)).all()
+    total = session.exec(select(func.count()).select_from(EvidenceHold)).one()
+    return HoldList(items=[_hold(row, _reason(session, row.id), now) for row in rows], total=total)
 
 
 @router.post("/hold", status_code=201)

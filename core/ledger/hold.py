@@ -15,7 +15,7 @@ from core.clock import to_rfc3339
 from core.errors import Conflict, Malformed, NotFound
 from core.ledger import evidence
 from core.ledger.entry import Event
-from core.ledger.models import EvidenceHold
+from core.ledger.models import PURGE_DECIDED, EvidenceHold, EvidencePurge
 
 PLACED, RELEASED = "ledger.hold.placed", "ledger.hold.released"
 
@@ -52,6 +52,8 @@ def place(
         raise Malformed("a hold needs a reason of at most 2,000 characters")
     if until <= at:
         raise Malformed("a hold ends in the future", hint="give a later --until")
+    # A purge that takes rows at this moment is waited for; it looks at the holds again before it takes the next.
+    session.exec(select(EvidencePurge.id).where(EvidencePurge.state == PURGE_DECIDED).with_for_update()).all()
     details = {"kind": kind.value, "value": value, "until": to_rfc3339(until)}
     event = Event(PLACED, actor, f"hold:{kind.value}:{value}"[:200], details=details)
     record = evidence.append(session, event, at=at, body={"reason": reason})

@@ -169,6 +169,10 @@ class EvidenceHold(SQLModel, table=True):
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+#: The state of a purge whose rows may still be taken (``purge.State``; the store's triggers know it, too).
+PURGE_DECIDED = "decided"
+
+
 class EvidencePurge(SQLModel, table=True):
     """A purge that was decided: ``id`` is that of the record that names its numbers, ``numbers`` the same as JSON.
 

@@ -2,9 +2,9 @@
 
 1. The record that names the numbers is appended in the transaction of the decision, and must be published first: from
    then on whoever finds a stub finds, later in the same log, who wanted it and why.
-2. The rows of the store become stubs. 3. The entry bundles in log and mirror are written again from the rows. 4. The
-outcome is recorded. 5. Once that is published the bundles are looked at again, because a sequencer that began before
-step 2 may have written an older one meanwhile.
+2. The rows of the store become stubs; what a legal hold names by then stays. 3. The entry bundles in log and mirror are
+written again from the rows. 4. The outcome is recorded. 5. Once that is published the bundles are looked at again,
+because a sequencer that began before step 2 may have written an older one meanwhile.
 
 Every step finds what is done already, so whatever ends in the middle is finished by the next run; nothing that is not
 named is ever touched. Hash tiles, roots and checkpoints stay as they are.
@@ -18,16 +18,16 @@ from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core.clock import Clock, to_rfc3339
 from core.database import Database
-from core.ledger import evidence, published, tiles
+from core.ledger import evidence, hold, published, tiles
 from core.ledger.entry import Event, JsonValue
 from core.ledger.errors import InconsistentLog
-from core.ledger.models import EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
+from core.ledger.models import PURGE_DECIDED, EvidenceBody, EvidencePurge, EvidenceReference, EvidenceRow
 from core.ledger.publication import find_published
-from core.ledger.selection import Asked, Rule, Selection
+from core.ledger.selection import Asked, Rule, Selection, is_held
 from core.ledger.storage import DurableWriter, LogFolder, Writer
 from core.ledger.stub import RECORDS_PURGED, STUB_TIME, STUB_TYPE, Stub, leaf_of, parse_ranges
 from core.ledger.tiles import ENTRIES, WIDTH
@@ -41,7 +41,7 @@ _BATCH = 1_000
 class State(StrEnum):
     """How far a purge was carried out: each names the last step that is done."""
 
-    DECIDED = "decided"
+    DECIDED = PURGE_DECIDED
     ROWS = "rows"
     RECORDED = "recorded"
     CLOSED = "closed"
@@ -155,9 +155,13 @@ class Purger:
             for start in range(first, last + 1, _BATCH):
                 numbers = (start, min(start + _BATCH - 1, last))
                 with self._database.write() as session:
+                    # Locked: whoever places a hold waits for these rows, and those that follow see it (``hold.place``).
+                    session.get_one(EvidencePurge, identifier, with_for_update=True)
+                    holds = hold.active(session, self._clock.now())
                     within = select(EvidenceRow).where(col(EvidenceRow.sequence).between(*numbers))
                     for row in session.exec(within.where(col(EvidenceRow.leaf).is_(None))).all():
-                        replace_row(session, row, identifier)
+                        if not is_held(row, holds):
+                            replace_row(session, row, identifier)
                 # A crash here leaves some rows replaced, all of them named by a published record: the next run goes on.
         self._set_state(identifier, State.ROWS)
 
@@ -190,11 +194,10 @@ class Purger:
         return tiles.encode_bundle(entries)
 
     def _record_outcome(self, identifier: str, ranges: Sequence[tuple[int, int]]) -> None:
-        count = sum(last - first + 1 for first, last in ranges)
-        event = Event(
-            PURGE_COMPLETED, "device:trust", f"record:{identifier}", details={"purge": identifier, "count": count}
-        )
         with self._database.write() as session:
+            count = sum(_stubs(session, *pair) for pair in ranges)
+            details: dict[str, JsonValue] = {"purge": identifier, "count": count}
+            event = Event(PURGE_COMPLETED, "device:trust", f"record:{identifier}", details=details)
             row = session.get_one(EvidencePurge, identifier)
             row.outcome, row.state = evidence.append(session, event, at=self._clock.now()), State.RECORDED.value
             session.add(row)
@@ -204,6 +207,11 @@ class Purger:
             row = session.get_one(EvidencePurge, identifier)
             row.state = state.value
             session.add(row)
+
+
+def _stubs(session: Session, first: int, last: int) -> int:
+    within = select(func.count()).where(col(EvidenceRow.sequence).between(first, last))
+    return session.exec(within.where(col(EvidenceRow.leaf).is_not(None))).one()
 
 
 def _before(number: int, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -40,8 +40,8 @@ class Register(Protocol):
         """Return the protection level of every domain."""
         ...
 
-    def expiries(self, session: Session) -> Mapping[str, datetime]:
-        """Return when each certificate expires, by serial number."""
+    def expiries(self, session: Session, at: datetime) -> Mapping[str, datetime]:
+        """Return when each certificate expires that there was at a time, by serial number."""
         ...
 
     def person(self, session: Session, identifier: str) -> Known | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from hashlib import sha256
 
 from sqlmodel import Session, col, select
@@ -98,24 +97,15 @@ class Rule:
         if certification and not named:
             # A refused request or a list: no certificate of its own, so the five years run from the record.
             ends = [row.at]
-        subject = hold.Subject(row.sequence or 0, row.actor, row.object, row.domain, frozenset(named), self._named(row))
         return Dated(
             type=row.type,
             at=row.at,
             level=self.levels.get(row.domain),
             lapses=max(ends, default=None),
             unknown=certification and not ends,
-            held=hold.holding(self.holds, subject) is not None,
+            held=is_held(row, self.holds),
             published=row.sequence is not None and row.sequence < self.settled,
         )
-
-    @cached_property
-    def _holds_objects(self) -> bool:
-        return any(one.kind == hold.Kind.OBJECT for one in self.holds)
-
-    def _named(self, row: EvidenceRow) -> frozenset[str]:
-        # Parsed only while a hold asks for it.
-        return frozenset(named_in(json.loads(row.content)["details"]) if self._holds_objects else ())
 
 
 def rule(session: Session, register: Register, retention: Retention, now: datetime) -> Rule:
@@ -123,7 +113,7 @@ def rule(session: Session, register: Register, retention: Retention, now: dateti
     # The last, incomplete bundle is still in the sequencer's memory: what is in it stays until it is full.
     settled = published_size(session) // WIDTH * WIDTH
     return Rule(
-        retention, now, register.levels(session), register.expiries(session), hold.active(session, now), settled
+        retention, now, register.levels(session), register.expiries(session, now), hold.active(session, now), settled
     )
 
 
@@ -176,6 +166,17 @@ def check_asked(asked: Asked, by: Rule) -> None:
             rule=str(CERTIFICATION),
             about=asked.object,
         )
+
+
+def is_held(row: EvidenceRow, holds: Sequence[EvidenceHold]) -> bool:
+    """Say whether one of ``holds`` names a record."""
+    if not holds:
+        return False
+    # Details are parsed only while a hold asks for what they name.
+    asks = any(one.kind == hold.Kind.OBJECT for one in holds)
+    named = frozenset(named_in(json.loads(row.content)["details"]) if asks else ())
+    subject = hold.Subject(row.sequence or 0, row.actor, row.object, row.domain, frozenset(_serials(row)), named)
+    return hold.holding(holds, subject) is not None
 
 
 def _rows(session: Session, asked: Asked) -> Iterator[EvidenceRow]:

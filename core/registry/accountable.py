@@ -21,9 +21,10 @@ class RegisterOfRecord:
         """Return the protection level of every domain."""
         return dict(session.exec(select(SecurityDomain.id, SecurityDomain.level)).all())
 
-    def expiries(self, session: Session) -> Mapping[str, datetime]:
-        """Return when each certificate expires, by serial number."""
-        return dict(session.exec(select(Credential.serial, Credential.not_after)).all())
+    def expiries(self, session: Session, at: datetime) -> Mapping[str, datetime]:
+        """Return when each certificate expires that there was at a time, by serial number."""
+        found = select(Credential.serial, Credential.not_after).where(Credential.not_before <= at)
+        return dict(session.exec(found).all())
 
     def person(self, session: Session, identifier: str) -> Known | None:
         """Return a person with their department, or nothing."""

@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.identity import PersonId, PostId
 from core.provision import WriteSession, provided
-from core.registry import agreement, change, changeset, content, handover, history, levels, loader, table
+from core.registry import agreement, change, changeset, document, handover, history, levels, loader, table
 from core.registry.api import moment
 from core.registry.difference import Change
 from core.signing import Signature, SigningPeer
@@ -108,18 +108,19 @@ class LevelAnswer(BaseModel):
 @permission("register:change:apply")
 def apply(body: ChangeRequest, session: WriteSession, principal: Acting, clock: Time) -> ChangeAnswer:
     """Apply a province file or a change set, or show what it would change."""
-    at = clock.now()
+    read = document.read(body.text)
     change.lock(session)
+    at = clock.now()
     with session.begin_nested() as savepoint:
-        if changeset.is_change_set(body.text):
-            asked = changeset.parse_change_set(body.text, history.whole(session, at))
+        if changeset.is_change_set(read.root):
+            asked = changeset.change_set(read, history.whole(session, at))
             change.check_levels(session, asked.wanted, at)
             made = change.apply(
                 session, asked.wanted, actor=principal.identifier, at=at, ends=asked.ends, basis=asked.basis
             )
             made = change.without_missing(made)
         else:
-            province = loader.parse_province(body.text)
+            province = loader.province(read)
             change.check_levels(session, province, at)
             made = change.apply(session, province, actor=principal.identifier, at=at)
         if body.dry_run:
@@ -131,8 +132,8 @@ def apply(body: ChangeRequest, session: WriteSession, principal: Acting, clock: 
 @permission("register:change:apply")
 def import_table(body: ImportRequest, session: WriteSession, principal: Acting, clock: Time) -> ChangeAnswer:
     """Enter people or devices from a table, or show what it would change."""
-    at = clock.now()
     change.lock(session)
+    at = clock.now()
     wanted = table.parse_table(body.text, body.kind, history.whole(session, at))
     with session.begin_nested() as savepoint:
         made = change.apply(session, wanted, actor=principal.identifier, at=at)
@@ -147,6 +148,8 @@ def hand_over(
     post: str, body: HandoverRequest, session: WriteSession, principal: Acting, clock: Time
 ) -> HandoverAnswer:
     """Hand a post over, or show who holds it now and who would."""
+    if not body.dry_run:
+        change.lock(session)
     now = clock.now()
     since = moment(body.since, clock) if body.since else None
     order = handover.Order(PostId(post), PersonId(body.to), body.basis, since)
@@ -169,12 +172,7 @@ def hand_over(
 @permission("register:agreement:sign")
 def sign_agreement(identifier: str, body: SignatureRequest, session: WriteSession, peer: SigningPeer) -> StandingAnswer:
     """Sign an agreement for the side whose post the signer holds."""
-    # What the signature is verified over is what it is entered under; before the credential, as whoever leaves does.
-    change.lock(session)
-    peer.hold(session)
-    digest = agreement.content_digest(session, identifier)
-    proof = peer.verify(body.signed, act=content.SIGN, object_=f"agreement:{identifier}", digest=digest)
-    made = agreement.sign(session, identifier, person=peer.principal.identifier, proof=proof.details(), at=peer.at)
+    made = agreement.sign(session, identifier, peer=peer, signature=body.signed)
     return StandingAnswer(agreement=identifier, state=made.state, digest=made.digest, signers=dict(made.signers))
 
 

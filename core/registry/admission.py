@@ -18,7 +18,12 @@ _GONE = "take the entry out of the file, or give what is new an id of its own"
 def check(session: Session, present: Province, wanted: Province, change: Change, at: datetime) -> None:
     """Raise ``RegisterRejected`` naming lines; its word is ``has-left`` when somebody who left is still in the file."""
     left = [*_reused(session, wanted, change), *_posts(session, present, wanted)]
-    faults = [*left, *_signed(session, wanted, change), *_ending(session, wanted, change, at)]
+    faults = [
+        *left,
+        *_roles(session, present, wanted),
+        *_signed(session, wanted, change),
+        *_ending(session, wanted, change, at),
+    ]
     if faults:
         raise RegisterRejected(faults, word="has-left" if len(left) == len(faults) else "")
 
@@ -41,6 +46,18 @@ def _posts(session: Session, present: Province, wanted: Province) -> Iterator[Fa
             line = wanted.places.line("post", post.id, "holder")
             complaint = f"`{post.holder}` is suspended or has left and cannot be given the post `{post.id}`"
             yield Fault(line, complaint, "holder", "name somebody who is in office")
+
+
+def _roles(session: Session, present: Province, wanted: Province) -> Iterator[Fault]:
+    held = {entry.id: set(entry.roles) for entry in present.people}
+    absent = _absent(session)
+    for person in wanted.people:
+        for domain, role in person.roles:
+            # Who left is no longer in the register: that is a fault of its own.
+            if person.id in absent & held.keys() and (domain, role) not in held[person.id]:
+                line = wanted.places.line("person", person.id, "roles")
+                complaint = f"`{person.id}` is suspended and cannot be given the role `{role}` in `{domain}`"
+                yield Fault(line, complaint, "roles", "end the suspension first, or leave the role out")
 
 
 def _signed(session: Session, wanted: Province, change: Change) -> Iterator[Fault]:

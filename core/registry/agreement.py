@@ -12,11 +12,12 @@ from sqlmodel import Session, col, select
 from core.clock import from_rfc3339
 from core.ledger import evidence
 from core.ledger.entry import Event
-from core.registry import change, history, responsibility
+from core.registry import change, content, history, responsibility
 from core.registry.errors import BadAgreement, NotInRegister
 from core.registry.models import Agreement, AgreementSignature
 from core.registry.province import AgreementEntry
 from core.signed import Json
+from core.signing import Peer, Signature
 
 SIDES = ("giver", "receiver")
 
@@ -38,15 +39,25 @@ def content_digest(session: Session, identifier: str) -> str:
     return row.digest
 
 
-def sign(session: Session, identifier: str, *, person: str, proof: Mapping[str, Json], at: datetime) -> Standing:
-    """Enter a person's signature over the present content. Raises ``NotInRegister``, ``BadAgreement``.
+def sign(session: Session, identifier: str, *, peer: Peer, signature: Signature) -> Standing:
+    """Enter the peer's signature over the present content.
 
-    ``proof`` is what the evidence keeps of the signed act, whose digest the caller has verified to be the content's.
+    Raises ``NotInRegister``, ``BadAgreement``, ``BadSignature``, ``Unauthenticated``.
     """
-    # Neither the content nor who holds the posts changes before the signature is entered.
+    # Neither the content nor who holds the posts changes before the signature is entered; before the credential, as
+    # whoever leaves does.
     change.lock(session)
-    row = session.get(Agreement, identifier, with_for_update=True)
+    peer = peer.again()
+    peer.hold(session)
     digest = content_digest(session, identifier)
+    proof = peer.verify(signature, act=content.SIGN, object_=f"agreement:{identifier}", digest=digest)
+    return _enter(session, identifier, digest, proof.details(), person=peer.principal.identifier, at=peer.at)
+
+
+def _enter(
+    session: Session, identifier: str, digest: str, proof: Mapping[str, Json], *, person: str, at: datetime
+) -> Standing:
+    row = session.get(Agreement, identifier, with_for_update=True)
     entry = history.get(session, "agreement", identifier, at)
     assert isinstance(entry, AgreementEntry)
     assert row is not None

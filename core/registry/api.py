@@ -12,7 +12,7 @@ from core.enforcement import Acting, EnforcedRoute, permission
 from core.errors import Malformed
 from core.identity import PersonId
 from core.provision import ReadSession, WriteSession, provided
-from core.registry import history, role, summary, table, view
+from core.registry import change, history, role, summary, table, view
 from core.registry.models import RoleAssignment
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/api/v1", tags=["register"])
@@ -91,20 +91,22 @@ def export(kind: Literal["person", "device"], session: ReadSession, clock: Time,
 @permission("register:entry:read")
 def list_entries(kind: Kind, session: ReadSession, clock: Time, at: str = "") -> EntryList:
     """List the entries of one kind, as of a time."""
-    return EntryList(items=view.entries(session, kind, moment(at, clock)))
+    return EntryList(items=view.entries(session, kind, moment(at, clock), past=bool(at)))
 
 
 @router.get("/register/{kind}/{identifier}")
 @permission("register:entry:read")
 def show_entry(kind: Kind, identifier: str, session: ReadSession, clock: Time, at: str = "") -> view.Item:
     """Show one entry, as of a time."""
-    return view.entry(session, kind, identifier, moment(at, clock))
+    return view.entry(session, kind, identifier, moment(at, clock), past=bool(at))
 
 
 @router.post("/role/assignment")
 @permission("role:assignment:make")
 def assign(body: RoleRequest, session: WriteSession, principal: Acting, clock: Time) -> RoleAnswer:
     """Give a person a role."""
+    # Before the time: whoever waited looks at the register, and at the offices, as they are by then.
+    change.lock(session)
     at = clock.now()
     given = role.assign(
         session, person=PersonId(body.person), domain=body.domain, role=body.role, giver=principal.identifier, at=at
@@ -123,8 +125,10 @@ def assign(body: RoleRequest, session: WriteSession, principal: Acting, clock: T
 @permission("role:assignment:make")
 def withdraw(body: RoleRequest, session: WriteSession, principal: Acting, clock: Time) -> RoleList:
     """End a role that is given by one person alone, and list what the person still holds."""
-    at, who = clock.now(), PersonId(body.person)
     role.check_office(body.role, body.domain)
+    # Before the time: what somebody decides by the role meanwhile is decided before it ends.
+    role.hold_offices(session)
+    at, who = clock.now(), PersonId(body.person)
     role.withdraw(session, person=who, domain=body.domain, role=body.role, actor=principal.identifier, at=at)
     return _roles([row for row in role.assignments(session, at) if row.person == who])
 

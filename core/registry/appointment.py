@@ -19,12 +19,12 @@ def fill(
     ``since`` is when the post changed hands, ``at`` when it is entered: the same when left out.
     """
     held = current(session, post)
-    if held is not None and (held.person, held.basis) == (person, basis):
+    if held is not None and held.person == person and basis in (held.basis, "-"):
         return False
     if held is None or held.person != person:
         vacate(session, post, since or at)
         held = PostHolding(post=post, person=person, since=since or at)
-    # Of the same person: the act was named wrongly, or not at all.
+    # Of the same person: the act was named wrongly, or not at all. One that is known is never unnamed.
     held.basis, held.actor = basis, actor
     details = {"person": person, "basis": basis, "since": held.since.isoformat()}
     event = Event("registry.post.filled", actor, f"post:{post}", details=details)

@@ -13,10 +13,10 @@ from sqlmodel import Session, col, select
 from core.identity import SITE
 from core.ledger import evidence
 from core.ledger.entry import Event, JsonValue
-from core.registry import admission, appointment, content, difference, entering, history
+from core.registry import admission, appointment, content, difference, entering, history, responsibility
 from core.registry.difference import Change
 from core.registry.errors import Fault, RegisterRejected
-from core.registry.models import Post, RoleAssignment
+from core.registry.models import RoleAssignment
 from core.registry.province import KINDS, Entry, PersonEntry, PostEntry, Province
 
 
@@ -87,9 +87,9 @@ def without_missing(change: Change) -> Change:
 def lock(session: Session) -> None:
     """Let nobody else change the register before the caller's transaction ends.
 
-    So that of two files at once the second is compared with what the first has made.
+    So that of two files at once the second is compared with what the first has made, at a time taken afterwards.
     """
-    session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
+    responsibility.hold_posts(session)
 
 
 def _enter(session: Session, wanted: Province, change: Change, by: Hand) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from core.registry import document, rules
 from core.registry.document import Entry as Node
+from core.registry.document import Reading
 from core.registry.errors import Fault, RegisterRejected
 from core.registry.loader import digest
 from core.registry.places import Places
@@ -26,16 +27,19 @@ class ChangeSet:
     basis: str
 
 
-def is_change_set(text: str) -> bool:
-    """Return whether a file is a change set and no province. Raises ``RegisterRejected`` when it is no mapping."""
-    root = document.read(text, [])
+def is_change_set(root: Node) -> bool:
+    """Return whether a file is a change set and no province."""
     return not root.has("province") and any(root.has(part) for part in ("add", "change", "end"))
 
 
 def parse_change_set(text: str, present: Province) -> ChangeSet:
     """Return what ``text`` makes of ``present``. Raises ``RegisterRejected`` naming every fault with its line."""
-    faults: list[Fault] = []
-    root = document.read(text, faults)
+    return change_set(document.read(text), present)
+
+
+def change_set(reading: Reading, present: Province) -> ChangeSet:
+    """Return what a file that was read makes of ``present``. Raises as ``parse_change_set`` does."""
+    root, faults = reading.root, reading.faults
     basis = root.text("basis", hint="name the act that orders the change: `basis: 北辰信办〔2026〕1号`")
     held, places = hold(present), Places()
     ends = _end(root.inner("end"), held, places, faults)
@@ -46,7 +50,7 @@ def parse_change_set(text: str, present: Province) -> ChangeSet:
     root.close()
     if not any(root.has(part) for part in ("add", "change", "end")):
         faults.append(Fault(root.line, "nothing is changed", "", "write `add:`, `change:` or `end:`"))
-    return ChangeSet(complete(held, places, digest(text), faults), ends, basis)
+    return ChangeSet(complete(held, places, digest(reading.text), faults), ends, basis)
 
 
 def hold(present: Province) -> Held:

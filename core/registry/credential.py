@@ -7,6 +7,7 @@ a decision at once and without a message.
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import Index
 from sqlmodel import Field, Session, SQLModel, select
 
 from core.database import UtcDateTime
@@ -25,17 +26,23 @@ class CredentialState(StrEnum):
 class Credential(SQLModel, table=True):
     """One issued certificate and its holder (``holder_kind`` is a ``SubjectKind``)."""
 
+    __table_args__ = (
+        Index("ix_credential_not_before", "not_before", "serial"),
+        Index("ix_credential_holder", "holder", "not_before", "serial"),
+        Index("ix_credential_state", "state", "not_before", "serial"),
+    )
+
     serial: str = Field(primary_key=True, max_length=40)
     issuer: str = Field(max_length=80)
-    holder_kind: str = Field(index=True, max_length=20)
-    holder: str = Field(index=True, max_length=80)
+    holder_kind: str = Field(max_length=20)
+    holder: str = Field(max_length=80)
     domain: str = Field(max_length=80)
     profile: str = Field(max_length=40)
     certificate_sha256: str = Field(unique=True, max_length=64)
     spki_sha256: str = Field(index=True, max_length=64)
     not_before: datetime = Field(sa_type=UtcDateTime)
     not_after: datetime = Field(sa_type=UtcDateTime)
-    state: str = Field(default=CredentialState.GOOD.value, index=True, max_length=10)
+    state: str = Field(default=CredentialState.GOOD.value, max_length=10)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revocation_reason: str = Field(default="", max_length=40)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.registry import content
-from core.registry.province import KINDS, Entry, Province
+from core.registry.province import KINDS, Entry, PostEntry, Province
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def compare(present: Province, wanted: Province) -> Change:
     fields = {
         f"{kind}:{name}": differs
         for (kind, name), entry in asked.items()
-        if (kind, name) in held and (differs := content.differences(held[kind, name], entry))
+        if (kind, name) in held and (differs := _differences(held[kind, name], entry))
     }
     return Change(
         added=tuple(f"{kind}:{name}" for kind, name in asked if (kind, name) not in held),
@@ -42,6 +42,14 @@ def compare(present: Province, wanted: Province) -> Change:
         missing=tuple(sorted(f"{kind}:{name}" for kind, name in held if (kind, name) not in asked)),
         fields=fields,
     )
+
+
+def _differences(held: Entry, entry: Entry) -> Mapping[str, tuple[str, str]]:
+    differs = content.differences(held, entry)
+    if isinstance(entry, PostEntry) and entry.basis == "-" and "holder" not in differs:
+        # The act that appointed is left out: of who holds the post already that says nothing new.
+        return {name: pair for name, pair in differs.items() if name != "basis"}
+    return differs
 
 
 def parents_first(kind: str, entries: tuple[Entry, ...]) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import yaml
 
@@ -207,7 +208,16 @@ class Entry:
         return self._fields.get(name)
 
 
-class _Plain(yaml.SafeLoader):
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that was read once: its text, its root, and the faults that reading the root leaves."""
+
+    text: str
+    root: Entry
+    faults: list[Fault]
+
+
+class PlainLoader(yaml.SafeLoader):
     """Composes only what a reviewed file has need of, in one pass: no aliases, no tags, no deep nesting."""
 
     _depth = 0
@@ -238,13 +248,13 @@ class _Plain(yaml.SafeLoader):
             raise
 
 
-def read(text: str, faults: list[Fault]) -> Entry:
-    """Return the document's root. Raises ``RegisterRejected`` when it is not one plain YAML mapping."""
+def read(text: str) -> Reading:
+    """Read a document. Raises ``RegisterRejected`` when it is not one plain YAML mapping."""
     if len(text.encode("utf-8", "replace")) > LARGEST:
         hint = "load the province first and the rest as change sets"
         raise RegisterRejected((Fault(1, f"the file is larger than {LARGEST} octets", hint=hint),))
     try:
-        node = yaml.compose(text, Loader=_Plain)
+        node = yaml.compose(text, Loader=PlainLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "look at the indentation, the brackets and the quotes there"
@@ -254,7 +264,8 @@ def read(text: str, faults: list[Fault]) -> Entry:
         raise RegisterRejected((fault,)) from error
     if not isinstance(node, yaml.MappingNode):
         raise RegisterRejected((Fault(1, "the file is not a mapping", hint="begin with `province: NAME`"),))
-    return Entry(node, faults)
+    faults: list[Fault] = []
+    return Reading(text, Entry(node, faults), faults)
 
 
 def _line_of(error: yaml.YAMLError, text: str) -> int:

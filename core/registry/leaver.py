@@ -15,10 +15,10 @@ from core.errors import Malformed
 from core.identity import SITE, PersonId
 from core.ledger import evidence
 from core.ledger.entry import Event
-from core.registry import appointment, history, person, role
+from core.registry import appointment, change, history, person, role
 from core.registry.errors import HasLeft, LastAdministrator, NoSuccessor, StillHeld, UnfitSuccessor
 from core.registry.holding import Holders, Holding
-from core.registry.models import Person, Post
+from core.registry.models import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def leave(session: Session, holders: Holders, leaving: Leaving, *, actor: str, a
 
     ``HasLeft``, ``NoSuccessor``, ``UnfitSuccessor``, ``LastAdministrator``, ``SeparationOfDuties``, ``StillHeld``.
     """
-    _lock(session, leaving)
+    lock(session, leaving)
     planned = plan(session, holders, leaving, at=at)
     # 1. What somebody must hold at every moment is handed over before it is let go.
     handed = [one for one in planned if one.kind == "post"]
@@ -121,9 +121,12 @@ def _ends(item: Item, ended: Sequence[Holding]) -> bool:
     return any((one.kind, one.identifier) == (item.kind, item.identifier) for one in ended)
 
 
-def _lock(session: Session, leaving: Leaving) -> None:
-    """Keep everything that was looked at as it is until the end: posts first, as whoever fills a post does."""
-    session.exec(select(Post.id).order_by(Post.id).with_for_update()).all()
+def lock(session: Session, leaving: Leaving) -> None:
+    """Keep everything that is looked at as it is until the end: posts first, as whoever fills a post does.
+
+    Whoever waited here looks at a time taken afterwards.
+    """
+    change.lock(session)
     people = {leaving.person, *leaving.items.values(), *filter(None, [leaving.successor])}
     # Read anew: what this session saw of them before may be over.
     rows = select(Person).where(col(Person.id).in_(people)).order_by(Person.id).with_for_update()

@@ -4,6 +4,7 @@ import hashlib
 
 from core.registry import document, rules
 from core.registry.document import Entry as Node
+from core.registry.document import Reading
 from core.registry.errors import Fault, RegisterRejected
 from core.registry.places import Places
 from core.registry.province import KINDS, Entry, Kind, Province, assemble
@@ -11,17 +12,21 @@ from core.registry.province import KINDS, Entry, Kind, Province, assemble
 
 def parse_province(text: str) -> Province:
     """Return the province that ``text`` describes. Raises ``RegisterRejected`` naming every fault with its line."""
-    faults: list[Fault] = []
-    root = document.read(text, faults)
+    return province(document.read(text))
+
+
+def province(reading: Reading) -> Province:
+    """Return the province that a file which was read describes. Raises as ``parse_province`` does."""
+    root, faults = reading.root, reading.faults
     places = Places()
     entries = {kind.name: read_section(kind, root, faults, places) for kind in KINDS.values()}
     root.text("province")
     root.close()
-    province = assemble(entries, digest=digest(text), places=places)
-    faults += rules.check(province, places)
+    whole = assemble(entries, digest=digest(reading.text), places=places)
+    faults += rules.check(whole, places)
     if faults:
         raise RegisterRejected(faults)
-    return province
+    return whole
 
 
 def digest(text: str) -> str:

@@ -78,9 +78,9 @@ def hold_posts(session: Session) -> None:
     """Let nobody else hand a post over, or change the register, before the caller's transaction ends.
 
     All of them: whoever held some, and then changed the register, would wait for whoever changes it and holds the rest.
-    Whoever waited here sees, at a time taken afterwards, what the others did.
+    Whoever waited here sees, at a time taken afterwards, what the others did. Who only names a post, as a new duty
+    does, waits for nobody: a job names many, in any order, and would wait here for one and be waited for at another.
     """
-    # Not for update: who only names a post, as a new duty does, need not wait.
     session.exec(select(Post.id).order_by(Post.id).with_for_update(key_share=True)).all()
 
 

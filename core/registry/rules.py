@@ -158,6 +158,7 @@ def _agreements(whole: Province, places: Places) -> Iterator[Fault]:
 def _applications(whole: Province, places: Places) -> Iterator[Fault]:
     systems, devices = ({entry.id: entry for entry in found} for found in (whole.systems, whole.devices))
     names = {entry.id: entry.name_space for entry in whole.domains}
+    owners = {entry.name_space: entry.id for entry in whole.domains if entry.name_space}
     yield from _hosts(whole, places)
     for one in whole.applications:
         device = devices.get(one.device or "")
@@ -175,6 +176,10 @@ def _applications(whole: Province, places: Places) -> Iterator[Fault]:
             yield Fault(
                 line, f"the host `{one.host}` is not in the name space `{space}`", "host", f"end it with `.{space}`"
             )
+        elif one.host and space and (inner := spaces.owner(one.host, owners)) not in ("", owners[space]):
+            line = places.line("application", one.id, "host")
+            complaint = f"the host `{one.host}` is in the name space of `{inner}`, not in that of its own domain"
+            yield Fault(line, complaint, "host", f"give it a name that belongs to `{owners[space]}` alone")
 
 
 def _hosts(whole: Province, places: Places) -> Iterator[Fault]:

@@ -54,6 +54,7 @@ def _overlap(left: Network, right: Network) -> bool:
 def name_spaces(domains: Sequence[DomainEntry], parents: Mapping[str, str | None], places: Places) -> Iterator[Fault]:
     """Return a fault where a name space equals, or lies in, that of a domain which is not its ancestor."""
     owners = {domain.name_space: domain.id for domain in reversed(domains)}
+    lineage = ancestry.Lineage(parents)
     for domain in domains:
         space = domain.name_space
         if not space:
@@ -65,7 +66,13 @@ def name_spaces(domains: Sequence[DomainEntry], parents: Mapping[str, str | None
         labels = space.split(".")
         for depth in range(1, len(labels)):
             owner = owners.get(".".join(labels[depth:]))
-            if owner is not None and owner not in ancestry.ancestors(domain.id, parents):
+            if owner is not None and not lineage.is_above(owner, domain.id):
                 line = places.first(("domain", domain.id, "name_space"), ("domain", owner, "name_space"))
                 complaint = f"the name space `{space}` lies in that of `{owner}`, which is not above"
                 yield Fault(line, complaint, "name_space", f"make `{owner}` its `parent`, or choose another name")
+
+
+def owner(host: str, owners: Mapping[str, str]) -> str:
+    """Return the domain that a name belongs to, of those that own name spaces (the narrowest), or nothing (empty)."""
+    labels = host.split(".")
+    return next((owners[rest] for depth in range(len(labels)) if (rest := ".".join(labels[depth:])) in owners), "")

@@ -14,12 +14,12 @@ from core.registry.province import AgreementEntry, Entry, SystemEntry
 Item = dict[str, str | int | bool | list[str] | None]
 
 
-def entries(session: Session, kind: str, at: datetime) -> list[Item]:
+def entries(session: Session, kind: str, at: datetime, *, past: bool = False) -> list[Item]:
     """Return every entry of a kind that was in the register at a time, by id."""
-    return [item(session, kind, entry, at) for entry in history.whole(session, at).of(kind)]
+    return [item(session, kind, entry, at, past=past) for entry in history.whole(session, at).of(kind)]
 
 
-def entry(session: Session, kind: str, identifier: str, at: datetime) -> Item:
+def entry(session: Session, kind: str, identifier: str, at: datetime, *, past: bool = False) -> Item:
     """Return one entry as it was at a time; of a person who had left by then, what was last known. Raises."""
     found = history.find(session, kind, identifier, at)
     if found is None and kind == "person":
@@ -27,11 +27,14 @@ def entry(session: Session, kind: str, identifier: str, at: datetime) -> Item:
     if found is None:
         hint = f"see `guosuo register list {kind}`, or `guosuo register history {kind} {identifier[:80]}`"
         raise NotInRegister(f"no {kind} `{identifier[:80]}` is in the register", hint=hint)
-    return item(session, kind, found, at)
+    return item(session, kind, found, at, past=past)
 
 
-def item(session: Session, kind: str, found: Entry, at: datetime) -> Item:
-    """Return an entry's fields, and what acts of their own say of it."""
+def item(session: Session, kind: str, found: Entry, at: datetime, *, past: bool = False) -> Item:
+    """Return an entry's fields, and what acts of their own say of it.
+
+    Whether it is suspended is known of the present alone: of a time in the ``past`` only the evidence says that.
+    """
     shown: Item = dict(content.shown(found))
     if isinstance(found, SystemEntry):
         graded = grading.grade(found.information, found.service)
@@ -40,11 +43,12 @@ def item(session: Session, kind: str, found: Entry, at: datetime) -> Item:
         standing = agreement.standing(session, found.id, at)
         signers = [f"{side}: {person}" for side, person in standing.signers.items()]
         shown |= {"state": standing.state, "digest": standing.digest, "signers": signers}
-    elif kind == "domain":
+    elif kind == "domain" and not past:
         shown["suspended"] = session.get_one(SecurityDomain, found.id).suspended
     elif kind == "person":
         row = session.get_one(Person, found.id)
-        shown["suspended"] = row.suspended
+        if not past:
+            shown["suspended"] = row.suspended
         if row.left_at is not None and row.left_at <= at:
             shown["left_at"] = row.left_at.isoformat()
     return shown

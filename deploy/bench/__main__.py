@@ -14,7 +14,7 @@ from rich.table import Table
 
 from core.clock import SystemClock
 from core.errors import TrustError
-from deploy.bench import issuance, ledger, sequencing, signature, status
+from deploy.bench import issuance, ledger, scale, sequencing, signature, status
 from deploy.bench.measurement import Measurement
 from deploy.children import Child
 from deploy.rehearsal.step import wait_for
@@ -24,13 +24,14 @@ from hsm.models import KeyAlgorithm, KeyPurpose
 from hsm.settings import HsmSettings
 
 
-def measure(directory: Path, tokens: Path, *, rounds: int) -> list[Measurement]:
+def measure(directory: Path, tokens: Path, *, rounds: int, large: int) -> list[Measurement]:
     """Run every comparison: files in ``directory``, a signer of our own below ``tokens`` (a short path)."""
     with _signer(tokens / "ours") as (client, process):
         client.generate(sequencing.CHECKPOINT_KEY, KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
         found = ledger.measure(directory, tokens / "ours", SystemClock(), rounds=rounds)
         found += status.measure(client, tokens / "ours", directory, SystemClock(), rounds=rounds)
         found += issuance.measure(directory, client, process, SystemClock(), rounds=rounds)
+        found += scale.measure(directory, client, SystemClock(), large=large, rounds=rounds)
         return [*found, signature.measure(client, tokens / "peer", rounds=rounds)]
 
 
@@ -68,6 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of a table")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each side, in turn; the median counts")
+    parser.add_argument("--certificates", type=int, default=1_000_000, help="in the large store (ten million: 16 GB)")
     parser.add_argument("--directory", type=Path, default=Path(), help="whose disk is measured (default: here)")
     asked = parser.parse_args()
     try:
@@ -75,7 +77,7 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="gs-bench-", dir=asked.directory) as directory,
             tempfile.TemporaryDirectory(prefix="gs-") as tokens,
         ):
-            found = measure(Path(directory).resolve(), Path(tokens), rounds=asked.rounds)
+            found = measure(Path(directory).resolve(), Path(tokens), rounds=asked.rounds, large=asked.certificates)
     except (TrustError, OSError) as error:
         print(f"the benchmark cannot be run: {error}", file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@ is called without HTTP, and its signer process is counted with it. A round count
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +29,7 @@ from deploy.bench.measurement import Measurement, compare
 from deploy.file import read_text
 from hsm.client import SignerClient
 from pki import hierarchy
-from pki.issuance import LARGEST, CertificateAuthority
+from pki.issuance import LARGEST, CertificateAuthority, Outcome
 from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
 
@@ -37,7 +37,7 @@ from pki.settings import PkiSettings
 HOLDER = "li-wen"
 
 _PROVINCE = Path(__file__).parents[1] / "province" / "beichen.yaml"
-_SETTINGS = PkiSettings(organisation="演练样本 bench", public_url="http://localhost:8480")
+SETTINGS = PkiSettings(organisation="演练样本 bench", public_url="http://localhost:8480")
 
 #: Certificates in one round: by 16 threads one by one, and in whole batches.
 _SINGLY, _WRITERS, _BATCHES = 160, 16, 1
@@ -47,11 +47,11 @@ def measure(directory: Path, client: SignerClient, signer: int, clock: Clock, *,
     """Compare on the disk of ``directory``; ``signer`` is the process behind ``client``."""
     csr = _csr()
     with (
-        _authority(directory / "issuance.sqlite3", client, clock) as authority,
+        authority(directory / "issuance.sqlite3", client, clock) as (_database, issuing),
         cfssl.running(directory / "stored", csr, stores=True) as stored,
         cfssl.running(directory / "unstored", csr, stores=False) as unstored,
     ):
-        ours = _Ours(authority, signer)
+        ours = _Ours(issuing, signer)
         return [
             _compare("issuance-durable-vs-cfssl-sqlite", ours.singly, stored, "a row in SQLite", rounds),
             _compare("issuance-batch-vs-cfssl-sqlite", ours.together, stored, "a row in SQLite", rounds),
@@ -97,20 +97,26 @@ class _Ours:
         begun = time.perf_counter()
         made = [one for batch in batches for one in self._authority.issue_batch(batch, actor="bench")]
         seconds = time.perf_counter() - begun
-        if refused := sum(not isinstance(one, IssuedCertificate) for one in made):
-            raise RuntimeError(f"{refused} of {len(made)} requests were refused")
-        return len(made) / seconds
+        return _all_issued(made) / seconds
 
     def per_second_of_cpu(self) -> float:
         """Return how many certificates of a batch a second of processor time gives, the signer's included."""
         batch = self._requests(LARGEST)
         before = time.process_time() + seconds_of(self._signer)
-        self._authority.issue_batch(batch, actor="bench")
-        return LARGEST / (time.process_time() + seconds_of(self._signer) - before)
+        made = self._authority.issue_batch(batch, actor="bench")
+        seconds = time.process_time() + seconds_of(self._signer) - before
+        return _all_issued(made) / seconds
 
     def _requests(self, number: int) -> list[IssuanceRequest]:
         """Make requests, each over a key of its own: none is answered with what was issued before."""
-        return [IssuanceRequest(_csr().encode("ascii"), "person", None, HOLDER) for _ in range(number)]
+        return [request() for _ in range(number)]
+
+
+def _all_issued(made: Sequence[Outcome]) -> int:
+    """Return how many certificates were issued. Raises ``RuntimeError`` when one was refused: nothing then counts."""
+    if refused := sum(not isinstance(one, IssuedCertificate) for one in made):
+        raise RuntimeError(f"{refused} of {len(made)} requests were refused")
+    return len(made)
 
 
 def _per_second_of_cpu(peer: Cfssl) -> float:
@@ -120,23 +126,30 @@ def _per_second_of_cpu(peer: Cfssl) -> float:
 
 
 @contextmanager
-def _authority(store: Path, client: SignerClient, clock: Clock) -> Iterator[CertificateAuthority]:
+def authority(store: Path, client: SignerClient, clock: Clock) -> Iterator[tuple[Database, CertificateAuthority]]:
+    """Run an authority over a new store, which has the sample province's register."""
     database = Database(f"sqlite:///{store}")
     schema.upgrade(database)
     with database.write() as session:
         change.apply(session, loader.parse_province(read_text(_PROVINCE)), actor="bench", at=clock.now())
-    hierarchy.establish(database, client, clock, secrets.token_bytes, _SETTINGS)
+    hierarchy.establish(database, client, clock, secrets.token_bytes, SETTINGS)
     try:
-        yield CertificateAuthority(
+        made = CertificateAuthority(
             database=database,
             group=GroupCommit(database),
             keys=client,
             clock=clock,
             random=secrets.token_bytes,
-            settings=_SETTINGS,
+            settings=SETTINGS,
         )
+        yield database, made
     finally:
         database.close()
+
+
+def request() -> IssuanceRequest:
+    """Return a request over a key of its own."""
+    return IssuanceRequest(_csr().encode("ascii"), "person", None, HOLDER)
 
 
 def _csr() -> str:

@@ -1,12 +1,13 @@
 """Certificates: ``cert csr|issue|request|list|show|hold|release|revoke``, and ``key list``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core import durable
-from core.errors import Malformed, Rejected
+from core.errors import Rejected
 from core.ledger.entry import JsonValue
 from deploy import login
 from deploy.card import Card
@@ -14,7 +15,7 @@ from deploy.carduri import is_uri
 from deploy.cli import revoking
 from deploy.cli.output import AsJson, DryRun, Yes, confirm, connect, print_rows, print_thing, progress, say
 from deploy.client import items
-from deploy.file import check_target, read_bytes, read_text
+from deploy.file import check_target
 
 app = typer.Typer(no_args_is_help=True, help="Certificates: request, issue, show, hold, release, revoke.")
 keys = typer.Typer(no_args_is_help=True, help="The keys in the token.")
@@ -57,8 +58,10 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Issue a certificate; its subject and names come from the register, never from the request alone."""
+    from deploy.csrfile import read_request
+
     body: dict[str, JsonValue] = {
-        "csr": _request_text(csr),
+        "csr": read_request(csr),
         "profile": profile,
         "holder": holder,
         "dns_names": list(dns_name or ()),
@@ -99,7 +102,10 @@ def request(
                 durable.write(target, chain.encode("ascii"), mode=0o644)
             rows.append({"request": one.name, **item})
     print_rows(
-        rows, ("request", "holder", "serial", "reason", "detail"), as_json=as_json, empty="nothing was asked for"
+        rows,
+        ("request", "holder", "serial", "repeated", "reason", "detail"),
+        as_json=as_json,
+        empty="nothing was asked for",
     )
     if refused := sum(row["reason"] != "" for row in rows):
         raise Rejected(
@@ -110,12 +116,27 @@ def request(
 @app.command("list")
 def list_(
     holder: Annotated[str, typer.Option(help="Only of this holder.")] = "",
+    domain: Annotated[str, typer.Option(help="Only in this domain.")] = "",
+    profile: Annotated[str, typer.Option(help="Only of this profile.")] = "",
+    state: Annotated[str, typer.Option(help="Only good, held or revoked ones.")] = "",
+    before: Annotated[str, typer.Option(help="Only what ends before, for example 2026-12-25T00:00:00+08:00.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many; those after them are said.")] = 1000,
     as_json: AsJson = False,
 ) -> None:
-    """List certificates."""
+    """List certificates, oldest first."""
+    asked = {"holder": holder, "domain": domain, "profile": profile, "state": state, "before": before}
+    rows: list[Mapping[str, JsonValue]] = []
     with connect() as client:
-        rows = items(client.get("/api/v1/certificate", holder=holder))
-    print_rows(rows, _COLUMNS, as_json=as_json, empty="no certificate has been issued")
+        while True:
+            answer = client.get(
+                "/api/v1/certificate", **asked, after=str(rows[-1]["serial"]) if rows else "", limit=1000
+            )
+            rows += items(answer)
+            if not answer["next"] or len(rows) >= limit:
+                break
+    print_rows(rows[:limit], _COLUMNS, as_json=as_json, empty="no such certificate has been issued")
+    if (answer["next"] or len(rows) > limit) and not as_json:
+        say(f"there are more: these are the oldest {limit}")
 
 
 @app.command()
@@ -133,18 +154,23 @@ def revoke(
     department: Annotated[str, typer.Option(help="Every certificate of this organisation's people and devices.")] = "",
     profile: Annotated[str, typer.Option(help="Every certificate of this profile; joined with the others.")] = "",
     reason: Annotated[str, typer.Option(help="An RFC 5280 reason, for example key-compromise.")] = "unspecified",
+    follow: Annotated[str, typer.Option(help="Show how far an order is until it is done, by its digest.")] = "",
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Revoke a certificate, or many: refused everywhere from the next request on. There is no way back.
 
-    More than 20 at once take another person, who approves: then this ends with 3.
+    More than 20 at once take another person, who approves: then this ends with 3. --follow shows how far it is then.
     """
     chosen = {"key": key, "department": department, "profile": profile}
-    if list_ is not None or any(chosen.values()):
-        if serial:
-            raise typer.BadParameter("give one serial number, or what chooses many")
+    many = list_ is not None or any(chosen.values())
+    if (bool(serial), many, bool(follow)).count(True) > 1:
+        raise typer.BadParameter("give one serial number, or what chooses many, or an order to follow")
+    if follow:
+        revoking.follow(follow, as_json=as_json)
+        return
+    if many:
         revoking.revoke_many(list_, chosen, reason, dry_run=dry_run, yes=yes, as_json=as_json)
         return
     if not serial or dry_run:
@@ -164,7 +190,7 @@ def revoke(
 def hold(
     serial: Annotated[str, typer.Argument(help="Serial number, 40 digits.")],
     until: Annotated[str, typer.Option(help="When it ends by itself, for example 2026-12-01T08:00:00+08:00.")],
-    message: Annotated[str, typer.Option(help="For whoever asks; at most 400 characters.")] = "",
+    message: Annotated[str, typer.Option(help="Why, for those who may read the record; at most 400 characters.")] = "",
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -197,17 +223,3 @@ def list_keys(as_json: AsJson = False) -> None:
         rows = items(client.get("/api/v1/key"))
     columns = ("label", "algorithm", "purpose", "extractable", "sensitive", "spki_sha256")
     print_rows(rows, columns, as_json=as_json, empty="the token holds no key")
-
-
-def _request_text(path: Path) -> str:
-    """Return a request as PEM text; DER is wrapped, size and form are judged by the authority, which records it."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import InvalidVersion, load_der_x509_csr
-
-    content = read_bytes(path, largest=8 * 1024 * 1024)
-    if content.startswith(b"0\x82") and len(content) < 65_536:
-        try:
-            return load_der_x509_csr(content).public_bytes(Encoding.PEM).decode("ascii")
-        except (ValueError, InvalidVersion) as error:
-            raise Malformed(f"`{path}` is no certification request", hint="see `guosuo cert csr --help`") from error
-    return read_text(path, largest=8 * 1024 * 1024)

@@ -132,7 +132,9 @@ def add_hold(
 def list_holds(as_json: AsJson = False) -> None:
     """List holds, also those that are over."""
     with connect() as client:
-        rows = items(client.get("/api/v1/evidence/hold"))
+        rows: list[Mapping[str, JsonValue]] = []
+        while page := items(client.get("/api/v1/evidence/hold", offset=str(len(rows)))):
+            rows += page
     columns = ("id", "kind", "value", "until", "active", "placed_by", "reason")
     print_rows(rows, columns, as_json=as_json, empty="nothing is held")
 

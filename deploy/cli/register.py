@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -76,7 +77,7 @@ def export(
     """Write people or devices as a table that opens in a spreadsheet without running anything."""
     check_target(out)
     with connect() as client:
-        text = str(client.get(f"/api/v1/register/export/{kind}", at=as_of)["text"])
+        text = str(client.get(f"/api/v1/register/export/{_part(kind)}", at=as_of)["text"])
     # With a byte order mark, by which spreadsheets know UTF-8.
     durable.write(out, text.encode("utf-8-sig"), mode=0o600)
     say(f"wrote {out}")
@@ -94,14 +95,14 @@ def list_(kind: Kind = "person", as_of: AsOf = "", as_json: AsJson = False) -> N
 def show(kind: Kind, identifier: Identifier, as_of: AsOf = "", as_json: AsJson = False) -> None:
     """Show one entry of the register as it is, or was."""
     with connect() as client:
-        print_thing(client.get(f"/api/v1/register/{_known(kind)}/{identifier}", at=as_of), as_json=as_json)
+        print_thing(client.get(f"/api/v1/register/{_known(kind)}/{_part(identifier)}", at=as_of), as_json=as_json)
 
 
 @app.command()
 def history(kind: Kind, identifier: Identifier, as_json: AsJson = False) -> None:
     """List every version of an entry: from when to when, who changed what, and the record of it."""
     with connect() as client:
-        rows = items(client.get(f"/api/v1/register/history/{_known(kind)}/{identifier}"))
+        rows = items(client.get(f"/api/v1/register/history/{_known(kind)}/{_part(identifier)}"))
     print_rows(rows, ("since", "until", "actor", "changed", "record"), as_json=as_json, empty="no version")
 
 
@@ -130,7 +131,7 @@ def handover(
     as_json: AsJson = False,
 ) -> None:
     """Hand a post over: the old holding ends and the new one begins at the same moment; both stay on record."""
-    path, body = f"/api/v1/register/handover/{post}", {"to": to, "basis": basis, "since": at}
+    path, body = f"/api/v1/register/handover/{_part(post)}", {"to": to, "basis": basis, "since": at}
     with connect() as client:
         planned = client.post(path, {**body, "dry_run": True})
         if not dry_run:
@@ -147,13 +148,18 @@ def sign(
 ) -> None:
     """Sign a sharing agreement with your own key, for the side whose post you hold; shown before you are asked."""
     with connect() as client:
-        shown = client.get(f"/api/v1/register/agreement/{identifier}")
+        shown = client.get(f"/api/v1/register/agreement/{_part(identifier)}")
         if not as_json:
             print_thing(shown, as_json=False)
         confirm("Sign this?", yes=yes, as_json=as_json)
         proof = client.sign(act=content.SIGN, object_=f"agreement:{identifier}", digest=str(shown["digest"]))
-        answer = client.post(f"/api/v1/register/agreement/{identifier}/signature", {"signed": proof})
+        answer = client.post(f"/api/v1/register/agreement/{_part(identifier)}/signature", {"signed": proof})
     print_thing(answer, as_json=as_json)
+
+
+def _part(identifier: str) -> str:
+    """Return what stands for an id in a path, whatever it holds."""
+    return quote(identifier, safe="")
 
 
 def _known(kind: str) -> str:

@@ -1,14 +1,14 @@
 """The registration desk: ``request add|list|show|correct|approve|return|reject``."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.ledger.entry import JsonValue
-from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing
+from deploy.cli.output import AsJson, Yes, confirm, connect, print_rows, print_thing, say
 from deploy.client import Answer, ServiceClient, items
-from deploy.file import read_text
 
 app = typer.Typer(no_args_is_help=True, help="The registration desk: requests are filed, checked, approved and issued.")
 
@@ -18,7 +18,7 @@ _COLUMNS = ("id", "state", "waits_for", "holder", "profile", "domain", "requeste
 _WAITS = 3
 
 Holder = Annotated[str, typer.Argument(help="Id of the person or device in the register.")]
-Csr = Annotated[Path, typer.Option(help="Certification request (PEM).")]
+Csr = Annotated[Path, typer.Option(help="Certification request (PEM or DER).")]
 ProfileName = Annotated[str, typer.Option("--profile", help="See `guosuo profile show`.")]
 Hosts = Annotated[list[str] | None, typer.Option("--dns-name", help="A host name inside the domain's name space.")]
 Identifier = Annotated[str, typer.Argument(help="The request's id: see `guosuo request list`.")]
@@ -79,32 +79,61 @@ def approve(
     """Approve a request after seeing what it asks; the last approval that is needed issues it."""
     with connect() as client:
         seen = client.get(f"/api/v1/request/{identifier}")
+        _show(seen, as_json=as_json)
         question = f"approve a {seen['profile']} certificate of {seen['holder']} in {seen['domain']}?"
         confirm(question, yes=yes, as_json=as_json)
-        _end(_decide(client, identifier, "approval", comment), as_json=as_json)
+        _end(_decide(client, seen, "approval", comment), as_json=as_json)
 
 
 @app.command("return")
 def return_(identifier: Identifier, comment: Comment, as_json: AsJson = False) -> None:
     """Return a request to be corrected by whoever filed it."""
     with connect() as client:
-        print_thing(_decide(client, identifier, "return", comment), as_json=as_json)
+        seen = client.get(f"/api/v1/request/{identifier}")
+        print_thing(_decide(client, seen, "return", comment), as_json=as_json)
 
 
 @app.command()
 def reject(identifier: Identifier, comment: Comment, yes: Yes = False, as_json: AsJson = False) -> None:
     """Reject a request for good."""
     with connect() as client:
+        seen = client.get(f"/api/v1/request/{identifier}")
+        _show(seen, as_json=as_json)
         confirm(f"reject the request {identifier} for good?", yes=yes, as_json=as_json)
-        print_thing(_decide(client, identifier, "rejection", comment), as_json=as_json)
+        print_thing(_decide(client, seen, "rejection", comment), as_json=as_json)
 
 
 def _body(holder: str, csr: Path, profile: str, hosts: list[str] | None) -> dict[str, JsonValue]:
-    return {"csr": read_text(csr), "profile": profile, "holder": holder, "dns_names": list(hosts or ())}
+    from deploy.csrfile import read_request
+
+    return {"csr": read_request(csr), "profile": profile, "holder": holder, "dns_names": list(hosts or ())}
 
 
-def _decide(client: ServiceClient, identifier: str, word: str, comment: str) -> Answer:
-    return client.post(f"/api/v1/request/{identifier}/{word}", {"comment": comment})
+def _show(seen: Answer, *, as_json: bool) -> None:
+    """Say what is decided on: whose request, for which names, over which key."""
+    if as_json:
+        return
+    names = seen["dns_names"]
+    assert isinstance(names, list)
+    say(f"request   {seen['id']}, revision {seen['revision']}, filed by {seen['requester']} at {seen['filed_at']}")
+    say(f"holder    {seen['holder']} in {seen['domain']}, profile {seen['profile']}")
+    say(f"names     {', '.join(str(name) for name in names) or '-'}")
+    say(f"key       {_key(str(seen['csr']))}")
+
+
+def _key(csr: str) -> str:
+    """Return the SHA-256 of the key (SubjectPublicKeyInfo) that a request holds."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.x509 import load_pem_x509_csr
+
+    key = load_pem_x509_csr(csr.encode("ascii")).public_key()
+    return f"SHA-256 {hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()}"
+
+
+def _decide(client: ServiceClient, seen: Answer, word: str, comment: str) -> Answer:
+    """Decide on exactly what was seen: what was corrected meanwhile is refused."""
+    body: dict[str, JsonValue] = {"digest": seen["digest"], "comment": comment}
+    return client.post(f"/api/v1/request/{seen['id']}/{word}", body)
 
 
 def _end(answer: Answer, *, as_json: bool) -> None:

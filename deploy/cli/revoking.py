@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.errors import Malformed
 from core.ledger.entry import JsonValue
 from deploy.cli import proposal
 from deploy.cli.output import confirm, connect, print_thing, progress, say
@@ -19,17 +20,20 @@ _PATH = "/api/v1/revocation"
 def revoke_many(
     list_: Path | None, chosen: Mapping[str, str], reason: str, *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Show what would be revoked, ask, order it and wait; or propose it, when it takes two people."""
+    """Show what would be revoked, ask, and order it; or propose it, when it takes two people."""
     body: dict[str, JsonValue] = {"reason": reason}
     body.update({name: value for name, value in chosen.items() if value})
     if list_ is not None:
         text = read_text(list_, largest=8 * 1024 * 1024)
         serials: list[JsonValue] = [line.strip() for line in text.splitlines() if line.strip()]
+        if not serials:
+            raise Malformed(f"`{list_}` names no certificate", hint="one serial number on a line, 40 digits")
         body["serials"] = serials
     with connect() as client:
         planned = client.post(f"{_PATH}/plan", body)
+        # However many they are: the service keeps the plan, and its digest says which.
+        asked: dict[str, JsonValue] = {"digest": planned["digest"], "reason": reason}
         if planned["needs_two"] and not dry_run:
-            asked = {**body, "digest": planned["digest"]}
             proposal.propose(client, act=ACT, body=asked, reason=f"revoke: {reason}", yes=yes, as_json=as_json)
         if not as_json:
             for line in _lines(planned):
@@ -38,7 +42,14 @@ def revoke_many(
             print_thing(planned, as_json=as_json)
             return
         confirm("revoke these, for ever?", yes=yes, as_json=as_json)
-        answer = _await(client, client.post(_PATH, {**body, "digest": planned["digest"]}))
+        answer = client.post(_PATH, asked)
+    print_thing(answer, as_json=as_json)
+
+
+def follow(digest: str, *, as_json: bool) -> None:
+    """Show how far an order is until it is carried out."""
+    with connect() as client:
+        answer = _await(client, client.get(f"{_PATH}/{digest}"))
     print_thing(answer, as_json=as_json)
 
 

@@ -77,11 +77,12 @@ def resume(session: Session, at: datetime) -> int:
         AcmeOrder.status == State.PROCESSING.value, col(AcmeOrder.finalized_at) < at - PATIENCE
     )
     lost = session.exec(statement.order_by(AcmeOrder.id).with_for_update()).all()
-    found = admission.find_earlier(session, [row.request for row in lost], at) if lost else {}
     for row in lost:
-        made = found.get(row.request)
+        assert row.finalized_at is not None
+        # Since then alone: a renewal over the same key can be the same request as that of an earlier order.
+        made = admission.find_issued(session, row.request, row.finalized_at)
         failure = None if made else Unavailable("the certificate could not be issued", hint="make a new order")
-        order.conclude(session, row, made.serial if made else "", at=at, failure=failure)
+        order.conclude(session, row, made or "", at=at, failure=failure)
     return len(lost)
 
 

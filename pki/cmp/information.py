@@ -133,7 +133,7 @@ def _list(session: Session, name: str, scope: str, since: datetime | None) -> by
     known = crl.find(session, name, scope)
     if since is not None and known.this_update <= since:
         return b""
-    content = crl.octets(session, name, scope, known.number)
+    _known, content = crl.newest(session, name, scope)
     if len(content) > _LARGEST:
         raise BadRequest("the list is too large for a message", hint="fetch it where certificates point to")
     return content

@@ -68,7 +68,7 @@ class Requesting:
         with self._database.read() as session:
             filed = profileset.active(session).get(asked.profile).officers(asker.holder.level) > 1
         if filed:
-            return self._file(asker, replace(asked, csr=form.normalise(asked.csr)))
+            return self._file(asker, replace(asked, csr=form.normalise(asked.csr), holder_kind=None))
         if not asker.secret:
             made = self._authority.issue(asked, actor=asker.actor, officers=1)
             return Given(made.serial, made.der)

@@ -16,6 +16,9 @@ from pki.validation.refusal import Why, refused
 #: Most comparisons of a name with a subtree along one path.
 MOST_COMPARISONS = 65_536
 
+#: Most octets of a name that is compared: a host's (RFC 1035, 2.3.4), a mailbox's (RFC 5321, 4.5.3.1), a URI's.
+_LONGEST = {DNS: 255, EMAIL: 320, URI: 2_048}
+
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN = re.compile(rf"\.?{_LABEL}(?:\.{_LABEL})*")
@@ -83,13 +86,14 @@ def _is_within(one: GeneralName, subtree: GeneralName, *, excluding: bool) -> bo
         return isinstance(one.value, Name) and isinstance(subtree.value, Name) and one.value.is_within(subtree.value)
     if one.form == ADDRESS:
         return _is_address_within(one.value, subtree.value)
-    name, constraint = _text(one.value), _text(subtree.value)
+    if len(one.value) > _LONGEST.get(one.form, 0) > 0:
+        raise refused(Why.TOO_MUCH, f"a name of {len(one.value)} octets is constrained, more than {_LONGEST[one.form]}")
     if one.form == DNS:
-        return _is_host_within(name, constraint, excluding=excluding)
+        return _is_host_within(_text(one.value), _text(subtree.value), excluding=excluding)
     if one.form == URI:
-        return _is_domain(_host_of(name), constraint)
+        return _is_domain(_host_of(_text(one.value)), _text(subtree.value))
     if one.form == EMAIL:
-        return _is_mailbox_within(name, constraint)
+        return _is_mailbox_within(_text(one.value), _text(subtree.value))
     raise refused(Why.NOT_PERMITTED, f"names of the form {one.form} are constrained, which nobody here can judge")
 
 
@@ -157,7 +161,8 @@ def _check_subtree(one: GeneralName) -> None:
     elif one.form in (DNS, URI, EMAIL):
         domain = _text(one.value).lower()
         domain = domain.rpartition("@")[2] if one.form == EMAIL else domain
-        sound = _DOMAIN.fullmatch(domain) is not None or (one.form == DNS and domain == "")
+        written = _DOMAIN.fullmatch(domain) is not None or (one.form == DNS and domain == "")
+        sound = written and len(one.value) <= _LONGEST[one.form]
     else:
         sound = True  # judged, and then refused, when a name of that form comes
     if not sound:

@@ -1,6 +1,6 @@
 """A certificate revocation list as path validation sees it (RFC 5280, 5.1 and 5.2). Pure.
 
-Entries are found by (issuer, serial number): an indirect list speaks of the certificates of several authorities.
+Entries are found by issuer and then serial number: an indirect list speaks of the certificates of several authorities.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Crl:
     point: Point | None
     authority_key: bytes | None
     unknown: str
-    entries: Mapping[tuple[Name, bytes], int]
+    entries: Mapping[Name, Mapping[bytes, int]]
 
 
 def parse(content: bytes) -> Crl:
@@ -95,11 +95,11 @@ def _parse_tbs(content: bytes, tbs: Element, algorithm: Element, signature: byte
 
 def _entries(
     content: bytes, issuer: Name, understood: frozenset[bytes]
-) -> tuple[Mapping[tuple[Name, bytes], int], str]:
+) -> tuple[Mapping[Name, Mapping[bytes, int]], str]:
     """Return the entries, and the first critical extension of an entry that is not understood."""
-    entries: dict[tuple[Name, bytes], int] = {}
     unknown = ""
-    about = issuer
+    about: dict[bytes, int] = {}
+    entries = {issuer: about}
     for one in element.split(content, MOST_ENTRIES):
         fields = Fields(element.inside(one, SEQUENCE), 3)
         serial = fields.take(INTEGER).content
@@ -110,18 +110,20 @@ def _entries(
         known = {} if wrapped is None else extension.parse(wrapped.content)
         unknown = unknown or _unknown(known, understood)
         # The issuer of an entry is the issuer of those that follow, until another is named (5.3.3).
-        about = _issuer(known, about)
+        named = _issuer(known)
+        if named is not None:
+            about = entries.setdefault(named, {})
         # Of two entries about one certificate the one that revokes it counts.
         reason = _reason(known)
-        if reason != REMOVED or (about, serial) not in entries:
-            entries[about, serial] = reason
+        if reason != REMOVED or serial not in about:
+            about[serial] = reason
     return entries, unknown
 
 
-def _issuer(known: Mapping[bytes, Extension], before: Name) -> Name:
+def _issuer(known: Mapping[bytes, Extension]) -> Name | None:
     found = known.get(extension.CERTIFICATE_ISSUER)
     if found is None:
-        return before
+        return None
     names = [one.value for one in extension.names(found.value) if isinstance(one.value, Name)]
     if not names:
         raise refused(Why.MALFORMED, "an entry names an issuer without its name (RFC 5280, 5.3.3)")

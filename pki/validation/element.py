@@ -165,7 +165,8 @@ def flags(content: bytes) -> int:
         raise _malformed("a bit string is not in its one encoding")
     value = int.from_bytes(content[1:], "big")
     size = 8 * (len(content) - 1)
-    if value & ((1 << content[0]) - 1):
+    # No bit after the last one, and that one is set (X.690, 11.2.2).
+    if value & ((1 << content[0]) - 1) or (size and not value >> content[0] & 1):
         raise _malformed("a bit string is not in its one encoding")
     return sum(1 << bit for bit in range(size) if value >> (size - 1 - bit) & 1)
 

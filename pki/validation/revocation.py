@@ -9,7 +9,7 @@ from datetime import datetime
 from pki.validation.certificate import Certificate
 from pki.validation.crl import REMOVED, Crl
 from pki.validation.extension import Point
-from pki.validation.name import DIRECTORY, GeneralName, Name
+from pki.validation.name import DIRECTORY, GeneralName
 from pki.validation.refusal import Why, refused
 from pki.validation.signature import Key
 
@@ -96,9 +96,12 @@ def _deltas(complete: Crl, lists: Sequence[Crl]) -> list[Crl]:
 
 def _check_entry(certificate: Certificate, complete: Crl, delta: Crl | None) -> None:
     """(i) to (k): the delta's word, then the complete list's."""
-    about: tuple[Name, bytes] = certificate.issuer, certificate.serial
-    reason = None if delta is None else delta.entries.get(about)
+    reason = None if delta is None else _said(delta, certificate)
     if reason is None:
-        reason = complete.entries.get(about)
+        reason = _said(complete, certificate)
     if reason is not None and reason != REMOVED:
         raise refused(Why.REVOKED, f"the certificate is revoked (reason code {reason})")
+
+
+def _said(one: Crl, certificate: Certificate) -> int | None:
+    return one.entries.get(certificate.issuer, {}).get(certificate.serial)

@@ -63,11 +63,11 @@ def house(
     request: pytest.FixtureRequest, clock: ManualClock, signer_process: Running, tmp_path: Path
 ) -> Iterator[House]:
     if request.param == "sqlite":
-        url = _copied(request.getfixturevalue("prepared_file"), tmp_path)
-    else:
-        cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create(request.getfixturevalue("prepared_template"))
-    yield from _house(url, clock, signer_process, tmp_path)
+        yield from _house(_copied(request.getfixturevalue("prepared_file"), tmp_path), clock, signer_process, tmp_path)
+        return
+    cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+    with cluster.lent(request.getfixturevalue("prepared_template")) as url:
+        yield from _house(url, clock, signer_process, tmp_path)
 
 
 @pytest.fixture

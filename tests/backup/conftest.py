@@ -19,12 +19,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_store(kind: str, request: pytest.FixtureRequest) -> NewStore:
+def new_store(kind: str, request: pytest.FixtureRequest) -> Iterator[NewStore]:
     """Give the URL of a fresh PostgreSQL database, or nothing for SQLite."""
     if kind == "sqlite":
-        return lambda: ""
+        yield lambda: ""
+        return
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
-    return cluster.create
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(cluster.lent())
 
 
 @pytest.fixture

@@ -25,10 +25,14 @@ from hsm.models import KeyAlgorithm, KeyPurpose
 from hsm.signer import TokenCheckpointSigner
 from pki import revocation
 from pki.hierarchy import pem_chain
-from tests.pki.conftest import Pki, build
+from tests.clock import ManualClock
+from tests.pki.conftest import SETTINGS, Pki, found, join
 from tests.services.softhsm import Running
 
 ORIGIN = "evidence.beichen.example/sample"
+
+#: When every site is founded: once for a worker, so that the same rows do for all.
+FOUNDED = SystemClock().now()
 
 
 @dataclass
@@ -116,7 +120,8 @@ def made(root: Path, signer: Running, store: str = "") -> Iterator[Realm]:
     database = Database(url)
     schema.upgrade(database)
     signer.client.generate("checkpoint", KeyAlgorithm.ED25519, KeyPurpose.CHECKPOINT)
-    pki = build(database, SystemClock(), signer, root)  # type: ignore[arg-type]  # any clock does
+    found(database, ManualClock(FOUNDED), signer, SETTINGS)
+    pki = join(database, SystemClock(), signer, root)  # type: ignore[arg-type]  # any clock does
     recipient = make_identity(root / "recovery.age")
     settings = Settings(
         state=state,

@@ -23,7 +23,7 @@ from core.ledger.entry import Event
 from core.ledger.group import GroupCommit
 from core.ledger.models import EvidenceRow
 from core.ledger.sequencer import Sequencer
-from core.registry import agreement, change, changeset, credential, handover, history, loader, role
+from core.registry import agreement, change, changeset, content, credential, handover, history, loader, role
 from core.registry.handover import Order
 from core.registry.models import AddressRange, Person, PostHolding
 from deploy import recovery
@@ -36,6 +36,7 @@ from pki.issuance import CertificateAuthority
 from pki.models import Certificate, CrlPublication, IssuanceIntent, Revocation
 from tests.backup.conftest import NewStore
 from tests.backup.realm import ORIGIN, Realm, unguard
+from tests.core.signers import certified
 from tests.ledger_check import check_folder, check_ledger
 from tests.people import PROVINCE
 from tests.pki.conftest import SETTINGS
@@ -476,7 +477,10 @@ def test_the_register_is_what_it_was_before_the_loss(realm: Realm, come_back: Re
         order = Order(PostId("czt-operations"), PersonId("chen-dev"), "新令", NOW() - timedelta(milliseconds=1))
         handover.hand_over(session, order, actor="lu-security", now=NOW())
         for person in ("yan-police", "zhang-hr"):
-            agreement.sign(session, "agr-2026-017", person=person, proof={"text": person}, at=NOW())
+            signer = certified(session, person, NOW())
+            digest = agreement.content_digest(session, "agr-2026-017")
+            signature = signer.sign(content.SIGN, "agreement:agr-2026-017", digest, NOW())
+            agreement.sign(session, "agr-2026-017", peer=signer.peer(NOW()), signature=signature)
     second = come_back()
     with second.database.read() as session, realm.database.read() as before:
         at = NOW()

@@ -3,10 +3,11 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import TimeoutError as TimeoutError_
 from sqlmodel import SQLModel, select
 
 from core.database import Database
-from core.errors import Malformed
+from core.errors import Malformed, Unavailable
 from core.ledger import evidence
 from core.ledger.entry import Event
 from core.ledger.models import EvidenceRow, WitnessProgress
@@ -64,6 +65,9 @@ def test_rows_come_in_by_the_driver_as_by_a_session(database: Database, clock: M
     """One row or many: nothing, large numbers, moments, and texts that an array would have to quote."""
     texts = ["", "NULL", '{"a",\\b}', "演练样本", "it's; --"]
     rows = [progress(f"w{n}", 2**53 - n, clock.now() if n % 2 else None, texts[n % len(texts)]) for n in range(count)]
+    with database.read() as session:
+        # The pool has a connection to lend that was used before.
+        assert not session.exec(select(WitnessProgress)).all()
     database.insert(PROGRESS, rows)
     with database.read() as session:
         found = session.exec(select(WitnessProgress).order_by(WitnessProgress.witness)).all()
@@ -82,3 +86,9 @@ def test_rows_that_the_store_refuses_are_all_refused(database: Database, count: 
             database.insert(PROGRESS, [*good, progress("long" * 100, 1, None)])
     with database.read() as session:
         assert [one.witness for one in session.exec(select(WitnessProgress)).all()] == ["there"]
+
+
+def test_no_connection_left_is_unavailable(sqlite_database: Database) -> None:
+    """What waits for one in vain is told so as by a store that does not answer, and can try again."""
+    with pytest.raises(Unavailable, match="every connection"), sqlite_database.read():
+        raise TimeoutError_("QueuePool limit reached")

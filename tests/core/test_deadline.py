@@ -1,5 +1,7 @@
 """A conversation ends at its deadline, whatever the other side does with its octets."""
 
+import os
+import resource
 import socket
 import ssl
 import threading
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from core.deadline import Deadline, client
+from core.deadline import Deadline, Found, client
 from core.ledger.errors import WitnessFailed
 from core.notice.errors import DeliveryFailed
 from core.notice.mail import Mail
@@ -69,6 +71,10 @@ def test_a_relay_that_drips_is_not_waited_for(identity: Identity, security: str)
     assert not caught.value.for_good
 
 
+def many(_host: str, port: int, *, type: int) -> list[Found]:  # noqa: A002  # as the resolver names it
+    return [(socket.AF_INET, type, 6, "", (f"127.9.{one // 250}.{one % 250}", port)) for one in range(1_000)]
+
+
 def test_a_name_with_many_addresses_has_one_deadline() -> None:
     tried: list[float] = []
 
@@ -77,10 +83,11 @@ def test_a_name_with_many_addresses_has_one_deadline() -> None:
         time.sleep(0.4)
         raise ConnectionRefusedError("nobody is here")
 
-    with Deadline(0.3, silence=10) as deadline, pytest.raises((TimeoutError, ConnectionRefusedError)):
-        deadline.first("localhost", 9, connect)
-    assert len(tried) == 1
-    assert 0 < tried[0] <= 0.3
+    with Deadline(0.9, silence=10, resolve=many) as deadline, pytest.raises(TimeoutError, match="did not end within"):
+        deadline.first("many.example", 9, connect)
+    assert 1 <= len(tried) <= 3
+    assert tried == sorted(tried, reverse=True)
+    assert 0 < tried[0] <= 0.9
 
 
 def test_what_ends_in_time_is_left_alone_and_nothing_stays_behind() -> None:
@@ -104,3 +111,30 @@ def test_nobody_at_the_port_is_told_as_that() -> None:
             asking.post("http://127.0.0.1:9/")
         with pytest.raises(httpx2.ConnectError):
             asking.post("http://nowhere.invalid/")
+
+
+def test_without_a_descriptor_for_the_guard_there_is_no_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        there: list[Found] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", listening.getsockname())]
+        context = ssl.create_default_context()
+        with Deadline(5, silence=5, resolve=lambda *_, **__: there) as deadline, client(deadline, context) as asking:
+            with one_more_descriptor() as free, pytest.raises(httpx2.ConnectError, match="Too many open files"):
+                asking.post(f"http://there.example:{listening.getsockname()[1]}/")
+            assert lowest_free() == free
+
+
+@contextmanager
+def one_more_descriptor() -> Iterator[int]:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = lowest_free()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, most[1]))
+    try:
+        yield free
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+
+def lowest_free() -> int:
+    found = os.dup(0)
+    os.close(found)
+    return found

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.site import Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
+from tests.crash.invariant import check_lists
+from tests.crash.site import Founded, Site, StoreMaker, Token, postgres_stores, running_token, sqlite_stores
 from tests.memory import MEMORY
 from tests.services import postgres as services
 
@@ -40,10 +41,17 @@ def stores(request: pytest.FixtureRequest) -> StoreMaker:
     return made
 
 
+@pytest.fixture(scope="module")
+def founded(token: Token, stores: StoreMaker) -> Iterator[Founded]:
+    """What a site is after its founding; tests get copies."""
+    made = Founded(token, stores, check_lists)
+    yield made
+    made.remove()
+
+
 @pytest.fixture
-def site(token: Token, stores: StoreMaker) -> Iterator[Site]:
+def site(founded: Founded) -> Iterator[Site]:
     """One site for several kills: what one leaves, the next must live with. Not for all: checking grows with it."""
-    made = Site(token, stores())
-    made.settle()
+    made = founded.copy()
     yield made
     made.close()

@@ -2,8 +2,10 @@
 
 import secrets
 
-from core.identity import SubjectKind
+from core.identity import SITE, PersonId, SubjectKind
+from core.registry import role
 from pki.desk import RequestDesk
+from pki.deskofficer import Officer
 from pki.request import IssuanceRequest
 from tests.crash.nursery import Say
 from tests.crash.parts import Parts, Place, csr
@@ -19,12 +21,21 @@ def work_at_the_desk(place: Place, say: Say) -> None:
     desk = RequestDesk(
         database=parts.database, authority=parts.authority, clock=parts.clock, random=secrets.token_bytes
     )
+    zhao, lu = _officer(parts, "zhao-ra"), _officer(parts, "lu-security")
     for _ in range(3):
         returned = desk.file(_ask("li-wen"), actor="wu-ops")
-        desk.return_(returned.id, comment="another key", actor="zhao-ra")
-        desk.correct(returned.id, _ask("li-wen"), actor="wu-ops")
-        say("issued", desk.approve(returned.id, comment="", actor="zhao-ra").serial)
+        desk.return_(returned.id, digest=returned.digest, comment="another key", officer=zhao)
+        again = desk.correct(returned.id, _ask("li-wen"), actor="wu-ops")
+        say("issued", desk.approve(again.id, digest=again.digest, comment="", officer=zhao).serial)
         two = desk.file(_ask("han-office"), actor="wu-ops")
-        desk.approve(two.id, comment="", actor="zhao-ra")
-        say("issued", desk.approve(two.id, comment="", actor="lu-security").serial)
-        desk.reject(desk.file(_ask("sun-yue"), actor="wu-ops").id, comment="no need", actor="zhao-ra")
+        desk.approve(two.id, digest=two.digest, comment="", officer=zhao)
+        say("issued", desk.approve(two.id, digest=two.digest, comment="", officer=lu).serial)
+        last = desk.file(_ask("sun-yue"), actor="wu-ops")
+        desk.reject(last.id, digest=last.digest, comment="no need", officer=zhao)
+
+
+def _officer(parts: Parts, name: str) -> Officer:
+    with parts.database.write() as session:
+        office = "registration-officer"
+        role.assign(session, person=PersonId(name), domain=SITE, role=office, giver="founding", at=parts.clock.now())
+    return Officer(name, parts.issue(name).serial)

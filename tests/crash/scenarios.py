@@ -105,10 +105,9 @@ def revoke_many(place: Place, say: Say) -> None:
     for _ in range(2):
         principal: Principal = parts.authenticator.authenticate(parts.issue("sun-yue").der)
         serials = [parts.issue().serial for _ in range(3)]
-        chosen = {"serials": list(serials), "reason": "superseded"}
-        with parts.database.read() as session:
-            digest = bulk.plan(session, *bulk.parse(chosen), parts.clock.now()).digest
-        body = bulk_api.OrderRequest(serials=list(serials), reason="superseded", digest=digest)
+        asked = bulk_api.PlanRequest(serials=list(serials), reason="superseded")
+        planned = bulk_api.plan(asked, principal, parts.database, parts.clock)
+        body = bulk_api.OrderRequest(reason="superseded", digest=planned.digest)
         assert bulk_api.order(body, principal, parts.database, parts.clock).state == "done"
         for serial in serials:
             say("revoked", serial)
@@ -302,14 +301,16 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.crl.CrlPublisher.publish#3": Scenario(publish, 4),
     "pki.desk.RequestDesk.file#1": Scenario(counter.work_at_the_desk, 3),
     "pki.desk.RequestDesk.correct#1": Scenario(counter.work_at_the_desk, 3),
-    **{f"pki.desk.RequestDesk.approve#{n}": Scenario(counter.work_at_the_desk, 3) for n in (1, 2, 3)},
-    "pki.desk.RequestDesk._decide#1": Scenario(counter.work_at_the_desk, 3),
+    "pki.desk.RequestDesk.approve#1": Scenario(counter.work_at_the_desk, 3),
+    **{f"pki.desk.RequestDesk._issue#{n}": Scenario(counter.work_at_the_desk, 3) for n in (1, 2)},
+    "pki.desk.RequestDesk._stop#1": Scenario(counter.work_at_the_desk, 3),
     "pki.device.door.Door.record#1": Scenario(device.be_refused, 3),
     "pki.device.requesting.Requesting._mark#1": Scenario(device.be_refused, 6),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
     "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
-    "pki.issuance.CertificateAuthority._issue#1": Scenario(be_refused, 3),
-    **{f"pki.issuance.CertificateAuthority._issue#{n}": Scenario(issue_together, 3) for n in (2, 3)},
+    "pki.issuance.CertificateAuthority._carry#1": Scenario(be_refused, 3),
+    **{f"pki.issuance.CertificateAuthority._carry#{n}": Scenario(issue_together, 3) for n in (2, 3)},
+    "pki.bulk_api.plan#1": Scenario(revoke_many, 2),
     **{f"pki.bulk_api.order#{n}": Scenario(revoke_many, 2) for n in (1, 2)},
     "pki.jobs.jobs.go_on#1": Scenario(carry_on, 2),
     "pki.jobs.jobs.give_up#1": Scenario(give_up, 2),

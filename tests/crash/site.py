@@ -10,9 +10,11 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import make_url
 from sqlmodel import SQLModel, col, select
 
 from core.database import Database
@@ -35,8 +37,17 @@ from tests.services.relay import SignerRelay
 #: What the clock is moved on by before the repair: more than any lease, and than the patience with an open intention.
 LATER = timedelta(minutes=10)
 
-#: Gives the address of a new store with every table and the province in it.
-StoreMaker = Callable[[], str]
+
+@dataclass(frozen=True)
+class StoreMaker:
+    """Makes stores of one kind by ``like``, which copies the one at an address; nobody is connected to that."""
+
+    template: str
+    like: Callable[[str], str]
+
+    def __call__(self) -> str:
+        """Return the address of a new store with every table and the province in it."""
+        return self.like(self.template)
 
 
 class Token:
@@ -94,6 +105,8 @@ class Site:
         self.size = 0
         self._left_out = 0
         self.lists: dict[tuple[str, str, int], bytes] = {}
+        #: What the newest list of each shard was found right with: its number twice, and what is listed.
+        self.shards: dict[int, tuple[int, int, frozenset[str]]] = {}
 
     @property
     def place(self) -> Place:
@@ -126,14 +139,49 @@ class Site:
         assert self.parts.work_off("second") == []
         self.parts.sequencer().run_once()
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = False) -> None:
+        """Close it and remove its folder; ``keep`` keeps the store."""
         self.relay.close()
         self.parts.close()
         self.witness.database.close()
-        if self.url.startswith("postgresql"):
+        if self.url.startswith("postgresql") and not keep:
             # A cluster of hundreds of databases would take long to make and to remove.
             postgres.drop(self.url)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Founded:
+    """A site that was founded and settled once, as it was left; every copy goes its own way, over the same keys."""
+
+    def __init__(self, token: Token, stores: StoreMaker, examine: Callable[[Site], None]) -> None:
+        self._token, self._stores, self._url = token, stores, stores()
+        self._folder = Path(tempfile.mkdtemp(prefix="gs-founded-", dir=MEMORY))
+        site = Site(token, self._url)
+        site.settle()
+        examine(site)
+        self._lists, self._shards = site.lists, site.shards
+        self._clock, self._now = site.parts.clock.now(), site.now
+        self._witness, self._size, self._left_out = site.witness, site.size, site._left_out
+        shutil.copytree(site.folder, self._folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+        site.close(keep=True)
+
+    def copy(self) -> Site:
+        """Return a site like it, over a signer that is alive."""
+        self._token.settle()
+        site = Site(self._token, self._stores.like(self._url))
+        shutil.copytree(self._folder, site.folder, dirs_exist_ok=True)
+        site.now, site.size, site._left_out = self._now, self._size, self._left_out
+        site.parts.clock.advance(seconds=(self._clock - site.parts.clock.now()).total_seconds())
+        site.lists.update(self._lists)
+        site.shards.update(self._shards)
+        for kind in ("serials", "lists", "stamps"):
+            getattr(site.witness, kind).update(getattr(self._witness, kind))
+        site.witness.violations += self._witness.violations
+        return site
+
+    def remove(self) -> None:
+        """Remove what copies are made of."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -160,18 +208,19 @@ def fill(url: str) -> None:
 @contextlib.contextmanager
 def sqlite_stores() -> Iterator[StoreMaker]:
     folder = Path(tempfile.mkdtemp(prefix="gs-stores-", dir=MEMORY))
-    template = folder / "template.sqlite3"
-    fill(f"sqlite:///{template}")
+    template = f"sqlite:///{folder}/template.sqlite3"
+    fill(template)
     count = iter(range(1_000_000))
 
-    def make() -> str:
+    def like(url: str) -> str:
         fresh = folder / f"store-{next(count)}.sqlite3"
-        with contextlib.closing(sqlite3.connect(template)) as old, contextlib.closing(sqlite3.connect(fresh)) as new:
+        known = url.removeprefix("sqlite:///")
+        with contextlib.closing(sqlite3.connect(known)) as old, contextlib.closing(sqlite3.connect(fresh)) as new:
             old.backup(new)
         return f"sqlite:///{fresh}"
 
     try:
-        yield make
+        yield StoreMaker(template, like)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -179,5 +228,4 @@ def sqlite_stores() -> Iterator[StoreMaker]:
 def postgres_stores(cluster: postgres.Cluster) -> StoreMaker:
     template = cluster.create()
     fill(template)
-    name = template.split("/")[3].split("?")[0]
-    return lambda: cluster.create(template=name)
+    return StoreMaker(template, lambda url: cluster.create(template=str(make_url(url).database)))

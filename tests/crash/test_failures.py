@@ -62,13 +62,10 @@ class Broken:
 
 
 @pytest.fixture
-def broken(token: Token, stores: StoreMaker) -> Iterator[Broken]:
-    site = Site(token, stores())
-    site.settle()
+def broken(site: Site) -> Iterator[Broken]:
     made = Broken(site)
     yield made
     made.parts.close()
-    site.close()
 
 
 def test_intention_that_was_not_recorded_uses_no_key(broken: Broken) -> None:

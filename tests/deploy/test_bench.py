@@ -7,7 +7,18 @@ from pathlib import Path
 
 
 def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deploy.bench", "--json", "--rounds", "1", "--directory", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.bench",
+        "--json",
+        "--rounds",
+        "1",
+        "--certificates",
+        "20000",
+        "--directory",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = {one["name"]: one for one in json.loads(done.stdout)}
@@ -26,6 +37,7 @@ def test_every_benchmark_has_both_sides(tmp_path: Path) -> None:
         "issuance-batch-vs-cfssl-sqlite",
         "issuance-batch-vs-cfssl",
         "issuance-cpu-vs-cfssl-sqlite",
+        *(f"store-20000-{act}" for act in ("issue", "find", "list", "revoke")),
         "ocsp-post-vs-openssl",
         "ocsp-post-keep-alive-vs-openssl",
         "crl-full-100k-vs-openssl",

@@ -135,3 +135,15 @@ def test_the_command_line_does_not_load_the_store() -> None:
     loaded = "import sys, deploy.cli.main; print([one for one in ('sqlalchemy', 'fastapi') if one in sys.modules])"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_list_that_names_no_certificate_chooses_nothing(tmp_path: Path) -> None:
+    """Taken for no list, it would revoke whatever the other options choose."""
+    (tmp_path / "none.txt").write_text("\n  \n")
+    done = guosuo(tmp_path, "cert", "revoke", "--list", str(tmp_path / "none.txt"), "--profile", "person", "--yes")
+    assert done.returncode == 1
+    assert "names no certificate" in done.stderr
+
+
+def test_an_order_to_follow_is_not_chosen_anew(tmp_path: Path) -> None:
+    assert guosuo(tmp_path, "cert", "revoke", "--follow", "ab" * 32, "--profile", "person").returncode == 2

@@ -16,8 +16,8 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from core import durable
-from core.errors import Malformed, Rejected, Unavailable
-from deploy import tls
+from core.errors import Malformed, NotFound, Rejected, Unavailable
+from deploy import login, tls
 from deploy.cli.main import app
 from deploy.client import ServiceClient
 from deploy.login import Login
@@ -25,13 +25,28 @@ from deploy.login import Login
 CONTENT = b"bundle" * 1000
 
 
+DEEP = b"[" * 200_000
+
+#: What the service was asked for.
+asked: list[str] = []
+
+
 class Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        asked.append(self.path)
+        self.send_response(404)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
+        content = DEEP if self.path == "/deep" else CONTENT
         self.send_response(200)
-        self.send_header("content-length", str(len(CONTENT)))
+        if self.path == "/packed":
+            self.send_header("content-encoding", "gzip")
+        self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(CONTENT)
+        self.wfile.write(content)
 
     def log_message(self, *_args: object) -> None:
         pass
@@ -58,7 +73,10 @@ def client(tmp_path: Path) -> Iterator[ServiceClient]:
     thread = Thread(target=server.serve_forever)
     thread.start()
     url = f"https://localhost:{server.server_port}"
-    with ServiceClient(Login(url, own.certificate, own.key, own.trusted)) as made:
+    found = Login(url, own.certificate, own.key, own.trusted)
+    login.save(found, tmp_path / "home")
+    asked.clear()
+    with ServiceClient(found) as made:
         yield made
     server.shutdown()
     thread.join()
@@ -113,3 +131,24 @@ def test_what_cannot_be_written_is_said(client: ServiceClient, tmp_path: Path) -
         with pytest.raises(Unavailable, match="cannot be written"):
             client.save("/x", {}, out)
     assert not (tmp_path / ".folder.part").exists()
+
+
+def test_what_cannot_be_read_is_no_answer(client: ServiceClient, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        client.post("/packed", {})
+    with pytest.raises(Unavailable, match="does not answer"):
+        client.save("/packed", {}, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    with pytest.raises(Unavailable, match="is not this service"):
+        client.post("/deep", {})
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("command", ["show person", "history person", "sign"])
+def test_an_id_is_one_part_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Whatever it holds: it leads to nothing else, and asks for nothing besides."""
+    monkeypatch.setenv("GUOSUO_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(app, ["register", *command.split(), "../a?b#c d"])
+    assert isinstance(done.exception, NotFound)
+    (path,) = asked
+    assert path.partition("?")[0].endswith("/..%2Fa%3Fb%23c%20d")

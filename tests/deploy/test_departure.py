@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from core.approval import acts, administrator, routing
 from core.approval.acts import Acts
@@ -12,7 +12,7 @@ from core.approval.holding import Proposals
 from core.approval.models import Approval
 from core.database import Database
 from core.duty import duty
-from core.errors import Malformed, TrustError
+from core.errors import Forbidden, Malformed, TrustError
 from core.identity import PersonId
 from core.ledger.models import EvidenceRow
 from core.registry import appointment, leaver, role
@@ -20,9 +20,11 @@ from core.registry.errors import LastAdministrator, SeparationOfDuties
 from core.registry.holding import Holders
 from core.registry.leaver import Leaving
 from core.registry.models import Person
-from core.rule import OUTGOING
+from core.rule import OUTGOING, TWO
 from core.signed import Json
-from deploy import departure
+from deploy import departure, leaving
+from deploy.leaving import LeaveRequest
+from tests.aside import meanwhile
 from tests.clock import ManualClock
 from tests.core.approval.desk import AUDITOR, SECURITY, SYSTEM, Desk, opened
 from tests.deploy.holdings import HOLDERS
@@ -133,3 +135,32 @@ def test_whoever_leaves_takes_their_proposals_along(desk: Desk) -> None:
     with desk.database.read() as session:
         record = session.exec(select(EvidenceRow).where(col(EvidenceRow.type) == "approval.proposal.withdrawn")).one()
     assert (record.actor, b"its proposer left" in record.content) == (SECURITY, True)
+
+
+def test_who_came_into_office_meanwhile_does_not_leave_by_one_alone(desk: Desk) -> None:
+    """Whoever asked waited for the register, in which the leaver became an administrator."""
+    desk.clock.advance(seconds=1)
+    body = LeaveRequest(person="sun-yue", basis=BASIS, successor="chen-dev")
+    principal = desk.people[SECURITY].peer(desk.clock.now()).principal
+
+    def appoint(session: Session) -> None:
+        at = desk.clock.now()
+        role.appoint(session, person=PersonId("sun-yue"), role="auditor", giver=SECURITY, at=at)
+
+    outcome = meanwhile(
+        desk.database,
+        desk.clock,
+        lambda session: leaving.leave(body, session, principal, ALL, desk.clock),
+        appoint,
+    )
+    assert outcome == "forbidden"
+    assert not left(desk, "sun-yue")
+
+
+def test_one_alone_is_told_the_rule_by_which_it_takes_two(desk: Desk) -> None:
+    body = LeaveRequest(person=AUDITOR, basis=BASIS, items={"role:site/auditor": "sun-yue"})
+    principal = desk.people[SECURITY].peer(desk.clock.now()).principal
+    with desk.database.write() as session, pytest.raises(Forbidden, match="it takes two people") as refused:
+        leaving.leave(body, session, principal, ALL, desk.clock)
+    assert (refused.value.rule, refused.value.about) == (str(TWO), f"person:{AUDITOR}")
+    assert not left(desk, AUDITOR)

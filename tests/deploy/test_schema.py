@@ -105,3 +105,26 @@ INSERT INTO system (id, name, domain, organisation, in_charge_post, operating_po
 INSERT INTO device (id, kind, name, system) VALUES ('gate', 'gateway', '网关', 'budget')
 INSERT INTO post_holding (post, person, since, basis) VALUES ('head', 'li-wen', '2026-01-01 00:00:00.000000', '任')
 """
+
+
+def test_lists_that_were_published_before_stay_published(bare_url: str) -> None:
+    """What was signed by an earlier version was published then; a number that nobody signed under was not."""
+    database = Database(bare_url)
+    configuration = schema.configuration()
+    at = datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC)
+    rows = [{"number": number, "der": der, "at": at} for number, der in ((1, b"list"), (2, None))]
+    insert = text(
+        "INSERT INTO crl_publication (issuer, number, this_update, next_update, entries, der)"
+        " VALUES ('issuing', :number, :at, :at, 0, :der)"
+    ).bindparams(sa.bindparam("at", type_=UtcDateTime()), sa.bindparam("der", type_=sa.LargeBinary()))
+    with database.engine.execution_options(guosuo_write=True).begin() as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0021")
+        connection.execute(insert, rows)
+    schema.upgrade(database)
+    found = text("SELECT number, published_at FROM crl_publication ORDER BY number").columns(
+        number=sa.Integer(), published_at=UtcDateTime()
+    )
+    with database.engine.connect() as connection:
+        assert [tuple(row) for row in connection.execute(found)] == [(1, at), (2, None)]
+    database.close()

@@ -1,4 +1,4 @@
-"""The worker: two groups of jobs that hold each other up in nothing, and end together."""
+"""The worker: groups of jobs that hold each other up in nothing, and end together."""
 
 import threading
 from collections.abc import Callable

@@ -3,6 +3,7 @@
 import importlib
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,16 @@ class Stores:
     folder: Path
     cluster: Cluster | None = None
     made: int = 0
+
+    @contextmanager
+    def lent(self, template: str) -> Iterator[Database]:
+        """Open a new store like the one at ``template`` for a while."""
+        with ExitStack() as stack:
+            if self.cluster is None:
+                url = self.copy(template)
+            else:
+                url = stack.enter_context(self.cluster.lent(str(make_url(template).database)))
+            yield stack.enter_context(closing(Database(url)))
 
     def copy(self, template: str = "") -> str:
         """Return the URL of a new store, empty or like the one at ``template``."""
@@ -72,9 +83,8 @@ def established_template(stores: Stores, province_template: str, signer_process:
 @pytest.fixture
 def store(stores: Stores, province_template: str) -> Iterator[Database]:
     """The province on either kind of store."""
-    database = Database(stores.copy(province_template))
-    yield database
-    database.close()
+    with stores.lent(province_template) as database:
+        yield database
 
 
 @pytest.fixture
@@ -84,6 +94,5 @@ def site(
     """The province with an authority; certificates of service, sensor and analyst are handed out already."""
     template, certificates = established_template
     folder = shutil.copytree(certificates, tmp_path / "certificates")
-    database = Database(stores.copy(template))
-    yield service.Site(database, signer_process.client, folder)
-    database.close()
+    with stores.lent(template) as database:
+        yield service.Site(database, signer_process.client, folder)

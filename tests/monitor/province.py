@@ -7,19 +7,17 @@ from sqlmodel import Session
 
 from authz.models import GatewayRequest
 from core.database import Database
-from core.registry import change
-from core.registry.loader import parse_province
 from core.registry.models import SecurityDomain
 from monitor.sighting import Leak
+from tests.people import enter_province
 
 SAMPLE = Path(__file__).parents[2] / "deploy/province/beichen.yaml"
 SERIALS = {"li-wen": "01" * 20, "sun-yue": "02" * 20}
 
 
 def load(database: Database, at: datetime) -> None:
-    province = parse_province(SAMPLE.read_text(encoding="utf-8"))
     with database.write() as session:
-        change.apply(session, province, actor="test", at=at - timedelta(days=30))
+        enter_province(session, at - timedelta(days=30), actor="test")
 
 
 def set_ceiling(database: Database, domain: str, ceiling: int) -> None:

@@ -12,21 +12,26 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from core.database import Database
-from core.identity import SubjectKind
+from core.identity import SITE, PersonId, SubjectKind
 from core.ledger.group import GroupCommit
+from core.registry import role
 from pki import hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.crl import CrlPublisher
 from pki.desk import RequestDesk
+from pki.deskofficer import Officer
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
 from tests.clock import ManualClock
 from tests.people import enter_province
+from tests.remembered import Remembered
 from tests.services.softhsm import Running
 
 SETTINGS = PkiSettings(organisation="北辰省 演练样本", public_url="http://localhost:8480")
+
+FOUNDED = Remembered()
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -54,11 +59,34 @@ class Pki:
         return self.authority.issue(request, actor="zhao-ra")
 
 
+def officer(pki: Pki, name: str, role_: str = "registration-officer") -> Officer:
+    """Give somebody an office and a certificate to decide with."""
+    with pki.database.write() as session:
+        role.assign(session, person=PersonId(name), domain=SITE, role=role_, giver="founding", at=pki.clock.now())
+    return Officer(name, pki.issue(name).serial)
+
+
 def build(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:
-    with database.write() as session:
-        enter_province(session, clock.now())
-    hierarchy.establish(database, signer.client, clock, secrets.token_bytes, SETTINGS)
+    """Province and authorities in ``database``, and the parts over them."""
+    found(database, clock, signer, SETTINGS)
     return join(database, clock, signer, folder)
+
+
+def found(database: Database, clock: ManualClock, signer: Running, settings: PkiSettings) -> None:
+    """Enter province and authorities; into another empty store over the same keys, what was entered into the first."""
+
+    def work() -> None:
+        with database.write() as session:
+            enter_province(session, clock.now())
+        hierarchy.establish(database, signer.client, clock, secrets.token_bytes, settings)
+
+    infos = list(signer.client.keys())
+    present = {info.label: info.spki_sha256 for info in infos}
+    keys = tuple(present.get(label) for label in ("root-ca", "issuing-ca", "ocsp", "tsa-1", "cmp"))
+    if None in keys:
+        work()
+    else:
+        FOUNDED.enter_store(database, (clock.now(), keys, settings.organisation, settings.public_url), work)
 
 
 def join(database: Database, clock: ManualClock, signer: Running, folder: Path) -> Pki:

@@ -1,6 +1,8 @@
 """Revoke many: chosen in every way, ordered once, in small transactions; too many for one person take two."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -59,7 +61,8 @@ def test_ended_certificates_are_chosen_by_name_only(sqlite_pki: Pki) -> None:
 
 
 @pytest.mark.parametrize("body", [
-    {}, {"reason": "superseded"}, {"serials": "01"}, {"serials": ["1"]}, {"serials": [5]}, {"key": 5},
+    {}, {"reason": "superseded"}, {"serials": []}, {"serials": [], "profile": "person"},
+    {"serials": "01"}, {"serials": ["1"]}, {"serials": [5]}, {"key": 5},
     {"key": "x" * 99},
     {"who": "li-wen"}, {"serials": {}}, {"profile": "person", "reason": "because"}, {"profile": "a\0"},
 ])  # fmt: skip
@@ -99,13 +102,12 @@ def records(pki: Pki) -> list[str]:
 def test_one_person_revokes_a_few_and_asking_again_is_no_news(pki: Pki) -> None:
     serials = [pki.issue().serial for _ in range(3)]
     principal = pki.authenticator.authenticate(pki.issue(holder="sun-yue").der)
-    digest = plan(pki, Choice(serials=tuple(serials))).digest
-    body = bulk_api.OrderRequest(serials=list(serials), reason="superseded", digest=digest)
+    body = bulk_api.OrderRequest(reason="superseded", digest=kept(pki, serials=list(serials)))
     first = bulk_api.order(body, principal, pki.database, pki.clock)
     assert (first.state, first.done, first.total) == ("done", 3, 3)
     assert bulk_api.order(body, principal, pki.database, pki.clock) == first
     stale = body.model_copy(update={"digest": "0" * 64})
-    assert word_of(lambda: bulk_api.order(stale, principal, pki.database, pki.clock)) == "nothing-chosen"
+    assert word_of(lambda: bulk_api.order(stale, principal, pki.database, pki.clock)) == "conflict"
 
 
 @pytest.fixture
@@ -116,11 +118,11 @@ def many(sqlite_pki: Pki) -> tuple[Pki, list[Serial]]:
 def test_more_take_two_people(many: tuple[Pki, list[Serial]]) -> None:
     pki, serials = many
     principal = pki.authenticator.authenticate(pki.issue(holder="sun-yue").der)
-    digest = plan(pki, Choice(serials=tuple(serials))).digest
-    body = bulk_api.OrderRequest(serials=list(serials), reason="superseded", digest=digest)
+    digest = kept(pki, serials=list(serials))
+    body = bulk_api.OrderRequest(reason="superseded", digest=digest)
     assert word_of(lambda: bulk_api.order(body, principal, pki.database, pki.clock)) == "needs-two-people"
     assert set(states(pki, serials)) == {"good"}
-    asked: dict[str, Json] = {"serials": list(serials), "reason": "superseded", "digest": digest}
+    asked: dict[str, Json] = {"reason": "superseded", "digest": digest}
     with pki.database.write() as session:
         told = bulk_act.consequences(session, asked, pki.clock.now())
         assert "21 certificates of 1 holders" in told[0]
@@ -135,18 +137,64 @@ def test_more_take_two_people(many: tuple[Pki, list[Serial]]) -> None:
 
 
 def test_two_people_agree_on_what_is_revoked_and_on_nothing_else(many: tuple[Pki, list[Serial]]) -> None:
-    pki, _serials = many
-    digest = plan(pki, Choice(profile="person")).digest
-    asked: dict[str, Json] = {"profile": "person", "reason": "superseded", "digest": digest}
-    pki.issue(holder="sun-yue")
+    pki, serials = many
+    asked: dict[str, Json] = {"reason": "superseded", "digest": kept(pki, profile="person")}
+    people = PersonId("lu-security"), PersonId("he-sysadmin")
+    later = pki.issue(holder="sun-yue").serial
     with pki.database.write() as session:
-        people = PersonId("lu-security"), PersonId("he-sysadmin")
+        bulk_act.carry_out(session, asked, *people, pki.clock.now())
+        assert orders(session) == [asked["digest"]]
+    (job,) = [one for one in jobs.jobs(pki.database) if one.name == "pki.revocation.bulk"]
+    job.run(pki.clock.now())
+    assert set(states(pki, serials)) == {"revoked"}
+    assert states(pki, [later]) == ["good"]
+
+
+def test_what_is_not_as_it_was_shown_any_more_is_not_ordered(many: tuple[Pki, list[Serial]]) -> None:
+    pki, serials = many
+    asked: dict[str, Json] = {"reason": "superseded", "digest": kept(pki, profile="person")}
+    people = PersonId("lu-security"), PersonId("he-sysadmin")
+    with pki.database.write() as session:
+        other = {**asked, "reason": "key-compromise"}
+        assert word_of(lambda: bulk_act.carry_out(session, other, *people, pki.clock.now())) == "conflict"
+        late = pki.clock.now() + bulk.KEPT
+        assert word_of(lambda: bulk_act.carry_out(session, asked, *people, late)) == "conflict"
+        revocation.revoke(session, serials[0], reason="superseded", actor="x", at=pki.clock.now())
         assert word_of(lambda: bulk_act.carry_out(session, asked, *people, pki.clock.now())) == "conflict"
         assert orders(session) == []
-    for wrong in ({**asked, "digest": 5}, {"profile": "person"}):
+    for wrong in ({**asked, "digest": 5}, {"reason": "superseded"}, {"digest": asked["digest"]}, {**asked, "key": ""}):
         with pki.database.read() as session:
             assert word_of(lambda s=session, w=wrong: bulk_act.concern(s, w, pki.clock.now())) == "malformed"
 
 
+def test_a_plan_that_nobody_ordered_goes(pki: Pki) -> None:
+    serial = pki.issue().serial
+    kept(pki, serials=[serial])
+    pki.clock.advance(seconds=bulk.KEPT.total_seconds())
+    digest = kept(pki, reason="key-compromise", serials=[serial])
+    with pki.database.read() as session:
+        assert [row.id for row in session.exec(select(BulkRevocation))] == [digest]
+        assert [row.order for row in session.exec(select(BulkRevocationItem))] == [digest]
+
+
+def test_the_same_plan_and_the_same_order_at_once_are_one(pki: Pki) -> None:
+    principal = pki.authenticator.authenticate(pki.issue(holder="sun-yue").der)
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(3):
+            serials = [pki.issue().serial for _ in range(3)]
+            (digest,) = set(threads.map(lambda _, of=serials: kept(pki, serials=list(of)), range(4)))
+            body = bulk_api.OrderRequest(reason="superseded", digest=digest)
+            said = threads.map(lambda _, of=body: bulk_api.order(of, principal, pki.database, pki.clock), range(4))
+            assert {(one.state, one.done, one.skipped) for one in said} == {("done", 3, 0)}
+    assert records(pki) == ["pki.revocation.finished"] * 3 + ["pki.revocation.ordered"] * 3
+
+
+def kept(pki: Pki, *, reason: str = "superseded", **chosen: Any) -> str:
+    """Plan as somebody does over HTTP; return the plan's digest."""
+    principal = pki.authenticator.authenticate(pki.issue(holder="zhao-ra").der)
+    asked = bulk_api.PlanRequest(reason=reason, **chosen)
+    return bulk_api.plan(asked, principal, pki.database, pki.clock).digest
+
+
 def orders(session: Session) -> list[str]:
-    return [row.id for row in session.exec(select(BulkRevocation))]
+    return [row.id for row in session.exec(select(BulkRevocation).where(BulkRevocation.state != "planned"))]

@@ -1,11 +1,13 @@
 """Two at once: one of them wins, the other is told so, and nothing is done twice."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 from cryptography import x509
 from sqlmodel import select
 
 from core.errors import TrustError
+from core.ledger.models import EvidenceRow
 from pki import listing, revocation
 from pki.errors import AlreadyRevoked
 from pki.models import CrlList, CrlPublication, Revocation
@@ -23,7 +25,12 @@ def test_two_publishers_never_take_one_number(pki: Pki) -> None:
     with pki.database.read() as session:
         rows = session.exec(select(CrlPublication).where(CrlPublication.issuer == "issuing")).all()
     assert sorted(row.number for row in rows) == list(range(1, 4 * ROUNDS + 1))
-    assert all(row.published_at is not None for row in rows)
+    # What was overtaken was seen by nobody, and no record says that it was published.
+    seen = {row.number for row in rows if row.published_at is not None}
+    with pki.database.read() as session:
+        told = select(EvidenceRow).where(EvidenceRow.type == "pki.crl.published", EvidenceRow.object == "crl:issuing")
+        assert {json.loads(row.content)["details"]["number"] for row in session.exec(told)} == seen
+    assert 4 * ROUNDS in seen
     with pki.database.read() as session:
         lists = session.exec(select(CrlList).where(CrlList.issuer == "issuing")).all()
     assert sorted(one.scope for one in lists) == sorted(listing.scopes("issuing"))

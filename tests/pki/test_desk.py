@@ -1,16 +1,11 @@
 """The registration desk: filed, checked, returned or approved; two officers where the level says so; issued once."""
 
-import json
-
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as some
-from sqlmodel import func, select
 
 from core.errors import NotFound, TrustError, Unavailable
-from core.ledger.models import EvidenceRow
 from core.registry.credential import Credential
 from core.registry.models import Person
 from pki import desk, deskstate, issuance_api
@@ -19,31 +14,21 @@ from pki.deskstate import NotWaiting, NotYourRequest, Standing, State
 from pki.models import DeskRequest
 from pki.request import IssuanceRequest
 from tests.failing import FailingDatabase, Failure
-from tests.pki.conftest import Pki, csr
+from tests.pki.conftest import Pki
+from tests.pki.counter import Counter, ask, certificates, events, stored
 from tests.pki.test_batch import over
 
 
-def ask(holder: str = "li-wen", **more: object) -> IssuanceRequest:
-    made = csr(ec.generate_private_key(ec.SECP256R1()), holder)
-    return IssuanceRequest(made, "person", None, holder, **more)  # type: ignore[arg-type]  # real fields
-
-
-def events(pki: Pki) -> list[tuple[str, str, str]]:
-    with pki.database.read() as session:
-        rows = session.exec(select(EvidenceRow).where(EvidenceRow.type.like("pki.desk.%")).order_by(EvidenceRow.row))  # type: ignore[attr-defined]
-        told = [(row, json.loads(row.content)["details"]) for row in rows]
-    return [(row.type.split(".")[2], row.actor, details.get("decision", "")) for row, details in told]
-
-
-def certificates(pki: Pki) -> int:
-    with pki.database.read() as session:
-        return session.exec(select(func.count()).select_from(Credential)).one()
+@pytest.fixture
+def counter(sqlite_pki: Pki) -> Counter:
+    return Counter(sqlite_pki)
 
 
 def test_one_officer_is_enough_below_the_level_that_asks_for_two(pki: Pki) -> None:
+    counter = Counter(pki)
     row = pki.desk.file(ask(), actor="wu-ops")
     assert (row.state, row.needed, row.domain, certificates(pki)) == ("submitted", 1, "outer-finance", 0)
-    done = pki.desk.approve(row.id, comment="", actor="zhao-ra")
+    done = counter.approve(row, "zhao-ra")
     assert (done.state, certificates(pki)) == ("issued", 1)
     with pki.database.read() as session:
         assert session.get_one(Credential, done.serial).holder == "li-wen"
@@ -51,13 +36,14 @@ def test_one_officer_is_enough_below_the_level_that_asks_for_two(pki: Pki) -> No
 
 
 def test_two_officers_where_the_level_says_so(pki: Pki) -> None:
+    counter = Counter(pki)
     row = pki.desk.file(ask("han-office"), actor="wu-ops")
     assert row.needed == 2
-    assert pki.desk.approve(row.id, comment="", actor="zhao-ra").state == "checked"
+    assert counter.approve(row, "zhao-ra").state == "checked"
     assert certificates(pki) == 0
     with pytest.raises(NotYourRequest):
-        pki.desk.approve(row.id, comment="", actor="zhao-ra")
-    assert pki.desk.approve(row.id, comment="", actor="lu-security").state == "issued"
+        counter.approve(row, "zhao-ra")
+    assert counter.approve(row, "lu-security").state == "issued"
     assert certificates(pki) == 1
 
 
@@ -70,40 +56,41 @@ def test_what_needs_two_is_not_issued_past_the_desk(sqlite_pki: Pki) -> None:
     assert refused.value.word == "needs-second-officer"
     many = issuance_api.issue_batch(issuance_api.BatchRequest(requests=[body]), principal, sqlite_pki.authority)
     assert [one.reason for one in many.items] == ["needs-second-officer"]
-    assert certificates(sqlite_pki) == 1
-
-
-@pytest.mark.parametrize("officer", ["wu-ops", "li-wen"])
-def test_nobody_approves_their_own(sqlite_pki: Pki, officer: str) -> None:
-    row = sqlite_pki.desk.file(ask(), actor="wu-ops")
-    with pytest.raises(NotYourRequest):
-        sqlite_pki.desk.approve(row.id, comment="", actor=officer)
     assert certificates(sqlite_pki) == 0
 
 
+@pytest.mark.parametrize("who", ["wu-ops", "sun-yue"])
+def test_nobody_approves_their_own(counter: Counter, who: str) -> None:
+    row = counter.pki.desk.file(ask("sun-yue"), actor="wu-ops")
+    with pytest.raises(NotYourRequest, match="nobody approves"):
+        counter.approve(row, who)
+    assert stored(counter.pki, row).state == "submitted"
+
+
 def test_a_returned_request_is_corrected_by_who_filed_it_and_checked_anew(pki: Pki) -> None:
+    counter = Counter(pki)
     row = pki.desk.file(ask("han-office"), actor="wu-ops")
-    pki.desk.approve(row.id, comment="", actor="zhao-ra")
-    back = pki.desk.return_(row.id, comment="another key, please", actor="lu-security")
+    counter.approve(row, "zhao-ra")
+    back = counter.return_(row, "lu-security", "another key, please")
     assert (back.state, back.comment) == ("returned", "another key, please")
     with pytest.raises(NotWaiting):
-        pki.desk.approve(row.id, comment="", actor="lu-security")
+        counter.approve(row, "lu-security")
     with pytest.raises(NotYourRequest):
         pki.desk.correct(row.id, ask("han-office"), actor="zhao-ra")
     corrected = pki.desk.correct(row.id, ask("han-office"), actor="wu-ops")
     assert (corrected.state, corrected.revision, corrected.approved_by, corrected.comment) == ("submitted", 2, "", "")
     assert corrected.digest != row.digest
-    assert pki.desk.approve(row.id, comment="", actor="zhao-ra").state == "checked"
+    assert counter.approve(corrected, "zhao-ra").state == "checked"
 
 
-def test_a_rejected_request_is_over(sqlite_pki: Pki) -> None:
-    row = sqlite_pki.desk.file(ask(), actor="wu-ops")
-    assert sqlite_pki.desk.reject(row.id, comment="no such need", actor="zhao-ra").state == "rejected"
-    for act in (sqlite_pki.desk.approve, sqlite_pki.desk.return_, sqlite_pki.desk.reject):
+def test_a_rejected_request_is_over(counter: Counter) -> None:
+    row = counter.pki.desk.file(ask(), actor="wu-ops")
+    assert counter.reject(row).state == "rejected"
+    for act in (counter.approve, counter.return_, counter.reject):
         with pytest.raises(NotWaiting):
-            act(row.id, comment="x", actor="lu-security")
+            act(row, "lu-security")
     with pytest.raises(NotFound):
-        sqlite_pki.desk.approve("0" * 16, comment="", actor="zhao-ra")
+        counter.approve(row.model_copy(update={"id": "0" * 16}))
 
 
 def test_what_could_never_be_issued_is_not_filed(sqlite_pki: Pki) -> None:
@@ -116,12 +103,13 @@ def test_what_could_never_be_issued_is_not_filed(sqlite_pki: Pki) -> None:
 
 
 def test_who_has_left_meanwhile_gets_nothing_and_the_request_comes_back(sqlite_pki: Pki) -> None:
+    counter = Counter(sqlite_pki)
     row = sqlite_pki.desk.file(ask(), actor="wu-ops")
     with sqlite_pki.database.write() as session:
         person = session.get_one(Person, "li-wen")
         person.left_at = sqlite_pki.clock.now()
         session.add(person)
-    done = sqlite_pki.desk.approve(row.id, comment="", actor="zhao-ra")
+    done = counter.approve(row, "zhao-ra")
     assert (done.state, certificates(sqlite_pki)) == ("returned", 0)
     assert "left" in done.comment
 
@@ -130,19 +118,21 @@ def test_who_has_left_meanwhile_gets_nothing_and_the_request_comes_back(sqlite_p
 @pytest.mark.parametrize("nth", [1, 2, 3, 4])
 def test_an_approval_that_was_interrupted_is_finished_by_the_next(sqlite_pki: Pki, nth: int, how: Failure) -> None:
     """Its four transactions: the decision, intention and outcome of the certificate, and that the request has it."""
+    counter = Counter(sqlite_pki)
     row = sqlite_pki.desk.file(ask(), actor="wu-ops")
     database = FailingDatabase(sqlite_pki.database.url)
     broken = RequestDesk(database=database, authority=over(sqlite_pki, database), clock=sqlite_pki.clock, random=bytes)
+    counter.officer("zhao-ra")
     database.arm(nth, how)
     with pytest.raises(Unavailable):
-        broken.approve(row.id, comment="", actor="zhao-ra")
+        broken.approve(row.id, digest=row.digest, comment="", officer=counter.officer("zhao-ra"))
     database.close()
     with sqlite_pki.database.read() as session:
         left = desk.get(session, row.id).state
     expected = {(1, Failure.NOT_APPLIED): "submitted", (4, Failure.APPLIED): "issued"}
     assert left == expected.get((nth, how), "approved")
     if left != "issued":
-        assert sqlite_pki.desk.approve(row.id, comment="", actor="zhao-ra").state == "issued"
+        assert counter.approve(row, "zhao-ra").state == "issued"
     assert certificates(sqlite_pki) == 1
 
 
@@ -170,7 +160,8 @@ def test_nothing_is_approved_without_as_many_others_as_are_needed(needed: int, t
             elif step == "correct":
                 now = Standing(deskstate.correct(now, who), "filed", "holder", (), needed)
             else:
-                state = deskstate.return_(now) if step == "return" else deskstate.reject(now)
+                deskstate.check_stoppable(now, signing=False)
+                state = State.RETURNED if step == "return" else State.REJECTED
                 now = Standing(state, "filed", "holder", now.approved_by, needed)
         except TrustError:
             continue
@@ -183,7 +174,7 @@ def test_the_list_is_newest_first_and_by_state(sqlite_pki: Pki) -> None:
     first = sqlite_pki.desk.file(ask(), actor="wu-ops")
     sqlite_pki.clock.advance(minutes=1)
     second = sqlite_pki.desk.file(ask("sun-yue"), actor="wu-ops")
-    sqlite_pki.desk.reject(first.id, comment="x", actor="zhao-ra")
+    Counter(sqlite_pki).reject(first)
     with sqlite_pki.database.read() as session:
         assert [row.id for row in desk.find(session, "", 10)] == [second.id, first.id]
         assert [row.id for row in desk.find(session, "rejected", 10)] == [first.id]

@@ -16,8 +16,10 @@ from core.approval.acts import Acts
 from core.approval.errors import NotYours
 from core.database import Database
 from core.errors import Conflict, NotFound, Rejected, TrustError
+from core.identity import DomainId
 from core.ledger.models import EvidenceRow
-from pki import activation, profile, profile_api, profilelint, profileset
+from core.registry import credential
+from pki import activation, profile, profile_api, profilelint, profileset, revocation, strength
 from pki.models import IssuanceIntent, ProfileSet
 from tests.clock import ManualClock
 from tests.core.approval.desk import Desk, opened
@@ -154,6 +156,30 @@ def activate(pki: Pki, text_: str) -> None:
 @pytest.fixture
 def pki(database: Database, clock: ManualClock, signer_process: Running, tmp_path: Path) -> Pki:
     return build(database, clock, signer_process, tmp_path)
+
+
+def test_what_is_on_hold_is_counted_among_what_stays(pki: Pki) -> None:
+    _good, held = pki.issue(), pki.issue("sun-yue")
+    with pki.database.write() as session:
+        at = pki.clock.now()
+        revocation.hold(session, held.serial, until=at + timedelta(days=1), message="", actor="x", at=at)
+    shorter = body(text("2026-12-01", person={"days": 90}))
+    with pki.database.read() as session:
+        told = activation.ACT.consequences(session, shorter, pki.clock.now())  # type: ignore[arg-type]  # as a client
+    assert "2 certificates of profile `person`, good or on hold, stay so until they end" in told
+
+
+def test_a_weak_key_on_hold_counts(pki: Pki) -> None:
+    """It is good again when its hold ends; what is revoked never is."""
+    good, held, revoked = (pki.issue(holder).serial for holder in ("li-wen", "li-wen", "li-wen"))
+    with pki.database.write() as session:
+        at = pki.clock.now()
+        revocation.hold(session, held, until=at + timedelta(days=1), message="", actor="x", at=at)
+        revocation.revoke(session, revoked, reason="superseded", actor="x", at=at)
+    with pki.database.read() as session:
+        domain = DomainId(credential.get(session, good).domain)
+        found = [serial for serial, _why in strength.weak(session, domain, 4096, 384, pki.clock.now())]
+    assert sorted(found) == sorted([good, held])
 
 
 def test_the_next_certificate_follows_and_says_by_which_profiles(pki: Pki) -> None:

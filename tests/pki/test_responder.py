@@ -1,5 +1,7 @@
 """The responder before hostile questions: an OCSP answer to each, never an error of ours."""
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from secrets import token_bytes
@@ -14,6 +16,7 @@ from hypothesis import strategies as some
 from sqlmodel import select
 
 from pki import der, hierarchy, ocsp_message, reason, revocation, watch
+from pki.errors import NotEstablished
 from pki.feed import Feed
 from pki.models import Authority
 from pki.ocsp import issuer_hashes
@@ -182,6 +185,56 @@ def test_the_feed_drops_what_is_not_true_any_more(pki: Pki) -> None:
     assert feed.ready(asked[0]) is None, "nobody looked for so long that a change may be gone"
 
 
+def test_only_the_plain_form_of_a_question_is_kept(sqlite_pki: Pki) -> None:
+    """Of one question anybody can think of any number of forms: a name, a signature, an extension, a second one."""
+    pki = sqlite_pki
+    plain = question(pki, int(pki.issue().serial, 16))
+    asked = Reader(plain).inside(0x30).take(0x30)
+    requests = Reader(asked).take(0x30)
+    one = Reader(requests).take(0x30)
+    other = der.encode(der.SEQUENCE, der.encode(0x06, b"\x2a\x03"), der.encode(der.OCTET_STRING, b"x"))
+    listed = der.encode(der.SEQUENCE, other)
+    whole = der.encode(der.SEQUENCE, asked)
+    forms = [
+        der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, der.encode(0xA1, b"any"), asked)),
+        der.encode(der.SEQUENCE, whole, der.encode(0xA0, b"any")),
+        der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, asked, der.encode(0xA2, listed))),
+        der.encode(
+            der.SEQUENCE,
+            der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, one, der.encode(0xA0, listed)))),
+        ),
+        der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, requests, requests))),
+    ]
+    for form in forms:
+        assert status(pki, form) == ocsp.OCSPResponseStatus.SUCCESSFUL
+        assert pki.responder.answers.find(form, pki.clock.now()) is None
+    pki.responder.respond(plain)
+    assert pki.responder.answers.find(plain, pki.clock.now()) is not None
+
+
+def test_the_feed_goes_on_whatever_it_is_told(sqlite_pki: Pki) -> None:
+    """No responder, or a question that cannot be answered any more: the next look is made all the same."""
+    pki = sqlite_pki
+    asked = question(pki, int(pki.issue().serial, 16))
+    feed = Feed(database=pki.database, responder=pki.responder, clock=pki.clock)
+    feed.look()
+    for _ in range(2):
+        pki.responder.respond(asked)
+    with pki.database.write() as session:
+        session.delete(session.get_one(Authority, "ocsp"))
+    pki.clock.advance(seconds=130)
+    with pytest.raises(NotEstablished):
+        pki.responder.renew([asked])
+    stop = threading.Event()
+    thread = threading.Thread(target=feed.run, args=(stop,))
+    thread.start()
+    time.sleep(0.5)
+    alive = thread.is_alive()
+    stop.set()
+    thread.join()
+    assert alive
+
+
 def test_what_is_asked_often_is_signed_before_it_is_old(pki: Pki) -> None:
     often, once = (question(pki, int(pki.issue(holder=who).serial, 16)) for who in ("li-wen", "sun-yue"))
     for asked in (often, often, once):
@@ -215,7 +268,7 @@ def test_the_responder_gets_another_certificate_before_its_end(pki: Pki) -> None
     with pki.database.read() as session:
         assert {one.name for one in watch.look(session, pki.clock.now()) if not one.ok} >= {"OCSP responder"}
         names = [row.name for row in session.exec(select(Authority)).all()]
-    assert len(names) == 4
+    assert len(names) == 5
 
 
 @pytest.mark.parametrize("algorithm", [hashes.SHA384(), hashes.SHA512(), hashes.SHA224()])

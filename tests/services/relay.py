@@ -84,14 +84,15 @@ class SignerRelay:
         request = protocol.parse_request(content)
         loss = None
         if isinstance(request, protocol.Sign):
-            signing = Signing(request.label, request.data)
+            signings = [Signing(request.label, one) for one in request.data]
             if self._losing is not None and self._losing[0] == request.label:
                 loss = self._losing[1]
             if loss is Loss.REQUEST:
                 return None
-            if self.before is not None:
-                self.before(signing)
-            self.signings.append(signing)
+            for signing in signings:
+                if self.before is not None:
+                    self.before(signing)
+                self.signings.append(signing)
         _send(signer, content)
         answer = protocol.receive(signer)
         return None if loss is Loss.ANSWER else answer

@@ -166,6 +166,8 @@ def test_an_act_signed_after_its_certificate_was_revoked_is_named() -> None:
     told = [*founding(), issue.intended(), issue.issued()]
     assert judged([*told, act]) == []
     assert "was revoked before by record" in judged([*told, issue.revoked(), act])[0]
+    assert "was put on hold before by record" in judged([*told, issue.held(), act])[0]
+    assert judged([*told, issue.held(), issue.released(), act]) == []
 
 
 def verdict(path: Path, members: Members, one: Sound, *witnesses: bytes) -> dict[str, list[str]]:

@@ -28,6 +28,9 @@ def upgrade() -> None:
         batch_op.create_index("ix_revocation_issuer_shard", ["issuer", "shard"], unique=False)
     with op.batch_alter_table("crl_publication") as batch_op:
         batch_op.add_column(sa.Column("published_at", UtcDateTime(), nullable=True))
+    # Nobody is told of them again, and none waits to be told: what was signed then was published then.
+    op.execute("UPDATE crl_publication SET published_at = this_update WHERE der IS NOT NULL")
+    with op.batch_alter_table("crl_publication") as batch_op:
         batch_op.drop_column("der")
     _make_holds()
     _make_changes()

@@ -23,7 +23,7 @@ from core.registry.credential import CredentialStanding
 from core.signing import GoodStanding, Origin
 from core.web import install_error_handlers
 from tests.clock import ManualClock
-from tests.core.approval.desk import AUDITOR, SECURITY, opened
+from tests.core.approval.desk import AUDITOR, SECURITY, SYSTEM, opened
 from tests.core.ledger import custodian
 from tests.core.ledger.logs import Log
 from tests.core.signers import ORIGIN, Signer
@@ -160,6 +160,27 @@ def test_nor_does_one_that_gives_it_back(client: TestClient, office: Office, log
     assert answer.json()["state"] == "waiting", answer.text
     assert scans
     assert not any(scans)
+
+
+def test_nobody_else_makes_the_service_look_through_the_records(
+    client: TestClient, office: Office, log: Log, scans: list[bool]
+) -> None:
+    """Neither whoever may propose other acts, nor for a bad signature: what they ask is refused unread."""
+    shown = client.post(APPROVALS, json=proposal(client, office)).json()
+    office.who = SYSTEM
+    asked = proposal(client, office)
+    scans.clear()
+    digest = content.decision(proposal=str(shown["digest"]), revision=1, comment=REASON)
+    word = {"comment": REASON, "signed": office.signed(content.APPROVE, content.name(shown["id"]), digest)}
+    corrected = {"body": asked["body"], "reason": REASON, "signed": word["signed"]}
+    for path, body, status in (
+        ("", asked, 403),
+        (f"/{shown['id']}/approve", word, 403),
+        (f"/{shown['id']}/return", word, 422),
+        (f"/{shown['id']}/resubmit", corrected, 422),
+    ):
+        assert client.post(f"{APPROVALS}{path}", json=body).status_code == status, path
+    assert scans == []
 
 
 def test_what_cannot_be_looked_at_is_refused_as_before(client: TestClient, office: Office, log: Log) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,12 +13,12 @@ from core.approval import acts, administrator, holding, routing
 from core.approval.acts import Acts, Body
 from core.database import Database
 from core.duty import duty
-from core.errors import TrustError
 from core.identity import PersonId, PostId
 from core.registry import handover, role
 from core.registry.handover import Order
 from core.registry.models import Person
 from core.signed import Json
+from tests.aside import Aside
 from tests.clock import ManualClock
 from tests.core.approval.desk import AUDITOR, FINANCE, HEAD, OFFICES, OPERATOR, SECURITY, SYSTEM, Desk, opened
 
@@ -29,33 +28,30 @@ def desk(database: Database, clock: ManualClock) -> Desk:
     return opened(database, clock)
 
 
-class Aside:
-    """Something that is done beside the test, and what became of it."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self.outcome: object = None
-        self._act = act
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.outcome = self._act()
-        except TrustError as refused:
-            self.outcome = refused.word
-
-    def end(self) -> object:
-        self._thread.join(timeout=30)
-        assert not self._thread.is_alive()
-        return self.outcome
-
-
 def test_an_office_that_ends_while_the_approver_waits(desk: Desk) -> None:
     row, asked = desk.propose(), desk.clock.now()
     desk.clock.advance(seconds=1)
     with desk.database.write() as session:
         at = desk.clock.now()
         role.withdraw(session, person=PersonId(SYSTEM), domain="site", role=OFFICES[SYSTEM], actor="x", at=at)
+        session.flush()
+        waiting = Aside(lambda: desk.approve(SYSTEM, row, asked=asked).state)
+        time.sleep(0.3)
+        assert waiting.outcome is None
+    assert waiting.end() == "not-yours"
+    assert (desk.state(row), desk.world.done) == ("waiting", [])
+
+
+def test_a_proposer_whose_role_is_withdrawn_while_the_approver_decides(database: Database, clock: ManualClock) -> None:
+    """Any role on the site counts that a rule names, not only the three administrators'."""
+    desk = opened(database, clock, propose=("role:analyst",))
+    who = PersonId("li-wen")
+    with database.write() as session:
+        role.assign(session, person=who, domain="site", role="analyst", giver="x", at=clock.now())
+    row, asked = desk.propose(who), clock.now()
+    clock.advance(seconds=1)
+    with database.write() as session:
+        role.withdraw(session, person=who, domain="site", role="analyst", actor="x", at=clock.now())
         session.flush()
         waiting = Aside(lambda: desk.approve(SYSTEM, row, asked=asked).state)
         time.sleep(0.3)

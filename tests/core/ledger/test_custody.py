@@ -157,6 +157,25 @@ def test_holds(client: TestClient, log: Log, clock: ManualClock) -> None:
     assert all("李文".encode() not in row.content for row in found)
 
 
+def test_holds_come_in_pages(client: TestClient, log: Log, clock: ManualClock) -> None:
+    custodian.fill(log)
+    until = (clock.now() + timedelta(days=30)).isoformat()
+    for number in range(5):
+        clock.advance(seconds=1)
+        asked = {"kind": "object", "value": f"person:p{number}", "reason": "演练样本", "until": until}
+        assert client.post(f"{BASE}/hold", json=asked).status_code == 201
+    pages = [client.get(f"{BASE}/hold", params={"limit": 2, "offset": offset}).json() for offset in (0, 2, 4, 6)]
+    assert [page["total"] for page in pages] == [5] * 4
+    assert [[one["value"] for one in page["items"]] for page in pages] == [
+        ["person:p4", "person:p3"],
+        ["person:p2", "person:p1"],
+        ["person:p0"],
+        [],
+    ]
+    for bad in ({"limit": 0}, {"limit": 1_001}, {"offset": -1}):
+        assert client.get(f"{BASE}/hold", params=bad).status_code == 400
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -279,6 +279,38 @@ def test_a_hold_stops_a_purge_also_when_time_has_passed(log: Log, clock: ManualC
         ACT.carry_out(session, body, PROPOSER, APPROVER, clock.now())
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "kept"),
+    [(Kind.OBJECT, "thing:7", 1), (Kind.OBJECT, "person:zhou-min", 300), (Kind.RECORDS, "0-{tenth}", 10)],
+)
+def test_a_hold_between_decision_and_carrying_out_keeps_what_it_names(
+    log: Log, clock: ManualClock, kind: Kind, value: str, kept: int
+) -> None:
+    custodian.fill(log, person="zhou-min")
+    count = custodian.look(log).count
+    record = approve(log)
+    with log.database.read() as session:
+        first = min(pair[0] for pair in json.loads(session.get_one(EvidencePurge, record).numbers))
+    kept, value = min(kept, count), value.format(tenth=first + 9)
+    with log.database.write() as session:
+        until = clock.now() + timedelta(days=10)
+        hold.place(session, kind=kind, value=value, reason="x", until=until, actor="lu-security", at=clock.now())
+    finish(log)
+    log.check()
+    with log.database.read() as session:
+        gone = session.exec(select(EvidenceRow.sequence).where(col(EvidenceRow.leaf).is_not(None))).all()
+        assert len(gone) == count - kept
+        assert session.get_one(EvidencePurge, record).state == "closed"
+        said = session.exec(select(EvidenceRow.content).where(EvidenceRow.type == purge.PURGE_COMPLETED)).one()
+    assert json.loads(said)["details"]["count"] == len(gone)
+    for root in (log.directory, log.mirror):
+        assert b'"only-7"' in everything(root / "tile")
+    clock.advance(days=11)
+    approve(log)
+    finish(log)
+    assert b'"only-7"' not in everything(log.mirror / "tile")
+
+
 def test_what_was_looked_at_counts_only_while_the_rule_is_the_same(log: Log, clock: ManualClock) -> None:
     custodian.fill(log)
     body = custodian.proposal(log, custodian.look(log))
@@ -464,3 +496,17 @@ def test_an_old_bundle_that_came_back_is_written_again(log: Log) -> None:
     finish(log)
     assert b'"only-0"' not in everything(log.mirror / "tile")
     log.check()
+
+
+def test_a_certificate_that_is_issued_meanwhile_stops_no_purge(log: Log, clock: ManualClock) -> None:
+    """Those that there were when the purge was shown count, and only they."""
+    custodian.fill(log)
+    custodian.enter_credential(log, expired_days=-300)
+    body = custodian.proposal(log, custodian.look(log))
+    clock.advance(hours=1)
+    assert ACT.look is not None
+    with log.database.read() as session:
+        looked = ACT.look(session, body, clock.now())
+    custodian.enter_credential(log, expired_days=-365, serial="0b" * 20)
+    with log.database.write() as session:
+        assert looked.carry_out(session, body, PROPOSER, APPROVER, clock.now())["count"] == body["count"]

@@ -8,11 +8,13 @@ from sqlmodel import Session
 
 from core.database import Database
 from core.identity import PersonId, PostId
-from core.registry import agreement, change, changeset, handover, history, view
+from core.registry import agreement, change, changeset, content, handover, history, view
 from core.registry.errors import BadAgreement, NotInRegister, RegisterRejected
 from core.registry.handover import Order
 from core.registry.models import Agreement
+from core.signed import BadSignature
 from tests.clock import ManualClock
+from tests.core.signers import certified
 from tests.people import enter_province
 
 ONE = "agr-2026-017"
@@ -26,9 +28,13 @@ def province(database: Database, clock: ManualClock) -> Database:
     return database
 
 
-def sign(database: Database, person: str, clock: ManualClock) -> str:
+def sign(database: Database, person: str, clock: ManualClock, *, digest: str = "") -> str:
+    """Sign the present content, or that of ``digest``."""
     with database.write() as session:
-        return agreement.sign(session, ONE, person=person, proof={"text": "x"}, at=clock.now()).state
+        signer = certified(session, person, clock.now())
+        seen = digest or agreement.content_digest(session, ONE)
+        signature = signer.sign(content.SIGN, f"agreement:{ONE}", seen, clock.now())
+        return agreement.sign(session, ONE, peer=signer.peer(clock.now(), clock=clock), signature=signature).state
 
 
 def state(session: Session, clock: ManualClock, **ago: int) -> str:
@@ -76,19 +82,22 @@ def test_what_was_signed_is_the_content_and_a_change_takes_both_again(province: 
 
 
 def test_what_is_being_changed_is_not_signed_meanwhile(province: Database, clock: ManualClock) -> None:
-    """The second signature waits for the change, and is then the first under what the agreement says now."""
+    """The second signature waits for the change, and is then none under what the agreement says now."""
     sign(province, "yan-police", clock)
     clock.advance(hours=1)
+    with province.read() as session:
+        seen = agreement.content_digest(session, ONE)
     with ThreadPoolExecutor(1) as threads:
         with province.write() as session:
             change.lock(session)
-            signing = threads.submit(sign, province, "zhang-hr", clock)
+            signing = threads.submit(sign, province, "zhang-hr", clock, digest=seen)
             done, _waits = wait([signing], timeout=0.5)
             assert not done
             text = f"basis: x\nchange:\n  agreements: [{{id: {ONE}, purpose: 另一用途}}]\n"
             asked = changeset.parse_change_set(text, history.whole(session, clock.now()))
             change.apply(session, asked.wanted, actor="lu-security", at=clock.now(), basis=asked.basis)
-        assert signing.result() == "draft"
+        with pytest.raises(BadSignature):
+            signing.result()
     with province.read() as session:
         assert session.get_one(Agreement, ONE).state == "draft"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.database import Database
-from core.registry import change, changeset, history, loader
+from core.registry import change, changeset, document, history, loader
 from core.registry.credential import Credential
 from core.registry.difference import Change
 from core.registry.errors import RegisterRejected
@@ -181,5 +181,5 @@ def test_a_domain_ends_when_nothing_rests_on_it(sound: Database, clock: ManualCl
 
 
 def test_a_file_is_a_change_set_or_a_province() -> None:
-    assert changeset.is_change_set(GOOD)
-    assert not changeset.is_change_set(SOUND)
+    assert changeset.is_change_set(document.read(GOOD).root)
+    assert not changeset.is_change_set(document.read(SOUND).root)

@@ -9,7 +9,19 @@ from core.database import Database
 from core.errors import Malformed
 from core.identity import DomainId, PersonId, PostId, SystemId
 from core.ledger.models import EvidenceRow
-from core.registry import change, changeset, handover, history, leaver, loader, responsibility, summary, view
+from core.registry import (
+    change,
+    changeset,
+    difference,
+    handover,
+    history,
+    leaver,
+    loader,
+    responsibility,
+    role,
+    summary,
+    view,
+)
 from core.registry.errors import BadHandover, HasLeft, NoOfficer, NotInRegister, RegisterRejected
 from core.registry.handover import Order
 from core.registry.holding import Holders
@@ -142,6 +154,41 @@ def test_a_suspended_person_is_given_no_post(sound: Database, clock: ManualClock
     with pytest.raises(RegisterRejected, match="suspended") as refused:
         apply(sound, changed("holder: wang-fang}", "holder: sun-jing}"), clock.now())
     assert [(fault.line, fault.field) for fault in refused.value.faults] == [(7, "holder")]
+
+
+def test_a_suspended_person_keeps_their_roles_and_is_given_none(sound: Database, clock: ManualClock) -> None:
+    with sound.write() as session:
+        session.get_one(Person, "li-wen").suspended = True
+    apply(sound, changed("name: 李文", "name: 李雯"), clock.now())
+    text = changed('["outer-fin:reader"]', '["outer-fin:reader", "outer-pub:editor"]')
+    with pytest.raises(RegisterRejected, match="cannot be given the role `editor` in `outer-pub`") as refused:
+        apply(sound, text, clock.now())
+    assert [fault.field for fault in refused.value.faults] == ["roles"]
+    with sound.read() as session:
+        assert role.roles(session, PersonId("li-wen"), clock.now()) == {("outer-fin", "reader")}
+
+
+def test_whether_somebody_is_suspended_is_said_of_the_present_alone(sound: Database, clock: ManualClock) -> None:
+    with sound.write() as session:
+        session.get_one(Person, "li-wen").suspended = True
+        now = clock.now()
+        assert view.entry(session, "person", "li-wen", now)["suspended"] is True
+        for kind, identifier in (("person", "li-wen"), ("domain", "outer-fin")):
+            assert "suspended" in view.entry(session, kind, identifier, now)
+            assert "suspended" not in view.entry(session, kind, identifier, now - timedelta(hours=1), past=True)
+        assert not any("suspended" in one for one in view.entries(session, "person", now, past=True))
+
+
+def test_a_file_that_names_no_act_leaves_the_one_that_appointed(sound: Database, clock: ManualClock) -> None:
+    text = changed("holder: li-wen, basis: 任〔2025〕1号}", "holder: li-wen}")
+    apply(sound, text, clock.now())
+    apply(sound, text.replace("title: 主管", "title: 主任"), clock.now())
+    with sound.read() as session:
+        assert [row.basis for row in history.holdings(session, "fin-head")] == ["任〔2025〕1号"]
+        present = history.whole(session, clock.now())
+        assert difference.compare(present, loader.parse_province(text)).changed == ("post:fin-head",)
+        told = difference.compare(present, loader.parse_province(text)).fields["post:fin-head"]
+        assert set(told) == {"title"}
 
 
 def test_a_handover_may_be_entered_later_but_never_overlaps(sound: Database, clock: ManualClock) -> None:

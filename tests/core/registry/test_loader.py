@@ -1,14 +1,16 @@
 """A province file is right, or refused whole with every fault in its line."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.registry import difference, loader
+from core.registry import difference, loader, spaces
 from core.registry.errors import RegisterRejected
+from core.registry.places import Places
 from core.registry.province import Province
 from tests.core.registry.files import SOUND, changed, line_of
 from tests.people import PROVINCE
@@ -133,6 +135,32 @@ def test_a_cycle_of_three_is_named_at_each() -> None:
 def test_a_subdomain_may_lie_in_the_name_space_of_its_parent() -> None:
     text = SOUND.replace("name_space: pub.example", "name_space: pub.fin.example\n    parent: outer-fin")
     assert loader.parse_province(text).domains[1].parent == "outer-fin"
+
+
+def test_a_host_belongs_to_the_narrowest_name_space() -> None:
+    """What lies in the name space of a domain below is not the domain's own any more."""
+    text = SOUND.replace("name_space: pub.example", "name_space: pub.fin.example\n    parent: outer-fin")
+    last = text.count("\n") + 2
+    for host, sound in (("desk.fin.example", True), ("desk.pub.fin.example", False), ("pub.fin.example", False)):
+        more = f"{text}applications:\n  - {{id: one, name: 一, system: budget, host: {host}}}\n"
+        if sound:
+            assert loader.parse_province(more).applications[0].host == host
+        else:
+            told = f"the host `{host}` is in the name space of `outer-pub`, not in that of its own domain"
+            assert faults(more) == [(last, told)]
+
+
+def test_domains_one_in_the_other_are_compared_quickly() -> None:
+    """Each in the name space of the one above, a hundred deep, and a chain of parents below them."""
+    parents: dict[str, str | None] = {f"d{n}": f"d{n - 1}" if n else None for n in range(6_000)}
+    template = loader.parse_province(SOUND).domains[0]
+    names = ["a." * min(n, 99) + "x" for n in range(6_000)]
+    domains = [
+        replace(template, id=f"d{n}", name_space=name if n < 100 else f"b{n}.{name}") for n, name in enumerate(names)
+    ]
+    began = time.monotonic()
+    assert not list(spaces.name_spaces(domains, parents, Places()))
+    assert time.monotonic() - began < 3
 
 
 APPLICATIONS = """\

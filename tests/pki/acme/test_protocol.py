@@ -402,6 +402,22 @@ def test_order_that_lost_its_worker_comes_to_its_end(acme_on_both: Acme, issued_
     assert ("error" in found) != issued_before
 
 
+def test_order_that_lost_its_worker_gets_no_certificate_of_an_earlier_one(acme: Acme) -> None:
+    """A renewal over the same RSA key is the same request, octet for octet."""
+    someone, content = acme.client(), csr(HOST)
+    first = ready(acme, someone)
+    assert someone.finalize(first, content).json()["status"] == "valid"
+    acme.pki.clock.advance(hours=1)
+    second = ready(acme, someone)
+    with acme.pki.database.write() as session:
+        earlier, row = (session.get_one(AcmeOrder, one["url"].rsplit("/", 1)[1]) for one in (first, second))
+        row.status, row.request, row.finalized_at = "processing", earlier.request, acme.pki.clock.now()
+    acme.pki.clock.advance(minutes=4)
+    with acme.pki.database.write() as session:
+        assert finalize.resume(session, acme.pki.clock.now()) == 1
+    assert someone.post(second["url"]).json()["status"] == "invalid"
+
+
 def test_certificate_is_its_holders(acme: Acme) -> None:
     someone, other, colleague = acme.client(), acme.client("office-docs"), acme.client()
     _der, order = issued(acme, someone)

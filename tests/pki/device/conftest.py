@@ -33,7 +33,8 @@ from core.registry.models import AddressRange
 from core.web import BodyLimit, install_error_handlers
 from deploy import machines, tls
 from deploy.peer import CertificateProtocol
-from pki import hierarchy
+from pki import desk, hierarchy
+from pki.deskofficer import Officer
 from pki.device import secret
 from pki.device.secret import Agreed
 from pki.request import IssuanceRequest
@@ -66,6 +67,7 @@ class Machines:
     app: ASGIApp
     showing: Showing = field(init=False)
     web: TestClient = field(init=False)
+    officers: dict[str, Officer | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.showing = Showing(self.app)
@@ -104,6 +106,15 @@ class Machines:
             IssuanceRequest(octets, kind, SubjectKind(kind), holder, dns_names=hosts), actor="zhao-ra"
         )
         return key, issued.der
+
+    def decide(self, name: str, *, approve: bool = True, comment: str = "") -> str:
+        """An officer decides on the request that was filed last; return its state."""
+        who = self.officers.setdefault(name, None) or conftest.officer(self.pki, name)
+        self.officers[name] = who
+        with self.pki.database.read() as session:
+            row = desk.find(session, "", 1)[0]
+        step = self.pki.desk.approve if approve else self.pki.desk.reject
+        return step(row.id, digest=row.digest, comment=comment, officer=who).state
 
     def records(self, prefix: str) -> list[dict[str, Any]]:
         statement = select(EvidenceRow.content).where(col(EvidenceRow.type).startswith(prefix))

@@ -333,11 +333,9 @@ def test_two_officers_are_waited_for_and_may_say_no(site: Machines) -> None:
     assert response(ask(site, client, Kind.IR, asked))[0].code == 3
     waiting = ask(site, client, Kind.POLLREQ, messages.poll())
     assert waiting.kind == Kind.POLLREP
-    filed = site.records("pki.desk.filed")[-1]
-    identifier = str(filed["object"]).removeprefix("request:")
-    site.pki.desk.approve(identifier, comment="", actor="zhao-ra")
+    assert site.decide("zhao-ra") == "checked"
     assert ask(site, client, Kind.POLLREQ, messages.poll()).kind == Kind.POLLREP
-    site.pki.desk.reject(identifier, comment="not this one", actor="qian-ra")
+    assert site.decide("sun-yue", approve=False, comment="not this one") == "rejected"
     said, none = response(ask(site, client, Kind.POLLREQ, messages.poll()))
     assert (said.code, none, "not this one" in said.text) == (2, b"", True)
 

@@ -142,9 +142,8 @@ def approve(site: Machines) -> None:
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         with site.pki.database.read() as session:
-            waiting = desk.find(session, "submitted", 10)
+            waiting = desk.find(session, "submitted", 1)
         if waiting:
-            for officer in ("zhao-ra", "qian-ra"):
-                site.pki.desk.approve(waiting[0].id, comment="", actor=officer)
+            assert [site.decide(officer) for officer in ("zhao-ra", "sun-yue")] == ["checked", "issued"]
             return
         time.sleep(0.05)

@@ -111,11 +111,13 @@ def founded_template(signer_process: Running, postgres_cluster: Cluster, tables_
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        return copied(request.getfixturevalue("founded_file"), tmp_path)
+        yield copied(request.getfixturevalue("founded_file"), tmp_path)
+        return
     cluster: Cluster = request.getfixturevalue("postgres_cluster")
-    return cluster.create(request.getfixturevalue("founded_template"))
+    with cluster.lent(request.getfixturevalue("founded_template")) as url:
+        yield url
 
 
 def copied(file: Path, folder: Path) -> str:

@@ -216,3 +216,23 @@ def test_comparisons_are_bounded() -> None:
     names: list[x509.GeneralName] = [DNS("h0.example")] * 400
     assert word(above, holder(names)) == "too-much"
     assert word(above, holder(names[:100])) == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("kind", "most", "name"),
+    [
+        (DNS, 255, "x." * 200 + "a.example"),
+        (MAIL, 320, "x" * 400 + "@a.example"),
+        (URI, 2_048, "https://a.example/" + "x" * 2_100),
+    ],
+    ids=["host", "mail", "uri"],
+)
+def test_a_name_that_is_longer_than_any_is_not_compared(kind: Kind, most: int, name: str) -> None:
+    above = constrained([kind("a.example")], [])
+    assert word(above, holder([kind(name)])) == "too-much"
+    fits = {DNS: name[-(most - 6) :].lstrip("."), MAIL: name[-most:], URI: name[:most]}[kind]
+    assert word(above, holder([kind(fits)])) == "accepted"
+    # Where nobody constrains such names, nobody compares them.
+    other = DNS if kind is not DNS else MAIL
+    assert word(constrained([other("b.example")], []), holder([kind(name)])) == "accepted"
+    assert word(constrained([kind("x." * most + "example")], []), holder([])) == "malformed"

@@ -17,6 +17,7 @@ from backup import (
     replay_code,
     replay_custody,
     replay_desk,
+    replay_device,
     replay_duty,
     replay_profile,
     replay_register,
@@ -38,25 +39,29 @@ from pki import hierarchy
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
-    {
-        "authz.decision.explained",
-        "authz.decision.made",
-        "gateway.request.refused",
-        "installation.service.started",
-        "installation.store.upgraded",
-        "ledger.body.disclosed",
-        "ledger.bundle.exported",
-        "ledger.extract.exported",
-        "ledger.record.annotated",
-        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
-        "notice.channel.tested",
-        "notice.message.queued",
-        "notice.message.sent",
-        "pki.request.refused",
-        "registry.province.applied",
-        RECONCILED,
-    }
+RECORDS_ONLY = (
+    replay_acme.RECORDS_ONLY
+    | replay_device.RECORDS_ONLY
+    | frozenset(
+        {
+            "authz.decision.explained",
+            "authz.decision.made",
+            "gateway.request.refused",
+            "installation.service.started",
+            "installation.store.upgraded",
+            "ledger.body.disclosed",
+            "ledger.bundle.exported",
+            "ledger.extract.exported",
+            "ledger.record.annotated",
+            # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+            "notice.channel.tested",
+            "notice.message.queued",
+            "notice.message.sent",
+            "pki.request.refused",
+            "registry.province.applied",
+            RECONCILED,
+        }
+    )
 )
 
 
@@ -212,6 +217,7 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_approval.HANDLERS,
     **replay_code.HANDLERS,
     **replay_desk.HANDLERS,
+    **replay_device.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

@@ -25,10 +25,13 @@ import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
 import pki.bulk_api
+import pki.cmp.api
 import pki.console.certificate
 import pki.console.desk
 import pki.desk_api
+import pki.device.api
 import pki.enrolment_api
+import pki.est.api
 import pki.issuance_api
 import pki.profile_api
 import pki.renewal_api
@@ -63,6 +66,8 @@ SERVICE: tuple[APIRouter, ...] = (
     hsm.api.router,
     pki.api.router,
     pki.acme.api.router,
+    pki.device.api.router,
+    pki.est.api.router,
     pki.issuance_api.router,
     pki.desk_api.router,
     pki.enrolment_api.router,
@@ -81,6 +86,7 @@ STATUS: tuple[APIRouter, ...] = (
     identity.alive,
     pki.status_api.router,
     pki.tsa.api.submission,
+    pki.cmp.api.router,
     core.ledger.witness_api.submission,
 )
 

@@ -13,6 +13,7 @@ import core.ledger.jobs
 import core.notice.jobs
 import monitor.jobs
 import pki.acme.jobs
+import pki.cmp.jobs
 import pki.jobs
 import pki.tsa.renewal
 from authz import appfile, application, policy
@@ -49,7 +50,7 @@ from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
 from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, enrolling, leveling, noticing, stamping, vouching
+from deploy import departure, enrolling, leveling, machines, noticing, registration, stamping, vouching
 from deploy.console import parts
 from deploy.file import read_text
 from deploy.settings import Settings
@@ -61,14 +62,13 @@ from monitor.holding import Watched
 from pki import activation, bulk_act, hierarchy
 from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
+from pki.cmp import shield
 from pki.crl import CrlPublisher
-from pki.desk import RequestDesk
+from pki.device.holding import InitialSecrets
 from pki.feed import Feed
 from pki.holding import Certificates, Codes
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
-from pki.redemption import Redemption
-from pki.renewal import Renewal
 from pki.settings import PkiSettings
 
 #: The label of the key that signs the evidence log's checkpoints.
@@ -185,7 +185,8 @@ def holders(settings: Settings) -> Holders:
     """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
     asked = Access(applications(settings))
     keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), Codes(), Enrolments(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
+    certificates = (Certificates(), Codes(), Enrolments(), InitialSecrets())
+    return Holders((*certificates, asked, keys, Watched(), Proposals(), Duties(), Tenure()))
 
 
 def backup(settings: Settings, database: Database) -> Backup:
@@ -231,6 +232,8 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     return [
         *pki.jobs.jobs(database),
         *pki.acme.jobs.jobs(database),
+        *pki.cmp.jobs.jobs(database),
+        *pki.cmp.jobs.renewal(partial(shield.renew, database, keys, clock(), secrets.token_bytes, names)),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
         pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
@@ -265,7 +268,6 @@ def build(settings: Settings) -> Built:
     point = decisions(settings, database, queue, group)
     place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     responder = OcspResponder(database=database, keys=keys, clock=clock)
-    desk = RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes)
     every, asked = periods(settings, database), partial(vouching.asked, settings)
     provided: dict[type, object] = {
         Clock: clock,
@@ -276,9 +278,6 @@ def build(settings: Settings) -> Built:
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: issuing,
-        RequestDesk: desk,
-        Redemption: Redemption(database=database, authority=issuing, clock=clock, random=secrets.token_bytes),
-        Renewal: Renewal(database=database, authority=issuing, request_desk=desk, clock=clock),
         Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
@@ -290,7 +289,9 @@ def build(settings: Settings) -> Built:
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
         **parts.provided(database, clock=clock, decisions=point, periods=every, witnesses=asked),
+        **registration.provided(database, clock=clock, authority=issuing),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
+        **machines.provided(settings, database, keys, clock=clock, authority=issuing, authenticator=authenticator),
         **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }

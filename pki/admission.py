@@ -11,7 +11,7 @@ from core.errors import TrustError, Unavailable
 from core.identity import Serial, SubjectKind
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
-from pki import authorisation, csr, holder
+from pki import authorisation, form, holder
 from pki.authorisation import Admitted, KeyUse
 from pki.csr import CertificationRequest
 from pki.errors import NotRenewable, WrongProfile
@@ -128,7 +128,7 @@ def is_intended(session: Session, digest: str, since: datetime) -> bool:
 
 def _read(request: IssuanceRequest) -> CertificationRequest | TrustError:
     try:
-        return csr.parse_request(request.csr)
+        return form.read(request.csr)
     except TrustError as refusal:
         return refusal
 

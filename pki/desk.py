@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import NotFound, TrustError
 from core.identity import Serial, SubjectKind
 from core.ledger import evidence
-from pki import admission, csr, deskofficer, deskstate, events, holder, profileset
+from pki import admission, deskofficer, deskstate, events, form, holder, profileset
 from pki.deskofficer import Officer
 from pki.deskstate import NotWaiting, Standing, State
 from pki.issuance import CertificateAuthority, Outcome
@@ -218,7 +218,7 @@ def _finish(session: Session, row: DeskRequest, serial: Serial, at: datetime) ->
 def _enter(session: Session, row: DeskRequest, asked: IssuanceRequest) -> None:
     """Enter what is asked for, and what follows from register and profiles: how many officers must agree."""
     # In one spelling: what stands around the request in its file is not part of it.
-    request = replace(asked, csr=csr.normalise(asked.csr), holder_kind=None)
+    request = replace(asked, csr=form.normalise(asked.csr), holder_kind=None)
     profile = profileset.active(session).get(request.profile)
     about = holder.find(session, asked.holder_kind or profile.holder, request.holder)
     row.profile, row.holder, row.holder_kind, row.domain = profile.name, request.holder, about.kind, about.domain

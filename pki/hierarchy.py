@@ -1,4 +1,4 @@
-"""The hierarchy: root, issuing authority, OCSP responder, time-stamp authority; their keys are in the token.
+"""The hierarchy: root, issuing authority, OCSP responder, time-stamp authority, CMP; their keys are in the token.
 
 Idempotent, goes on after a crash.
 
@@ -22,7 +22,7 @@ from core.ledger import evidence
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyInfo, KeyPurpose
 from pki import events, issuer, pointers, tbs
-from pki.issuer import ISSUING, OCSP, ROOT, TSA, Issuer
+from pki.issuer import CMP, ISSUING, OCSP, ROOT, TSA, Issuer
 from pki.models import Authority, IssuanceIntent
 from pki.settings import PkiSettings
 from pki.tbs import AuthorityContent, Prepared, Press
@@ -35,15 +35,16 @@ _KEYS = {
     ISSUING: ("issuing-ca", KeyPurpose.CA),
     OCSP: ("ocsp", KeyPurpose.OCSP),
     TSA: (TSA, KeyPurpose.TSA),
+    CMP: (CMP, KeyPurpose.CMP),
 }
 
 #: A token is verified long after it was made: its authority's certificate lasts as long as its issuer's lets it.
-_LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR, TSA: 5 * _YEAR}
+_LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR, TSA: 5 * _YEAR, CMP: _YEAR}
 
 #: The responder's certificate is renewed so long before its end.
 RENEWAL = timedelta(days=30)
 
-_SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING, TSA: ISSUING}
+_SIGNED_BY = {ROOT: ROOT, ISSUING: ROOT, OCSP: ISSUING, TSA: ISSUING, CMP: ISSUING}
 
 #: A certificate is good a little before it was made: nobody's clock is exact.
 _BACKDATED = timedelta(minutes=1)
@@ -52,7 +53,7 @@ _BACKDATED = timedelta(minutes=1)
 STAMPING = _YEAR
 
 #: What a site is founded with, in this order.
-_FOUNDED = (ROOT, ISSUING, OCSP, f"{TSA}-1")
+_FOUNDED = (ROOT, ISSUING, OCSP, f"{TSA}-1", CMP)
 
 
 def establish(
@@ -174,14 +175,17 @@ class _Establishment:
                 (identifier, False),
                 (authority, False),
                 *(self._stamping(serial, start, end) if _kind(name) == TSA else ()),
+                *(self._listed(serial) if _kind(name) == CMP else ()),
             ],
         )
 
     def _stamping(self, serial: Serial, start: datetime, end: datetime) -> Extensions:
         """Until when the key signs (X.509, 9.2.2.5), and where it would be read that it was revoked."""
         period = x509.PrivateKeyUsagePeriod(start - _BACKDATED, min(start + STAMPING - timedelta(seconds=1), end))
-        listed = pointers.distribution(self.settings.public_url, ISSUING, pointers.shard(serial))
-        return [(period, False), (listed, False)]
+        return [(period, False), *self._listed(serial)]
+
+    def _listed(self, serial: Serial) -> Extensions:
+        return [(pointers.distribution(self.settings.public_url, ISSUING, pointers.shard(serial)), False)]
 
 
 def _kind(name: str) -> str:
@@ -197,6 +201,7 @@ def _key(name: str) -> tuple[str, KeyPurpose]:
 
 def _name(settings: PkiSettings, name: str) -> x509.Name:
     titles = {ROOT: "Root CA", ISSUING: "Issuing CA", OCSP: "OCSP Responder", TSA: "Time-Stamp Authority"}
+    titles[CMP] = "CMP Server"
     generation = name.removeprefix(_kind(name)).replace("-", " ")
     return x509.Name(
         [
@@ -238,6 +243,12 @@ _EXTENSIONS: dict[str, Extensions] = {
         (_usage(sign=True), True),
         # Critical, and the only one (RFC 3161, 2.3).
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
+    ],
+    CMP: [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_usage(sign=True), True),
+        # id-kp-cmcCA: speaks for the authority that issued it (RFC 9810, 4.5; RFC 6402, 2.10).
+        (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.27")]), False),
     ],
 }
 

@@ -20,6 +20,7 @@ from deploy.cli import (
     backup,
     certificate,
     decision,
+    device,
     duty,
     enrol,
     evidence,
@@ -71,6 +72,7 @@ app.add_typer(certificate.app, name="cert")
 enrol.install(app, certificate.app)
 app.add_typer(certificate.keys, name="key")
 app.add_typer(acme.app, name="acme")
+app.add_typer(device.app, name="cmp")
 app.add_typer(profile.app, name="profile")
 app.add_typer(request.app, name="request")
 decision.install(app)

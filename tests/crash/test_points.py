@@ -151,6 +151,6 @@ def test_witness_sees_what_is_not_on_record(site: Site) -> None:
     site.parts.publisher.refresh(force=True)
     assert site.witness.violations == []
     lists = sum(len(listing.scopes(name)) for name in ("root", "issuing"))
-    assert (len(site.witness.serials), len(site.witness.lists)) == (5, 2 * lists)
+    assert (len(site.witness.serials), len(site.witness.lists)) == (6, 2 * lists)
     site.parts.keys.sign("issuing-ca", hashlib.sha256(b"nobody wrote this down").digest())
     assert len(site.witness.violations) == 1

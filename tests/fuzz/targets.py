@@ -3,6 +3,7 @@
 A target takes octets and returns, or raises what nobody foresaw. Refusing by a ``TrustError`` is an answer.
 """
 
+import base64
 import io
 import ipaddress
 import tempfile
@@ -33,7 +34,7 @@ from pki.validation import certificate, crl, element
 from pki.validation import path as paths
 from pki.validation.path import Evidence
 from pki.validation.process import Parameters
-from tests.fuzz import acme, console
+from tests.fuzz import acme, console, devices
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -295,6 +296,9 @@ TARGETS: dict[str, Target] = {
     "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "console form": Target(console.request, lambda: [console.FORM]),
     "console text": Target(console.printed, lambda: [b"<b>\xe2\x80\xae\x1b[2J&amp;", "演练样本\u2066\u2028".encode()]),
+    "cmp message": Target(devices.exchange, devices.made),
+    "cmp request": Target(devices.request, devices.proved),
+    "est enrolment": Target(devices.enrolment, lambda: [b"Basic YTpi", base64.encodebytes(_made_request())]),
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),

@@ -6,7 +6,7 @@ from alembic import op
 from core.database import UtcDateTime
 
 revision = "0070"
-down_revision = "0052"
+down_revision = "0060"
 branch_labels = None
 depends_on = None
 

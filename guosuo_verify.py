@@ -242,8 +242,7 @@ def decode64(text: str) -> bytes:
 
 def parse_key(content: bytes, kind: int = 1) -> Key:
     """Read ``name+hash+key`` (C2SP signed-note), Ed25519 of a log (type 1) or witness (4). Raises ``Unreadable``."""
-    found = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)", content.decode(errors="replace"))
-    if found is None:
+    if (found := re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+(\S+)", content.decode(errors="replace"))) is None:
         raise Unreadable("the verifier key has not the form `name+hash+key`")
     material = decode64(found[3])
     demand(len(material) == 33 and material[0] == kind, f"the verifier key is not an Ed25519 key of type {kind}")
@@ -555,16 +554,19 @@ class Chronicle:
     def _made(self, record: Record) -> None:
         self._outcome(record)
         name = record.object.partition(":")[2]
-        read = self._certificate(record)
-        if read is None:
+        if (read := self._certificate(record)) is None:
             return
-        made, authority = read
-        above = name in ("root", "issuing")
-        self._demand("certificates", authority or not above, f"{record} makes an authority of one that is none")
-        if name == "root":
-            self._demand("certificates", name not in self._authorities, f"{record} makes a second root")
+        (made, authority), kind = read, name.partition("-")[0]
+        above = kind in ("root", "issuing", "cross", "foreign")
+        parent = record.word("issuer") or ("root" if above else "issuing")
+        right = authority == above and parent.partition("-")[0] == ("root" if above else "issuing")
+        self._demand("certificates", right, f"{record} makes an authority of one that is none")
+        if kind == "root":
+            links = [one.public_key() for one in self._authorities.get(f"cross-{name}-new", [])]
+            first = name not in self._authorities and (name == "root" or made.public_key() in links)
+            self._demand("certificates", first and parent == name, f"{record} makes a second root that none certified")
         self._authorities.setdefault(name, []).append(made)
-        self._check_issuer(record, made, "root" if above else "issuing")
+        self._check_issuer(record, made, parent)
 
     def _outcome(self, record: Record) -> Life:
         """Hold the outcome of an issuance against its intention."""
@@ -648,8 +650,7 @@ class Chronicle:
             return
         record = replace(record, details={})
         first = self._lists.setdefault((record.object, number), record)
-        told = f"{record} uses list number {number} of record {first.number} again"
-        self._demand("crl numbers", first is record, told)
+        self._demand("crl numbers", first is record, f"{record} uses list number {number} of {first.number} again")
         highest, newest = self._newest_list.get(record.object, (-1, record))
         if number > highest:
             self._newest_list[record.object] = (number, record)
@@ -703,7 +704,9 @@ def _facts(made: x509.Certificate) -> dict[str, str]:
 def _is_issued_by(made: x509.Certificate, issuer: x509.Certificate) -> bool:
     with suppress(*X509_ERRORS):
         made.verify_directly_issued_by(issuer)
-        return issuer.not_valid_before_utc <= made.not_valid_before_utc <= issuer.not_valid_after_utc
+        # An old root's key that the new one certifies begins with the old root (RFC 4210, 4.4.1).
+        begun = made.issuer == made.subject or issuer.not_valid_before_utc <= made.not_valid_before_utc
+        return begun and made.not_valid_before_utc <= issuer.not_valid_after_utc
     return False
 
 
@@ -724,8 +727,7 @@ class Verification:
 
     def run(self) -> Report:
         """Make every check, as far as each can be made."""
-        opened = self._open()
-        if opened is None or not self._check_members(opened[1]):
+        if (opened := self._open()) is None or not self._check_members(opened[1]):
             return self.report
         key, signed = opened
         history = Check("history")
@@ -746,8 +748,7 @@ class Verification:
         """Read what everything else hangs on: the key that the auditor knows, and what it signed."""
         with self.report.check("fingerprint") as check:
             content = self._bundle.read(KEY)
-            found = hashlib.sha256(content).hexdigest()
-            if found != self._fingerprint:
+            if (found := hashlib.sha256(content).hexdigest()) != self._fingerprint:
                 check.fail(f"the bundle's key has the fingerprint {found}: it is another key than the one you know")
             key = parse_key(content)
             check.found = f"the key of {shown(key.name)} is the one you know"
@@ -876,8 +877,7 @@ class Verification:
         roots = roots_at(self._leaves, [signed.size, *past])
         if roots.get(signed.size) != signed.root:
             check.fail(f"the {len(self._leaves)} records do not lead to the signed root{self._where(past, roots)}")
-        broken = [size for size, root in sorted(past.items()) if roots.get(size) != root]
-        if broken:
+        if broken := [size for size, root in sorted(past.items()) if roots.get(size) != root]:
             history.fail(f"`{HISTORY}/{broken[0]}` was signed for other records{self._where(past, roots)}")
         self.report.checks.append(history)
         check.found = f"{len(self._leaves)} records lead to the signed root"

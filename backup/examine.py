@@ -6,6 +6,7 @@ The numbers of the manifest, the mirrored evidence and foreign programs are the 
 import os
 import secrets
 import shutil
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from backup import archive, cut, reconcile, restore, sandbox
 from backup.errors import Damaged
@@ -37,8 +38,8 @@ from core.registry import credential
 from core.registry.credential import Credential, CredentialState
 from hsm.client import SignerClient
 from hsm.models import KeyAlgorithm, KeyInfo
-from pki import issuer
-from pki.models import Authority, Revocation
+from pki import issuer, plan
+from pki.models import Authority, CrlList, Revocation
 
 #: What adds rows to which table when it is done again; every other table here keeps the manifest's number.
 _GROWING: Mapping[str, tuple[str, ...]] = {
@@ -120,7 +121,7 @@ def keys(found: Examination, scene: Scene) -> None:
     known = {info.label: info for info in held}
     wrong = [label for label, info in known.items() if not _signs(scene.keys, info)]
     with scene.database.read() as session:
-        for authority in session.exec(select(Authority)):
+        for authority in session.exec(select(Authority).where(Authority.key != "")):
             key = known.get(authority.key)
             if key is None or key.spki != _spki(authority.der):
                 wrong.append(f"{authority.key} of {authority.name}")
@@ -138,8 +139,14 @@ def revocations(found: Examination, scene: Scene) -> None:
 def revocation_list(found: Examination, scene: Scene, outsider: Outsider) -> None:
     """A client gets a list that OpenSSL verifies, that lists every revocation, under a number never used before."""
     listed = set[str]()
-    for name in (issuer.ROOT, issuer.ISSUING):
-        crl, said = outsider.revocation_list(name)
+    with scene.database.read() as session:
+        plans = plan.made(session)
+        known = {one.name: issuer.get(session, one.name).der for one in plans}
+        published = session.exec(select(CrlList.issuer).where(col(CrlList.der).is_not(None)).distinct()).all()
+    # Of whom somebody published, and of whoever issues now in any case.
+    newest = {plan.newest(plans, one.line).name for one in plans if one.is_ours}
+    for name in sorted(newest.union(published)):
+        crl, said = outsider.knowing(known[name]).revocation_list(name)
         listed |= {f"{entry.serial_number:040x}" for entry in crl}
         number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         before = scene.outcome.crl_numbers.get(name, 0)
@@ -154,17 +161,24 @@ def revocation_list(found: Examination, scene: Scene, outsider: Outsider) -> Non
 def ocsp(found: Examination, scene: Scene, outsider: Outsider) -> None:
     """OpenSSL is told revoked for what is, good for what is good, unknown for what never was."""
     with scene.database.read() as session:
-        file = scene.work / "issuing.pem"
-        authority = x509.load_der_x509_certificate(issuer.get(session, issuer.ISSUING).der)
-        file.write_bytes(authority.public_bytes(Encoding.PEM))
         good = session.exec(select(Credential.serial).where(Credential.state == CredentialState.GOOD.value)).first()
-    asked = dict.fromkeys(map(str, revoked(scene.mirror)[-_ASKED:]), "revoked")
-    asked |= {good: "good"} if good else {}
-    asked[f"01{secrets.token_hex(19)}"] = "unknown"
+        gone = [one for one in revoked(scene.mirror) if issuer.is_sharded(_issuer(session, one))]
+        asked = dict.fromkeys(map(str, gone[-_ASKED:]), "revoked")
+        asked |= {good: "good"} if good else {}
+        asked[f"01{secrets.token_hex(19)}"] = "unknown"
+        issuers = {serial: issuer.get(session, _issuer(session, serial)).der for serial in asked}
     for serial, expected in asked.items():
-        said = outsider.ask(file, serial)
+        file = scene.work / "issuer.pem"
+        file.write_text(ssl.DER_cert_to_PEM_cert(issuers[serial]), encoding="ascii")
+        said = outsider.knowing(issuers[serial]).ask(file, serial)
         right = f": {expected}" in said and "Response verify OK" in said
         found.add(f"OCSP {expected}", right, f"{serial}: openssl says {expected}" if right else f"{serial}: {said}")
+
+
+def _issuer(session: Session, serial: str) -> str:
+    """Return who issued a certificate, or gave its number up."""
+    held, gone = credential.find(session, Serial(serial)), session.get(Revocation, serial)
+    return held.issuer if held else gone.issuer if gone else issuer.ISSUING
 
 
 def controls(found: Examination, scene: Scene) -> None:

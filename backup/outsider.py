@@ -1,5 +1,7 @@
 """What a client outside sees: revocation lists and OCSP answers over HTTP, judged by OpenSSL and by nothing of ours."""
 
+import hashlib
+import ssl
 import subprocess
 import urllib.request
 from dataclasses import dataclass
@@ -17,6 +19,13 @@ class Outsider:
     url: str
     trusted: Path
     work: Path
+
+    def knowing(self, authority: bytes) -> "Outsider":
+        """Return one that also knows this authority's certificate (DER), whom not everybody is told of beforehand."""
+        known = self.work / f"known-{hashlib.sha256(authority).hexdigest()[:16]}.pem"
+        own = ssl.DER_cert_to_PEM_cert(authority)
+        known.write_text(own + self.trusted.read_text(encoding="ascii"), encoding="ascii")
+        return Outsider(self.url, known, self.work)
 
     def revocation_list(self, name: str) -> tuple[x509.CertificateRevocationList, str]:
         """Fetch a list; return it and what ``openssl crl`` says about its signature."""

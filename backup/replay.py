@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from backup import (
     replay_acme,
     replay_approval,
+    replay_authority,
     replay_code,
     replay_custody,
     replay_desk,
@@ -36,6 +37,7 @@ from core.registry import credential
 from core.registry.credential import Credential
 from core.registry.models import Person, RoleAssignment
 from pki import hierarchy
+from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
@@ -154,8 +156,16 @@ def _authority_made(session: Session, record: Record) -> bool:
     replay_status.conclude_intent(session, serial, "issued", der, holder_kind="authority")
     known = session.exec(select(Authority).where(Authority.serial == serial)).first()
     if known is None:
-        hierarchy.enter(session, Authority(name=name, key=replay_status.text(record, "key"), serial=serial, der=der))
+        key = replay_status.text(record, "key")
+        hierarchy.enter(session, Authority(name=name, key=key, serial=serial, der=der, issuer=_signer(record, name)))
     return True
+
+
+def _signer(record: Record, name: str) -> str:
+    """Return whose key signed an authority's certificate; records from before there were several do not say so."""
+    if "issuer" in record.details:
+        return replay_status.text(record, "issuer")
+    return ROOT if name in (ROOT, ISSUING) else ISSUING
 
 
 def _role_given(session: Session, record: Record) -> bool:
@@ -214,6 +224,7 @@ def _witnessed(session: Session, record: Record) -> bool:
 
 _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_acme.HANDLERS,
+    **replay_authority.HANDLERS,
     **replay_approval.HANDLERS,
     **replay_code.HANDLERS,
     **replay_desk.HANDLERS,

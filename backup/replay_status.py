@@ -11,8 +11,7 @@ from core.clock import from_rfc3339
 from core.identity import Serial
 from core.registry import credential
 from core.registry.credential import CredentialState
-from pki import bulk, revocation
-from pki.issuer import ISSUING, ROOT
+from pki import bulk, plan, revocation
 from pki.models import (
     BulkRevocation,
     BulkRevocationItem,
@@ -39,7 +38,7 @@ def forget_lists(session: Session, margin: int, at: datetime) -> dict[str, int]:
     session.connection().execute(delete(CrlList))
     # A delta tells what changed since a list: there is none any more, and each is made anew from the rows.
     session.connection().execute(delete(RevocationChange))
-    for name in (ROOT, ISSUING):
+    for name in (one.name for one in plan.every(session) if one.is_ours):
         number = found.setdefault(name, 0) + margin
         session.add(CrlPublication(issuer=name, number=number, this_update=at, next_update=at, entries=0))
     session.flush()

@@ -24,6 +24,7 @@ import pki.acme.api
 import pki.acme.certificate_api
 import pki.acme.order_api
 import pki.api
+import pki.authority_api
 import pki.bulk_api
 import pki.cmp.api
 import pki.console.certificate
@@ -65,6 +66,7 @@ SERVICE: tuple[APIRouter, ...] = (
     core.ledger.witness_api.router,
     hsm.api.router,
     pki.api.router,
+    pki.authority_api.router,
     pki.acme.api.router,
     pki.device.api.router,
     pki.est.api.router,

@@ -20,7 +20,6 @@ from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
-from authz.holding import Access
 from backup import jobs as backup_jobs
 from backup.repository import Repository
 from backup.run import Backup
@@ -29,10 +28,8 @@ from core.access import Authenticator, DecisionPoint
 from core.approval import acts, administrator, erasure
 from core.approval import purge as purging
 from core.approval.acts import Acts
-from core.approval.holding import Proposals
 from core.clock import Clock, SystemClock
 from core.database import Database
-from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint
@@ -48,25 +45,19 @@ from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
-from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, enrolling, leveling, machines, noticing, registration, stamping, vouching
+from deploy import departure, enrolling, holding, leveling, machines, noticing, registration, stamping, vouching
 from deploy.console import parts
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
-from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
-from monitor.holding import Watched
-from pki import activation, bulk_act, hierarchy
-from pki.acme.holding import Enrolments
+from pki import activation, bulk_act, crossing_act, hierarchy
 from pki.authentication import CertificateAuthenticator
 from pki.cmp import shield
 from pki.crl import CrlPublisher
-from pki.device.holding import InitialSecrets
 from pki.feed import Feed
-from pki.holding import Certificates, Codes
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
@@ -182,11 +173,8 @@ def decisions(settings: Settings, database: Database, queue: FastQueue, group: G
 
 
 def holders(settings: Settings) -> Holders:
-    """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
-    asked = Access(applications(settings))
-    keys = Keys(token(settings).inventory)
-    certificates = (Certificates(), Codes(), Enrolments(), InitialSecrets())
-    return Holders((*certificates, asked, keys, Watched(), Proposals(), Duties(), Tenure()))
+    """Return every package's answer to what somebody holds."""
+    return holding.holders(applications(settings), token(settings).inventory)
 
 
 def backup(settings: Settings, database: Database) -> Backup:
@@ -235,6 +223,9 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
         *pki.cmp.jobs.jobs(database),
         *pki.cmp.jobs.renewal(partial(shield.renew, database, keys, clock(), secrets.token_bytes, names)),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
+        *pki.jobs.making(
+            database, partial(hierarchy.make_planned, database, keys, clock(), secrets.token_bytes, names)
+        ),
         pki.tsa.renewal.job(stamping.renewal(names, database, keys, clock())),
         *monitor.jobs.jobs(database),
         *backup_jobs.jobs(database, Repository(settings.repository.path)),
@@ -255,7 +246,14 @@ def two_person_acts(settings: Settings) -> Acts:
     """Return every act that one person alone may not do: the rules of ``acts.yaml`` and the code of each part."""
     asked, register, numbers = holders(settings), RegisterOfRecord(), accountable.retention()
     kept = [purging.act(register, numbers), erasure.act(register, numbers)]
-    ours = [administrator.ACT, activation.ACT, bulk_act.ACT, departure.act(asked), leveling.act(asked)]
+    ours = [
+        administrator.ACT,
+        activation.ACT,
+        bulk_act.ACT,
+        *crossing_act.ACTS,
+        departure.act(asked),
+        leveling.act(asked),
+    ]
     return Acts(acts.load(), [*ours, *kept])
 
 

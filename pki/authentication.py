@@ -14,11 +14,21 @@ from core.registry.credential import Credential, CredentialState
 from core.registry.errors import HasLeft
 from core.registry.models import Person, SecurityDomain
 from core.rule import LEFT
-from pki import holder, issuer, path
-from pki.errors import DepartedHolder, OnHold, OutgrownCertificate, Revoked, SuspendedHolder, UnknownCertificate
-from pki.issuer import ISSUING, ROOT
+from pki import holder, issuer, path, plan
+from pki.errors import (
+    DepartedHolder,
+    ForeignIssuer,
+    NotEstablished,
+    OnHold,
+    OutgrownCertificate,
+    Revoked,
+    SuspendedHolder,
+    UnknownCertificate,
+)
+from pki.issuer import ISSUING
 from pki.models import CertificateHold
 from pki.names import Holder
+from pki.validation.certificate import Certificate
 
 #: How many clients' certificates are kept as issued by us.
 _KEPT = 512
@@ -28,13 +38,14 @@ class CertificateAuthenticator:
     """Implements ``core.access.Authenticator``."""
 
     def __init__(self, *, database: Database, clock: Clock) -> None:
-        """Read status from ``database``; our authorities' certificates are read once, they do not change."""
+        """Read status from ``database``; each authority's certificates are read once, they do not change."""
         self._database = database
         self._clock = clock
-        self._authorities: path.Authorities | None = None
+        self._authorities: dict[str, path.Authorities] = {}
+        self._known: tuple[path.Authorities, ...] = ()
         # A client comes again and again: who issued its certificate does not change, so it is kept, for as many
         # certificates as a site's busiest hour sees. What is refused is not kept, and takes no room.
-        self._issued = lru_cache(maxsize=_KEPT)(path.issued)
+        self._issued = lru_cache(maxsize=_KEPT)(path.issued_by_one)
 
     def authenticate(self, certificate: bytes) -> Principal:
         """Return whom the DER ``certificate`` stands for, now. Raises an ``Unauthenticated`` with its reason."""
@@ -43,8 +54,7 @@ class CertificateAuthenticator:
 
     def authenticate_within(self, session: Session, certificate: bytes) -> Principal:
         """As ``authenticate``, in the caller's transaction."""
-        authorities = self._chain(session)
-        found = self._issued(certificate, authorities)
+        found, authorities = self._find(session, certificate)
         path.check(found, authorities, self._clock.now())
         serial = Serial(f"{found.serial_number:040x}")
         held = credential.find(session, serial)
@@ -62,10 +72,26 @@ class CertificateAuthenticator:
             raise OnHold(f"the certificate {serial} is on hold", hint=hint, about=_name(held))
         return _principal(session, held)
 
-    def _chain(self, session: Session) -> path.Authorities:
-        if self._authorities is None:
-            self._authorities = path.trust([issuer.get(session, name).der for name in (ISSUING, ROOT)])
-        return self._authorities
+    def _find(self, session: Session, certificate: bytes) -> tuple[Certificate, path.Authorities]:
+        try:
+            return self._issued(certificate, self._known)
+        except ForeignIssuer:
+            # It may be of an authority that was made since; what nobody issued costs a look at the store.
+            before = self._known
+            self._look(session)
+            if self._known == before:
+                raise
+            return self._issued(certificate, self._known)
+
+    def _look(self, session: Session) -> None:
+        plans = [one for one in plan.made(session) if one.kind == ISSUING]
+        if not plans:
+            raise NotEstablished("there is no issuing authority", hint="make the site with `guosuo init`")
+        for one in plans:
+            if one.name not in self._authorities:
+                own = [issuer.get(session, name).der for name in (one.name, one.parent)]
+                self._authorities[one.name] = path.trust(own)
+        self._known = tuple(self._authorities[one.name] for one in plans)
 
 
 def _name(held: Credential) -> str:

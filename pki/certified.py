@@ -6,8 +6,7 @@ from cryptography import x509
 from sqlmodel import Session
 
 from core.identity import Serial
-from pki import issuer
-from pki.issuer import ISSUING
+from pki import chain as chains
 from pki.models import Certificate
 from pki.request import issued
 
@@ -32,6 +31,6 @@ def hosts(session: Session, serial: Serial) -> Hosts:
 
 
 def chain(session: Session, serial: Serial) -> str:
-    """Return a certificate that was handed out with that of the issuing authority (PEM)."""
+    """Return a certificate that was handed out with what stands above it (PEM)."""
     der = session.get_one(Certificate, serial).der
-    return issued(serial, der, issuer.get(session, ISSUING).der).chain_pem
+    return issued(serial, der, chains.of(session, serial)).chain_pem

@@ -15,9 +15,9 @@ from core.clock import Clock
 from core.database import Database
 from core.ledger import evidence
 from hsm.client import SignerClient
-from pki import events, issuer, listing
+from pki import events, issuer, listing, plan
 from pki.errors import NotEstablished
-from pki.issuer import ISSUING, ROOT, Issuer
+from pki.issuer import Issuer, is_sharded
 from pki.listing import Known, Listing, Round
 from pki.models import Authority, CrlList, CrlPublication, RevocationChange
 from pki.settings import PkiSettings
@@ -42,7 +42,7 @@ class Signed:
 
 
 class CrlPublisher:
-    """Publishes the lists of the root and the issuing authority."""
+    """Publishes the lists of every root and issuing authority that may still be asked about."""
 
     def __init__(self, *, database: Database, keys: SignerClient, clock: Clock, settings: PkiSettings) -> None:
         """``settings.crl_hours`` is how long a list is valid; it is renewed at half of that."""
@@ -57,14 +57,16 @@ class CrlPublisher:
 
         One number for an authority, whatever lists of it are published.
         """
-        wanted = {name: listing.scopes(name) if force else () for name in (ROOT, ISSUING)}
+        with self._database.read() as session:
+            names = plan.listed(session, self._now())
+        wanted = {name: listing.scopes(name) if force else () for name in names}
         return [number for name in wanted if (number := self.publish(name, wanted[name])) is not None]
 
     def is_due(self) -> bool:
         """Say whether there is something to publish; asks the store only."""
         now = self._now()
         with self._database.read() as session:
-            return any(listing.due(session, name, now, self._lifetime) for name in (ROOT, ISSUING))
+            return any(listing.due(session, name, now, self._lifetime) for name in plan.listed(session, now))
 
     def current(self, name: str, scope: str = FULL) -> bytes:
         """Return the newest published list of a scope (DER). Raises ``NotEstablished``."""
@@ -114,7 +116,7 @@ class CrlPublisher:
         publication.published_at = at
         session.add(publication)
         bases = [one.base for one in kept if one.base is not None]
-        if bases or name != ISSUING:
+        if bases or not is_sharded(name):
             # Every delta has these behind it, and whoever follows the changes (``feed.py``) has seen them.
             told = col(RevocationChange.number) <= min(bases, default=taken.number)
             seen = col(RevocationChange.at) < at - _FOLLOWED

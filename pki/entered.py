@@ -7,7 +7,6 @@ from datetime import datetime
 from cryptography import x509
 
 from core.registry.credential import CredentialState
-from pki.issuer import ISSUING
 from pki.planned import Planned
 
 
@@ -38,7 +37,7 @@ def enter(planned: Planned, der: bytes) -> Entered:
     made, holder = x509.load_der_x509_certificate(der), planned.admitted.holder
     return Entered(
         serial=planned.serial,
-        issuer=ISSUING,
+        issuer=planned.issuer,
         holder_kind=holder.kind,
         holder=holder.identifier,
         domain=holder.domain,

@@ -9,7 +9,39 @@ from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
 from pki.entered import Entered
-from pki.models import BulkRevocation, DeskRequest, EnrolmentCode, IssuanceIntent, ProfileSet
+from pki.models import (
+    Authority,
+    AuthorityPlan,
+    BulkRevocation,
+    DeskRequest,
+    EnrolmentCode,
+    IssuanceIntent,
+    ProfileSet,
+)
+
+
+class Revocable(Protocol):
+    """What is told of a certificate that is revoked: a holder's, or one that we gave another installation."""
+
+    @property
+    def serial(self) -> str:
+        """Its serial number."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """Whose list tells it."""
+        ...
+
+    @property
+    def holder(self) -> str:
+        """Whom it stands for."""
+        ...
+
+    @property
+    def domain(self) -> str:
+        """The holder's domain."""
+        ...
 
 
 class Intended(Protocol):
@@ -191,7 +223,7 @@ def profiles_activated(row: ProfileSet, *, before: str) -> Event:
     return Event("pki.profile.activated", row.approver, f"profiles:{row.digest[:16]}", details=details)
 
 
-def revoked(of: Credential, reason: str, *, since: datetime | None, actor: str) -> Event:
+def revoked(of: Revocable, reason: str, *, since: datetime | None, actor: str) -> Event:
     """A certificate was revoked, for ever; ``since`` is when it was put on hold, if it was."""
     details = {"serial": of.serial, "issuer": of.issuer, "reason": reason, "holder": of.holder}
     if since is not None:
@@ -230,12 +262,31 @@ def crl_published(issuer: str, number: int, entries: int, lists: int) -> Event:
     return Event("pki.crl.published", "device:trust", f"crl:{issuer}", details=details)
 
 
-def authority_made(name: str, serial: str, key: str, spki_sha256: str, der: bytes) -> Event:
-    """An authority's or responder's own certificate was made."""
+def authority_made(made: Authority, spki_sha256: str, *, actor: str) -> Event:
+    """An authority's or responder's own certificate was made; ``issuer`` is whose key signed it."""
     details = {
-        "serial": serial,
-        "key": key,
+        "serial": made.serial,
+        "key": made.key,
+        "issuer": made.issuer,
         "spki_sha256": spki_sha256,
-        "certificate": base64.b64encode(der).decode("ascii"),
+        "certificate": base64.b64encode(made.der).decode("ascii"),
     }
-    return Event("pki.authority.made", "founding", f"authority:{name}", details=details)
+    return Event("pki.authority.made", actor, f"authority:{made.name}", details=details)
+
+
+def authority_planned(row: AuthorityPlan) -> Event:
+    """Two people agreed on another authority; the worker makes it from what stands here."""
+    details: dict[str, JsonValue] = {
+        "number": row.number,
+        "parent": row.parent,
+        "path_length": row.path_length,
+        "algorithm": row.algorithm,
+        "domains": row.domains,
+        "space": row.space,
+        "root": row.root,
+        "policies": row.policies,
+        "days": row.days,
+        "proposer": row.proposer,
+        "basis": row.basis,
+    }
+    return Event("pki.authority.planned", row.approver, f"authority:{row.name}", details=details)

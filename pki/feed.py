@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, and_, col, func, or_, select
 
 from core.clock import Clock
 from core.database import Database
 from core.errors import TrustError
 from core.identity import Serial
+from pki import plan
 from pki.issuer import ISSUING
 from pki.models import CrlPublication, RevocationChange
 from pki.ocsp import OcspResponder
@@ -43,7 +44,7 @@ class Feed:
         self._database = database
         self._monotonic = monotonic
         self._looked_at = float("-inf")
-        self._number = 0
+        self._numbers: dict[str, int] = {}
 
     def ready(self, content: bytes) -> Answer | None:
         """Return an answer that is signed already and still true; nothing when that cannot be told without asking."""
@@ -57,11 +58,11 @@ class Feed:
         if begun - self._looked_at > _LOST:
             self.responder.answers.clear()
         with self._database.read() as session:
-            number = session.exec(select(func.max(CrlPublication.number)).where(CrlPublication.issuer == ISSUING)).one()
+            numbers = {one.name: _newest(session, one.name) for one in plan.made(session) if one.kind == ISSUING}
             changed = self._changed(session)
         if changed:
             self.responder.answers.drop(changed)
-        self._number = number or 0
+        self._numbers = numbers
         self._looked_at = begun
 
     def run(self, stop: threading.Event) -> None:
@@ -79,8 +80,14 @@ class Feed:
                 continue
 
     def _changed(self, session: Session) -> set[Serial]:
-        number = col(RevocationChange.number)
-        statement = select(RevocationChange.serial).where(
-            RevocationChange.issuer == ISSUING, or_(number.is_(None), number > self._number)
-        )
+        number, name = col(RevocationChange.number), col(RevocationChange.issuer)
+        told = [and_(name == one, number > newest) for one, newest in self._numbers.items()]
+        # Of an authority that was not known at the last look, whatever there is.
+        unknown = name.not_in([*self._numbers])
+        statement = select(RevocationChange.serial).where(or_(number.is_(None), unknown, *told))
         return {Serial(one) for one in session.exec(statement)}
+
+
+def _newest(session: Session, name: str) -> int:
+    statement = select(func.max(CrlPublication.number)).where(CrlPublication.issuer == name)
+    return session.exec(statement).one() or 0

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import Session
 
 from core.clock import Clock
@@ -25,13 +24,14 @@ from core.ledger import evidence
 from core.ledger.entry import Event
 from core.ledger.group import GroupCommit
 from hsm.client import SignerClient
-from pki import admission, events, issuer, outcome, profileset, template
+from pki import admission, chain, events, issuer, namespace, outcome, plan, profileset, template
 from pki.admission import Earlier, Judgement
 from pki.authorisation import Admitted
 from pki.convoy import Convoy
 from pki.errors import AuthorityExpired, NeedsSecond
 from pki.issuer import ISSUING, Issuer
 from pki.lint import Meant
+from pki.plan import Plan
 from pki.planned import Planned
 from pki.profile import Profile, Profiles
 from pki.request import IssuanceRequest, IssuedCertificate, issued
@@ -49,7 +49,7 @@ Outcome = IssuedCertificate | TrustError
 
 
 class CertificateAuthority:
-    """The issuing authority. Safe for many threads."""
+    """The issuing authorities: each domain's own, and the default one. Safe for many threads."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class CertificateAuthority:
         random: Callable[[int], bytes],
         settings: PkiSettings,
     ) -> None:
-        """Issue with the key ``issuing-ca`` in the token behind ``keys``; write through ``group``."""
+        """Issue with the keys in the token behind ``keys``; write through ``group``."""
         self._database = database
         self._group = group
         self._keys = keys
@@ -69,13 +69,13 @@ class CertificateAuthority:
         self._random = random
         self._settings = settings
         self._press = Press()
-        self._authority: Issuer | None = None
-        self._templates: dict[tuple[str, str], Template] = {}
+        self._issuers: dict[str, Issuer] = {}
+        self._templates: dict[tuple[str, str, str], Template] = {}
         self._convoy: Convoy[_Asked, Outcome] = Convoy(self._issue)
 
     def check(self, request: IssuanceRequest, *, actor: str) -> None:
         """Raise the refusal (recorded) with which ``issue`` would answer; nothing is issued."""
-        (judged,), _profiles, _authority = self._judge([request])
+        (judged,), _profiles, _plans = self._judge([request])
         if isinstance(judged, TrustError):
             self._group.append(_refusal(request, judged, actor), at=self._clock.now())
             # A crash here leaves a recorded refusal that nobody was told: asking again is refused, and recorded, again.
@@ -123,20 +123,20 @@ class CertificateAuthority:
         # 1. All of them at once: of two over one key the first is first.
         if not asked:
             return []
-        judged, profiles, authority = self._judge([one.request for one in asked])
+        judged, profiles, plans = self._judge([one.request for one in asked])
         judged = [_agreed(one, about.terms.officers) for one, about in zip(judged, asked, strict=True)]
         pairs = list(zip(asked, judged, strict=True))
         parts = [pairs[first : first + PART] for first in range(0, len(pairs), PART)]
-        carry = partial(self._carry, profiles=profiles, authority=authority)
+        carry = partial(self._carry, profiles=profiles, plans=plans)
         if len(parts) == 1:
             return carry(parts[0])
         with ThreadPoolExecutor(ABREAST) as threads:
             return [one for part in threads.map(carry, parts) for one in part]
 
     def _carry(
-        self, pairs: "Sequence[tuple[_Asked, Judgement]]", *, profiles: Profiles, authority: Issuer
+        self, pairs: "Sequence[tuple[_Asked, Judgement]]", *, profiles: Profiles, plans: Sequence[Plan]
     ) -> list[Outcome]:
-        planned = [self._plan(asked, judged, profiles, authority) for asked, judged in pairs]
+        planned = [self._plan(asked, judged, profiles, plans) for asked, judged in pairs]
         going = [one for one in planned if isinstance(one, Planned)]
         # 2.
         self._group.run(lambda session: self._record(session, [asked for asked, _judged in pairs], planned))
@@ -145,30 +145,46 @@ class CertificateAuthority:
         if not going:
             return [one for one in planned if isinstance(one, TrustError)]
         # 3.
-        signed = authority.sign_all(self._press, [(one.prepared, one.prepared.request) for one in going])
+        told = self._sign(going)
         # A crash here leaves signed certificates that nobody has, under known serial numbers: as above.
-        told = list(zip(going, signed, strict=True))
         # 4.
         late = self._group.run(lambda session: outcome.conclude(session, told, at=self._clock.now()))
         # A crash here leaves issued certificates that their holders did not get: they are listed, and can be revoked.
-        above = authority.certificate.public_bytes(Encoding.DER)
-        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above) for one, der in told}
+        above = self._above({one.issuer for one in going})
+        made = {one.serial: late.get(one.serial) or issued(one.serial, der, above[one.issuer]) for one, der in told}
         return [made[one.serial] if isinstance(one, Planned) else one for one in planned]
 
-    def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Issuer]:
+    def _judge(self, requests: Sequence[IssuanceRequest]) -> tuple[list[Judgement], Profiles, Sequence[Plan]]:
         with self._database.read() as session:
-            profiles = profileset.active(session)
-            judged = admission.judge(session, profiles, requests)
-            if self._authority is None:
-                # Read once: an authority's certificate does not change.
-                self._authority = issuer.load(session, ISSUING, self._keys)
-        return judged, profiles, self._authority
+            profiles, plans = profileset.active(session), plan.serving(session)
+            judged = [_inside(one, plans) for one in admission.judge(session, profiles, requests)]
+            for one in plans:
+                if one.kind == ISSUING and one.name not in self._issuers:
+                    # Read once: an authority's certificate does not change.
+                    self._issuers[one.name] = issuer.load(session, one.name, self._keys)
+        return judged, profiles, plans
 
-    def _plan(self, asked: "_Asked", judged: Judgement, profiles: Profiles, authority: Issuer) -> Planned | TrustError:
+    def _sign(self, going: Sequence[Planned]) -> list[tuple[Planned, bytes]]:
+        """Have each signed by its authority."""
+        pairs: list[tuple[Planned, bytes]] = []
+        for name in dict.fromkeys(one.issuer for one in going):
+            own = [one for one in going if one.issuer == name]
+            signed = self._issuers[name].sign_all(self._press, [(one.prepared, one.prepared.request) for one in own])
+            pairs += zip(own, signed, strict=True)
+        return pairs
+
+    def _above(self, names: set[str]) -> dict[str, list[bytes]]:
+        with self._database.read() as session:
+            return {name: chain.above(session, name) for name in names}
+
+    def _plan(
+        self, asked: "_Asked", judged: Judgement, profiles: Profiles, plans: Sequence[Plan]
+    ) -> Planned | TrustError:
         """Prepare what is admitted; a refusal stays one, and what cannot be prepared becomes one."""
         if isinstance(judged, TrustError):
             return judged
         try:
+            authority = self._issuers[plan.for_domain(plans, judged.holder.domain).name]
             start = self._clock.now().replace(microsecond=0)
             filling = Filling(issuer.new_serial(self._random), start, _end(judged, start, authority), judged)
             form = self._template(profiles, judged.profile, authority)
@@ -176,14 +192,15 @@ class CertificateAuthority:
             prepared = self._press.prepare(template.fill(form, filling), meant, request=asked.request.digest)
         except TrustError as refusal:
             return refusal
+        terms = asked.terms
         return Planned(
-            prepared, judged, profiles.digest, asked.terms.actor, asked.terms.since, renews=asked.request.renews
+            prepared, judged, profiles.digest, terms.actor, authority.name, terms.since, renews=asked.request.renews
         )
 
     def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
-        key = profiles.digest, wanted.name
+        key = profiles.digest, wanted.name, authority.name
         if key not in self._templates:
-            made = template.compile_template(wanted, authority.certificate, ISSUING, self._settings.public_url)
+            made = template.compile_template(wanted, authority.certificate, authority.name, self._settings.public_url)
             # Those of profiles that are not in force any more go.
             kept = {one: form for one, form in self._templates.items() if one[0] == profiles.digest}
             self._templates = {**kept, key: made}
@@ -207,7 +224,7 @@ class CertificateAuthority:
 
     def _again(self, earlier: Earlier) -> IssuedCertificate:
         with self._database.read() as session:
-            above = issuer.get(session, ISSUING).der
+            above = chain.of(session, earlier.serial)
         return issued(earlier.serial, earlier.der, above, repeated=True)
 
 
@@ -244,6 +261,18 @@ def _agreed(judged: Judgement, officers: int) -> Judgement:
         f"a `{judged.profile.name}` certificate at protection level {level} needs a second officer",
         hint="file it at the desk with `guosuo request add`",
     )
+
+
+def _inside(judged: Judgement, plans: Sequence[Plan]) -> Judgement:
+    """Turn into a refusal what would not be valid below the authority of its domain."""
+    if isinstance(judged, TrustError):
+        return judged
+    authority = plan.for_domain(plans, judged.holder.domain)
+    try:
+        namespace.check(authority.space, judged.hosts, judged.addresses, authority.name)
+    except TrustError as refusal:
+        return refusal
+    return judged
 
 
 def _end(admitted: Admitted, start: datetime, authority: Issuer) -> datetime:

@@ -26,6 +26,11 @@ CMP = "cmp"
 TSA = "tsa"
 
 
+def is_sharded(name: str) -> bool:
+    """Say whether an authority's lists are divided: an issuing authority's are, a root revokes so little."""
+    return name.partition("-")[0] == ISSUING
+
+
 class Issuer:
     """One authority of ours."""
 

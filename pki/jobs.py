@@ -1,11 +1,11 @@
 """Background work of certificates: lists that never lapse, and intentions that are never left open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from core.database import Database
 from core.jobs import Job
-from pki import bulk, expiry, revocation
+from pki import bulk, expiry, plan, revocation
 from pki.crl import CrlPublisher
 
 #: After so long an intention without outcome is given up: no signature takes a tenth of that.
@@ -61,6 +61,19 @@ def renewal(renew: Callable[[], bool]) -> list[Job]:
         renew()
 
     return [Job("pki.responder.renew", timedelta(hours=1), run)]
+
+
+def making(database: Database, make: Callable[[], Sequence[str]]) -> list[Job]:
+    """Return the job that makes the authorities that two people agreed on."""
+
+    def run(_now: datetime) -> None:
+        make()
+
+    def waits() -> bool:
+        with database.read() as session:
+            return bool(plan.unfinished(session))
+
+    return [Job("pki.authority.make", timedelta(seconds=5), run, wanted=waits)]
 
 
 def publishing(publisher: CrlPublisher) -> list[Job]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, union_all
 from sqlmodel import Session, col, delete, func, insert, or_, select, update
 
 from pki import tbslist
-from pki.issuer import ISSUING
+from pki.issuer import is_sharded
 from pki.models import CertificateHold, CrlList, CrlPublication, Revocation, RevocationChange
 from pki.pointers import SHARDS
 from pki.tbslist import DELTA, FULL, Frame, ToBeSigned
@@ -65,7 +65,7 @@ def pause(entries: int) -> timedelta:
 
 def scopes(name: str) -> tuple[str, ...]:
     """Return the scopes of an authority's lists: the root revokes so little that its full list is enough."""
-    return (*map(str, range(SHARDS)), FULL, DELTA) if name == ISSUING else (FULL,)
+    return (*map(str, range(SHARDS)), FULL, DELTA) if is_sharded(name) else (FULL,)
 
 
 def newest(session: Session, name: str, scope: str = "") -> dict[str, Known]:
@@ -87,10 +87,10 @@ def due(session: Session, name: str, now: datetime, lifetime: timedelta) -> list
 def _due(session: Session, name: str, now: datetime, lifetime: timedelta, dirty: set[int]) -> list[str]:
     known = newest(session, name)
     wanted = [one for one in scopes(name) if one not in known or known[one].next_update - now <= lifetime / 2]
-    wanted += [str(shard) for shard in dirty if name == ISSUING]
+    wanted += [str(shard) for shard in dirty if is_sharded(name)]
     if FULL in known and _lags(session, name, known, dirty, now):
         wanted.append(FULL)
-    if name == ISSUING and (dirty or FULL in wanted):
+    if is_sharded(name) and (dirty or FULL in wanted):
         wanted.append(DELTA)
     return list(dict.fromkeys(wanted))
 
@@ -104,7 +104,7 @@ def _lags(session: Session, name: str, known: Mapping[str, Known], dirty: set[in
     if not dirty and session.exec(later.limit(1)).first() is None:
         return False
     # The root has no other list that could tell the change meanwhile.
-    stands = pause(full.entries) if name == ISSUING else timedelta(0)
+    stands = pause(full.entries) if is_sharded(name) else timedelta(0)
     if delta is not None and delta.entries > _MANY:
         stands = min(stands, _MOMENT)
     return now - full.this_update >= stands
@@ -200,7 +200,7 @@ class _Composer:
             point = tbslist.issuing_point(self.public_url, self.name, int(scope))
             yield self._listing(scope, content, count, point)
         if FULL in wanted:
-            pointer = [tbslist.freshest(self.public_url, self.name)] if self.name == ISSUING else []
+            pointer = [tbslist.freshest(self.public_url, self.name)] if is_sharded(self.name) else []
             yield self._listing(FULL, *self._all(fresh), *pointer)
         if DELTA in wanted:
             base = self._base(lifetime)
@@ -234,7 +234,7 @@ class _Composer:
 
     def _all(self, fresh: Mapping[str, tuple[bytes, int]]) -> tuple[bytes | bytearray, int]:
         """Join the shards: as they are made now, or as they were published."""
-        if self.name != ISSUING:
+        if not is_sharded(self.name):
             entries = [entry for _shard, entry in self._rows(list(range(SHARDS)))]
             return b"".join(entries), len(entries)
         published = newest(self.session, self.name)

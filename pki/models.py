@@ -12,7 +12,7 @@ RENEWS = text("renews <> ''")
 
 
 class Authority(SQLModel, table=True):
-    """An authority or delegated responder of ours and its certificate."""
+    """An authority or delegated responder of ours and its certificate; ``issuer`` is whose key signed it."""
 
     __tablename__ = "authority"
 
@@ -20,6 +20,32 @@ class Authority(SQLModel, table=True):
     key: str = Field(max_length=80)
     serial: str = Field(unique=True, max_length=40)
     der: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    issuer: str = Field(default="", max_length=40)
+
+
+class AuthorityPlan(SQLModel, table=True):
+    """An authority that two people agreed on: data from which the worker makes it.
+
+    ``domains``, ``space``, ``policies`` are JSON; ``parent`` is whose key signs it. ``root`` to ``days`` are those of a
+    certificate for another installation (``crossing.py``).
+    """
+
+    __tablename__ = "authority_plan"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    name: str = Field(unique=True, max_length=40)
+    parent: str = Field(max_length=40)
+    path_length: int
+    algorithm: str = Field(max_length=20)
+    domains: str = Field(sa_type=Text)
+    space: str = Field(sa_type=Text)
+    root: str = Field(default="", sa_type=Text)
+    policies: str = Field(default="[]", sa_type=Text)
+    days: int = 0
+    proposer: str = Field(max_length=80)
+    approver: str = Field(max_length=80)
+    basis: str = Field(max_length=400)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class IssuanceIntent(SQLModel, table=True):

@@ -5,7 +5,7 @@ a second, and when it has not for 0.4 s the store itself is asked. What answers 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,8 +19,9 @@ from core.database import Database
 from core.errors import TrustError, Unavailable
 from core.identity import Serial
 from hsm.client import SignerClient
-from pki import issuer, ocsp_message, reason, standing
-from pki.issuer import ISSUING, OCSP, Issuer
+from pki import issuer, ocsp_message, plan, reason, standing
+from pki.errors import NotEstablished
+from pki.issuer import ISSUING, Issuer
 from pki.ocsp_message import CertId, Failure, Question, Status
 from pki.ocsp_store import Answer, Answers
 
@@ -29,6 +30,9 @@ VALIDITY = timedelta(minutes=5)
 
 #: How long the responder's certificate is taken for current before it is looked at again.
 _LOOK = timedelta(minutes=1)
+
+#: An authority that nobody knows may be a new one: who asks for it has the store looked at so often.
+_NEW = timedelta(seconds=1)
 
 _UNKNOWN = Status("unknown")
 
@@ -40,24 +44,25 @@ _HASHES: Mapping[bytes, hashes.HashAlgorithm] = {
 
 @dataclass(frozen=True, slots=True)
 class _Signing:
-    """Who answers: ``known`` are the issuing authority's name and key hashes, by algorithm."""
+    """Who answers for the authority ``name``; ``known`` are that one's name and key hashes, by algorithm."""
 
+    name: str
     responder: Issuer
     certificate: bytes
     key_hash: bytes
     known: Mapping[bytes, tuple[bytes, bytes]]
-    looked_at: datetime
 
 
 class OcspResponder:
-    """Answers for the issuing authority with a delegated key of the token."""
+    """Answers for each issuing authority with a delegated key of the token, its own."""
 
     def __init__(self, *, database: Database, keys: SignerClient, clock: Clock) -> None:
-        """Prepare; authority and responder certificate are read at the first request, and once a minute."""
+        """Prepare; certificates of authorities and responders are read at the first request, and once a minute."""
         self._database = database
         self._keys = keys
         self._clock = clock
-        self._signing: _Signing | None = None
+        self._signing: Sequence[_Signing] = ()
+        self._looked_at: datetime | None = None
         self.answers = Answers()
 
     def respond(self, content: bytes) -> bytes:
@@ -91,9 +96,8 @@ class OcspResponder:
             question = ocsp_message.parse(content)
         except ValueError:
             return _failed(Failure.MALFORMED_REQUEST)
-        signing = self._current()
-        ours = [one for one in question.about if _is_ours(one, signing)]
-        if not ours or not question.understood:
+        signing = self._find(question)
+        if signing is None or not question.understood:
             return _failed(Failure.UNAUTHORIZED)
         return self._signed(content, question, signing)
 
@@ -103,7 +107,7 @@ class OcspResponder:
         until = now + VALIDITY
         with self._database.read() as session:
             said = [
-                _status(session, Serial(f"{one.serial:040x}")) if _is_ours(one, signing) else _UNKNOWN
+                _status(session, Serial(f"{one.serial:040x}"), signing.name) if _is_ours(one, signing) else _UNKNOWN
                 for one in question.about
             ]
         singles = [ocsp_message.single(*one, now, until) for one in zip(question.about, said, strict=True)]
@@ -120,20 +124,34 @@ class OcspResponder:
             self.answers.keep(content, answer, mark)
         return answer
 
-    def _current(self) -> _Signing:
+    def _find(self, question: Question) -> _Signing | None:
+        """Return who answers: for the first authority of ours that is asked about. Of the others nothing is known."""
+        for age in (_LOOK, _NEW):
+            known = self._current(age)
+            for one in question.about:
+                if (signing := next((by for by in known if _is_ours(one, by)), None)) is not None:
+                    return signing
+        return None
+
+    def _current(self, age: timedelta) -> Sequence[_Signing]:
         now = self._clock.now()
-        if self._signing is None or not timedelta(0) <= now - self._signing.looked_at < _LOOK:
+        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < age:
             with self._database.read() as session:
-                self._signing = self._load(session, now)
+                self._signing, self._looked_at = self._load(session), now
         return self._signing
 
-    def _load(self, session: Session, now: datetime) -> _Signing:
-        authority = x509.load_der_x509_certificate(issuer.get(session, ISSUING).der)
-        row = issuer.get(session, OCSP)
-        responder = issuer.load(session, OCSP, self._keys)
+    def _load(self, session: Session) -> list[_Signing]:
+        names = [one.name for one in plan.serving(session) if one.kind == ISSUING]
+        if not names:
+            raise NotEstablished("there is no issuing authority", hint="make the site with `guosuo init`")
+        return [self._load_one(session, name) for name in names]
+
+    def _load_one(self, session: Session, name: str) -> _Signing:
+        authority = x509.load_der_x509_certificate(issuer.get(session, name).der)
+        responder = issuer.load(session, plan.responder(name), self._keys)
         _name, key_hash = issuer_hashes(responder.certificate, _HASHES[ocsp_message.SHA1])
         known = {oid: issuer_hashes(authority, algorithm) for oid, algorithm in _HASHES.items()}
-        return _Signing(responder, row.der, key_hash, known, now)
+        return _Signing(name, responder, responder.certificate.public_bytes(Encoding.DER), key_hash, known)
 
 
 def issuer_hashes(authority: x509.Certificate, algorithm: hashes.HashAlgorithm) -> tuple[bytes, bytes]:
@@ -146,9 +164,9 @@ def _is_ours(one: CertId, signing: _Signing) -> bool:
     return signing.known.get(one.algorithm) == (one.name_hash, one.key_hash)
 
 
-def _status(session: Session, serial: Serial) -> Status:
-    """Return what the store says now of a serial number of the issuing authority; on hold is revoked for a reason."""
-    found = standing.of(session, serial)
+def _status(session: Session, serial: Serial, authority: str = "") -> Status:
+    """Return what the store says now of a serial number of an authority; on hold is revoked for a reason."""
+    found = standing.of(session, serial, authority)
     if found.since is None:
         return Status(found.state)
     return Status("revoked", found.since.replace(microsecond=0), reason.listed_code(found.reason))

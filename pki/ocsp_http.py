@@ -5,6 +5,7 @@ Open to everybody, like every status: no certificate is looked at. Everything th
 
 import base64
 import binascii
+import re
 from email.utils import format_datetime
 from urllib.parse import unquote
 
@@ -16,7 +17,8 @@ from pki.issuer import ISSUING
 from pki.ocsp_message import LARGEST
 from pki.ocsp_store import Answer
 
-_PREFIX = f"/ocsp/{ISSUING}"
+#: Which authority is asked about stands in the question; the address is any issuing authority's of ours.
+_ADDRESS = re.compile(rf"/ocsp/{ISSUING}(?:-[a-z0-9-]{{1,32}})?(?:/(?P<asked>.*))?", re.DOTALL)
 
 #: Seconds that a cache between us and whoever asks may give an answer again.
 _KEEP = 60
@@ -34,13 +36,14 @@ class OcspEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is asked of the responder, pass the rest on."""
-        if scope["type"] != "http" or not _is_ours(scope["path"]):
+        found = _ADDRESS.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "POST":
             content = await _body(receive)
         elif scope["method"] == "GET":
-            content = _decoded(scope["path"][len(_PREFIX) + 1 :])
+            content = _decoded(found["asked"] or "")
         else:
             await _send(send, 405, [(b"allow", b"GET, POST")], b"")
             return
@@ -68,10 +71,6 @@ class OcspEndpoint:
             (b"etag", answer.tag.encode("ascii")),
             (b"cache-control", keep.encode("ascii")),
         ]
-
-
-def _is_ours(path: str) -> bool:
-    return path == _PREFIX or path.startswith(f"{_PREFIX}/")
 
 
 async def _body(receive: Receive) -> bytes:

@@ -11,7 +11,6 @@ from core.identity import Serial
 from core.ledger import evidence
 from core.registry.credential import Credential
 from pki import entered, events, recheck
-from pki.issuer import ISSUING
 from pki.models import Certificate, IssuanceIntent
 from pki.planned import Planned
 
@@ -35,7 +34,7 @@ def conclude(session: Session, signed: Sequence[tuple[Planned, bytes]], *, at: d
     _insert(
         session,
         Certificate,
-        [{"serial": one.serial, "issuer": ISSUING, "issued_at": at, "der": der} for one, der in good],
+        [{"serial": one.serial, "issuer": one.issuer, "issued_at": at, "der": der} for one, der in good],
     )
     _insert(session, Credential, [one.row for one in rows])
     told = [events.issued(one, der, actor=planned.actor) for one, (planned, der) in zip(rows, good, strict=True)]

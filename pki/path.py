@@ -73,11 +73,17 @@ def validate(content: bytes, authorities: Authorities, now: datetime) -> Certifi
 
 
 def issued(content: bytes, authorities: Authorities) -> Certificate:
-    """Return the certificate when one of our authorities issued it, whenever and for whatever (1. to 3.)."""
+    """Return the certificate when ``authorities`` issued it, whenever and for whatever (1. to 3.)."""
+    return issued_by_one(content, (authorities,))[0]
+
+
+def issued_by_one(content: bytes, known: tuple[Authorities, ...]) -> tuple[Certificate, Authorities]:
+    """As ``issued``, with which of the ``known`` ones issued it; no two of them have one name."""
     # 1.
     found = _load(content)
     # 2. and 3. A name is no proof: what bears our name must bear our signature.
-    if found.issuer != authorities.state.name:
+    authorities = next((one for one in known if found.issuer == one.state.name), None)
+    if authorities is None:
         raise ForeignIssuer(f"issued by `{found.issuer}`, which is no authority of ours")
     try:
         process.check_issued(authorities.state, found, authorities.parameters.algorithms)
@@ -86,7 +92,7 @@ def issued(content: bytes, authorities: Authorities) -> Certificate:
     # What is not under the signature has one encoding too: a second form of the same certificate is not ours.
     if der.signed(found.tbs, found.signature[1:]) != content:
         raise BadCertificate("the certificate is not in its one encoding (X.690, 10)")
-    return found
+    return found, authorities
 
 
 def check(found: Certificate, authorities: Authorities, now: datetime) -> None:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from core.identity import Serial
 from pki.authorisation import Admitted
-from pki.issuer import ISSUING
 from pki.tbs import Prepared
 
 
@@ -21,8 +20,8 @@ class Planned:
     admitted: Admitted
     profiles: str
     actor: str
+    issuer: str
     since: datetime | None = None
-    issuer: str = ISSUING
     renews: str = ""
 
     @property

@@ -20,6 +20,16 @@ def shard_address(public_url: str, issuer: str, shard: int) -> str:
     return f"{public_url}/crl/{issuer}/{SHARDS}/{shard}.crl"
 
 
+def full_address(public_url: str, issuer: str) -> str:
+    """Return the address of the full list."""
+    return f"{public_url}/crl/{issuer}/0.crl"
+
+
+def bundle_address(public_url: str, issuer: str) -> str:
+    """Return the address of every certificate of an authority, certs-only CMS (RFC 5280, 4.2.2.1)."""
+    return f"{public_url}/ca/{issuer}.p7c"
+
+
 def delta_address(public_url: str, issuer: str) -> str:
     """Return the address of the delta list, which the full list points to (RFC 5280, 5.2.6)."""
     return f"{public_url}/crl/{issuer}/delta.crl"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.identity import Serial, SubjectKind
@@ -40,7 +41,7 @@ class IssuanceRequest:
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A certificate as it is handed out: DER, and PEM with the issuing authority's after it.
+    """A certificate as it is handed out: DER, and PEM with those of the authorities above it, but for the root.
 
     ``repeated``: it was issued before, for the very same request.
     """
@@ -51,7 +52,7 @@ class IssuedCertificate:
     repeated: bool = False
 
 
-def issued(serial: Serial, der: bytes, authority: bytes, *, repeated: bool = False) -> IssuedCertificate:
-    """Return a certificate (DER) as it is handed out, with that of its ``authority`` (DER)."""
-    chain = ssl.DER_cert_to_PEM_cert(der) + ssl.DER_cert_to_PEM_cert(authority)
+def issued(serial: Serial, der: bytes, above: Sequence[bytes], *, repeated: bool = False) -> IssuedCertificate:
+    """Return a certificate (DER) as it is handed out, with those ``above`` it (DER), its own authority's first."""
+    chain = "".join(ssl.DER_cert_to_PEM_cert(one) for one in (der, *above))
     return IssuedCertificate(serial, der, chain, repeated)

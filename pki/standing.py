@@ -20,15 +20,16 @@ class Standing:
     reason: str = ""
 
 
-def of(session: Session, serial: Serial) -> Standing:
-    """Return how a serial number of the issuing authority stands.
+def of(session: Session, serial: Serial, issuer: str = "") -> Standing:
+    """Return how a serial number stands; with ``issuer``, one of another authority is unknown.
 
     The hold is read first: a revocation takes it away, and whoever misses it then sees the revocation.
     """
     held = session.get(CertificateHold, serial)
     revoked = session.get(Revocation, serial)
-    if revoked is not None:
+    if revoked is not None and issuer in ("", revoked.issuer):
         return Standing("revoked", revoked.at, revoked.reason)
-    if held is not None:
+    if held is not None and issuer in ("", held.issuer):
         return Standing("held", held.at, HOLD)
-    return Standing("good") if credential.find(session, serial) is not None else Standing("unknown")
+    found = credential.find(session, serial)
+    return Standing("good" if found is not None and issuer in ("", found.issuer) else "unknown")

@@ -13,7 +13,8 @@ from core.enforcement import EnforcedRoute, public
 from core.errors import Malformed
 from core.identity import Serial
 from core.provision import ReadSession, provided
-from pki import crl, issuer, listing, standing
+from core.registry import credential
+from pki import chain, crl, issuer, listing, standing
 from pki.errors import NotEstablished
 from pki.listing import Known
 from pki.pointers import SHARDS
@@ -67,11 +68,12 @@ class StatusAnswer(BaseModel):
 @router.get("/api/v1/status/{serial}")
 @public
 def status(serial: str, session: ReadSession, clock: Annotated[Clock, Depends(provided(Clock))]) -> StatusAnswer:
-    """Return the status of one certificate of the issuing authority, as the store has it now."""
+    """Return the status of one certificate, as the store has it now."""
     if not re.fullmatch(r"[0-9a-fA-F]{40}", serial):
         raise Malformed("a serial number has 40 hexadecimal digits")
     found = standing.of(session, Serial(serial.lower()))
-    newest = listing.newest(session, issuer.ISSUING, FULL).get(FULL)
+    held = credential.find(session, Serial(serial.lower()))
+    newest = listing.newest(session, held.issuer if held else issuer.ISSUING, FULL).get(FULL)
     return StatusAnswer(
         serial=serial.lower(),
         state=found.state,
@@ -87,6 +89,20 @@ def status(serial: str, session: ReadSession, clock: Annotated[Clock, Depends(pr
 def authority_certificate(name: str, session: ReadSession) -> Response:
     """Return an authority's certificate (DER)."""
     return Response(issuer.get(session, name).der, media_type="application/pkix-cert")
+
+
+@router.get("/ca/{name}.p7c")
+@public
+def authority_bundle(name: str, session: ReadSession) -> Response:
+    """Return every certificate of an authority, also those that other roots gave it (certs-only CMS)."""
+    return Response(chain.bundle(session, name), media_type="application/pkcs7-mime; smime-type=certs-only")
+
+
+@router.get("/ca/{name}/chain.pem")
+@public
+def authority_chain(name: str, session: ReadSession) -> Response:
+    """Return what stands between a certificate of this authority and every root of ours (PEM)."""
+    return Response(chain.pem(chain.above(session, name)), media_type="application/pem-certificate-chain")
 
 
 def _list(session: Session, name: str, scope: str, matching: str) -> Response:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from sqlmodel import Session, func, select
+from sqlmodel import Session, col, func, select
 
-from pki import hierarchy, listing
-from pki.issuer import ISSUING, OCSP, ROOT
-from pki.models import Authority, RevocationChange
+from pki import hierarchy, listing, plan
+from pki.issuer import OCSP
+from pki.models import Authority, AuthorityPlan, RevocationChange
 
 #: A list that should have been renewed so long ago is late; a change should be on the lists in under a second.
 _LATE, _UNTOLD = timedelta(minutes=15), timedelta(seconds=30)
@@ -31,8 +31,9 @@ class Sight:
 def look(session: Session, now: datetime) -> list[Sight]:
     """Return what there is to say of each authority that is there."""
     return [
-        *(one for name in (ROOT, ISSUING) if session.get(Authority, name) for one in _lists(session, name, now)),
-        *_responder(session, now),
+        *(one for name in plan.listed(session, now) for one in _lists(session, name, now)),
+        *(one for name in hierarchy.responders(session, now) for one in _responder(session, name, now)),
+        *_waiting(session, now),
     ]
 
 
@@ -56,13 +57,25 @@ def _lists(session: Session, name: str, now: datetime) -> Iterator[Sight]:
         yield Sight(f"changes of {name}", False, found, "a change is on the lists within a second")
 
 
-def _responder(session: Session, now: datetime) -> Iterator[Sight]:
-    row = session.get(Authority, OCSP)
+def _responder(session: Session, name: str, now: datetime) -> Iterator[Sight]:
+    row = session.get(Authority, name)
     if row is not None:
         left = x509.load_der_x509_certificate(row.der).not_valid_after_utc - now
         expected = f"it is renewed {hierarchy.RENEWAL.days} days before its end"
         late = left <= hierarchy.RENEWAL - timedelta(days=1)
-        yield Sight("OCSP responder", not late, f"its certificate ends in {_told(left)}", expected)
+        which = name.removeprefix(f"{OCSP}-") if name != OCSP else ""
+        yield Sight(f"OCSP responder {which}".strip(), not late, f"its certificate ends in {_told(left)}", expected)
+
+
+def _waiting(session: Session, now: datetime) -> Iterator[Sight]:
+    """An authority that two people agreed on is made within a minute."""
+    waiting = {one.name for one, _step in plan.unfinished(session)}
+    rows = session.exec(
+        select(AuthorityPlan).where(col(AuthorityPlan.name).in_(waiting), AuthorityPlan.at < now - _LATE)
+    )
+    for row in rows:
+        found = f"agreed on {_told(now - row.at)} ago and not finished"
+        yield Sight(f"authority {row.name}", False, found, "the worker makes it within a minute")
 
 
 def _told(span: timedelta) -> str:

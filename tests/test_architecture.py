@@ -152,6 +152,7 @@ READERS = (
     "backup/replay.py",
     "backup/replay_acme.py",
     "backup/replay_approval.py",
+    "backup/replay_authority.py",
     "backup/replay_code.py",
     "backup/replay_custody.py",
     "backup/replay_desk.py",

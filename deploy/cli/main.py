@@ -18,6 +18,7 @@ from deploy.cli import (
     application,
     approval,
     backup,
+    ca,
     certificate,
     decision,
     device,
@@ -71,6 +72,7 @@ app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
 enrol.install(app, certificate.app)
 app.add_typer(certificate.keys, name="key")
+app.add_typer(ca.app, name="ca")
 app.add_typer(acme.app, name="acme")
 app.add_typer(device.app, name="cmp")
 app.add_typer(profile.app, name="profile")

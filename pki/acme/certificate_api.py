@@ -12,14 +12,13 @@ from core.identity import Serial
 from core.provision import ReadSession
 from core.registry import credential
 from core.registry.credential import Credential
-from pki import issuer, reason, revocation
+from pki import chain, reason, revocation
 from pki.acme import answer, encoding, events, payload, renewal, window
 from pki.acme.caller import Caller, Newcomer
 from pki.acme.errors import BadRequest, NotHere, NotYours
 from pki.acme.payload import Revoke
 from pki.acme.server import ByAccount, ByEither, Server, admitted
 from pki.errors import UnknownReason
-from pki.issuer import ISSUING
 from pki.models import Certificate
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/acme/{issuer}", tags=["acme"], dependencies=[Depends(admitted)])
@@ -38,8 +37,8 @@ def certificate(serial: str, asking: ByAccount, server: Server, session: ReadSes
     row = session.get(Certificate, serial)
     if held is None or row is None or not _is_own(held, asking):
         raise NotHere("you have no such certificate")
-    chain = "".join(ssl.DER_cert_to_PEM_cert(der) for der in (row.der, issuer.get(session, ISSUING).der))
-    return Response(chain, media_type=CHAIN, headers=server.headers())
+    pem = "".join(ssl.DER_cert_to_PEM_cert(der) for der in (row.der, *chain.above(session, row.issuer)))
+    return Response(pem, media_type=CHAIN, headers=server.headers())
 
 
 @router.post("/revoke-cert")
@@ -71,7 +70,7 @@ def revoke(asking: ByEither, server: Server) -> Response:
 @public
 def renewal_info(name: str, session: ReadSession) -> JSONResponse:
     """Say when a certificate is to be renewed; everybody may ask (RFC 9773, 4.1)."""
-    serial = window.parse_name(name[:200], renewal.key_identifier(session))
+    serial = renewal.find_named(session, name[:200])
     found = answer.renewal(renewal.find(session, serial))
     return JSONResponse(found, headers={"Retry-After": str(window.ASK_AGAIN)})
 

@@ -11,7 +11,7 @@ from core.database import Database
 from core.enforcement import EnforcedRoute, public
 from core.provision import ReadSession, WriteSession
 from pki.acme import account as accounts
-from pki.acme import answer, challenge, encoding, identifier, limit, order, payload, renewal, window
+from pki.acme import answer, challenge, encoding, identifier, limit, order, payload, renewal
 from pki.acme.caller import Caller
 from pki.acme.errors import BadRequest
 from pki.acme.identifier import Identifier
@@ -96,7 +96,7 @@ def answer_challenge(wanted: str, asking: ByAccount, server: Server, session: Wr
 def _replaced(session: Session, asking: Caller, name: str | None, wanted: list[Identifier]) -> str:
     if name is None:
         return ""
-    serial = window.parse_name(name, renewal.key_identifier(session))
+    serial = renewal.find_named(session, name)
     renewal.check_replaced(session, serial, asking.holder, wanted)
     return serial
 
@@ -104,7 +104,7 @@ def _replaced(session: Session, asking: Caller, name: str | None, wanted: list[I
 def _order(server: AcmeServer, session: Session, row: AcmeOrder, status: HTTPStatus = HTTPStatus.OK) -> JSONResponse:
     state = order.state_of(row, server.clock.now())
     found = answer.order(
-        row, state, order.authorizations(session, row.id), server.urls, renewal.key_identifier(session)
+        row, state, order.authorizations(session, row.id), server.urls, renewal.key_identifier(session, row.replaces)
     )
     location, after = server.urls.at("order", row.id), _SOON if state is State.PROCESSING else 0
     return server.answer(found, status, location=location, after=after)

@@ -1,6 +1,6 @@
 """Renewal information (RFC 9773): the usual time of each certificate, and what an incident moved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -11,7 +11,7 @@ from core.identity import Serial
 from core.ledger import evidence
 from core.registry import credential
 from core.registry.credential import Credential, CredentialState
-from pki import issuer
+from pki import issuer, plan
 from pki.acme import events, window
 from pki.acme.errors import AlreadyReplaced, NotHere, NotYours
 from pki.acme.identifier import Identifier
@@ -86,7 +86,23 @@ def check_replaced(session: Session, serial: Serial, holder: Holder, ordered: Se
         raise AlreadyReplaced("another order replaces this certificate")
 
 
-def key_identifier(session: Session) -> bytes:
-    """Return the key identifier of the issuing authority, by which its certificates are named."""
-    authority = x509.load_der_x509_certificate(issuer.get(session, ISSUING).der)
+def key_identifiers(session: Session) -> Mapping[bytes, str]:
+    """Return our issuing authorities by their key identifiers, by which their certificates are named."""
+    names = [one.name for one in plan.made(session) if one.kind == ISSUING]
+    return {_identifier(x509.load_der_x509_certificate(issuer.get(session, name).der)): name for name in names}
+
+
+def key_identifier(session: Session, serial: str) -> bytes:
+    """Return the key identifier of the authority that issued a certificate; of the default one when there is none."""
+    held = credential.find(session, Serial(serial)) if serial else None
+    name = held.issuer if held else ISSUING
+    return _identifier(x509.load_der_x509_certificate(issuer.get(session, name).der))
+
+
+def find_named(session: Session, name: str) -> Serial:
+    """Return the serial number in a certificate's name. Raises ``BadRequest``, ``NotHere``."""
+    return window.parse_name(name, key_identifiers(session))
+
+
+def _identifier(authority: x509.Certificate) -> bytes:
     return authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest

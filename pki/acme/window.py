@@ -1,5 +1,6 @@
 """When a certificate is to be renewed, and how it is named in that question (RFC 9773, 4.1 and 4.2). Pure."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,13 +39,13 @@ def name_of(key_identifier: bytes, serial: str) -> str:
     return f"{encoding.encode(key_identifier)}.{encoding.encode(bytes.fromhex(serial))}"
 
 
-def parse_name(text: str, key_identifier: bytes) -> Serial:
-    """Return the serial number in a name. Raises ``BadRequest``, ``NotHere`` when it is of another authority."""
+def parse_name(text: str, key_identifiers: Container[bytes]) -> Serial:
+    """Return the serial number in a name. Raises ``BadRequest``, ``NotHere`` when it is of none of our authorities."""
     first, dot, second = text.partition(".")
     if not dot:
         raise BadRequest("a certificate is named by its authority's key identifier, a dot, and its serial number")
     authority, serial = encoding.decode(first, "key identifier"), encoding.decode(second, "serial number")
-    if authority != key_identifier:
+    if authority not in key_identifiers:
         raise NotHere("the certificate is of another authority")
     # Content octets of the INTEGER: ours are twenty, the first from 01 to 7f.
     return Serial(serial.hex())

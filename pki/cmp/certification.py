@@ -14,6 +14,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import TrustError, Unavailable
 from core.identity import Serial
+from core.registry import credential
 from pki import crmf, der, issuer
 from pki.cmp import answer, body, failure, transaction
 from pki.cmp.answer import ACCEPTED, CONFIRM_WAIT_TIME, IMPLICIT_CONFIRM, REJECTION, WAITING, Info
@@ -141,7 +142,8 @@ class Certification:
         if asked.old is None:
             return
         with self.database.read() as session:
-            ours = issuer.name_of(session, ISSUING)
+            held = credential.find(session, Serial(asker.serial)) if asker.serial else None
+            ours = issuer.name_of(session, held.issuer if held else ISSUING)
         if asked.old.issuer != ours:
             raise WrongAuthority("the certificate that is to be updated is of another authority")
         if Serial(f"{asked.old.serial:040x}") != asker.serial:

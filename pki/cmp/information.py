@@ -11,7 +11,7 @@ from cryptography import x509
 from sqlmodel import Session
 
 from core.registry import levels
-from pki import crl, der, issuer, names, profileset
+from pki import chain, crl, der, issuer, names, plan, profileset
 from pki.cmp.answer import Info
 from pki.cmp.errors import BadMessage, BadRequest, WrongAuthority
 from pki.device.asker import Asker
@@ -63,8 +63,8 @@ def tell(session: Session, asker: Asker, asked: Sequence[Info]) -> list[Info]:
 
 
 def _authorities(session: Session, _asker: Asker, _value: bytes) -> Info:
-    """The issuing authority's certificate; the root's is trusted by other ways (RFC 9483, 4.3.1)."""
-    return CA_CERTS, der.encode(SEQUENCE, issuer.get(session, ISSUING).der)
+    """The issuing authorities' certificates; the root's is trusted by other ways (RFC 9483, 4.3.1)."""
+    return CA_CERTS, der.encode(SEQUENCE, *chain.issuing(session))
 
 
 def _root(session: Session, _asker: Asker, value: bytes) -> Info:
@@ -122,7 +122,7 @@ def _source(session: Session, tag: int, content: bytes) -> tuple[str, str]:
             raise WrongAuthority("the address is that of no list of ours")
         return found[1].decode("ascii"), FULL if found[3] is None else str(int(found[3]))
     for one in element.split(element.only(content, SEQUENCE).content, 4):
-        for name in (ISSUING, ROOT):
+        for name in (listed.name for listed in plan.made(session) if listed.is_ours):
             if one.content == issuer.name_of(session, name):
                 return name, FULL
     raise WrongAuthority("the lists of this issuer are not published here")

@@ -124,9 +124,9 @@ class Cmp:
         if asked.reason not in _WORDS:
             raise UnknownReason(f"{asked.reason} is no reason to revoke for ever (RFC 5280, 5.3.1)")
         with self.database.write() as session:
-            if asked.issuer != issuer.name_of(session, ISSUING):
-                raise WrongAuthority("the certificate is of another authority")
             held = credential.find(session, Serial(f"{asked.serial:040x}"))
+            if asked.issuer != issuer.name_of(session, held.issuer if held else ISSUING):
+                raise WrongAuthority("the certificate is of another authority")
             if held is None or (held.holder_kind, held.holder) != (asker.holder.kind, asker.holder.identifier):
                 raise NotYours("you have no such certificate")
             word = _WORDS[asked.reason]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from core.clock import Clock
 from core.database import Database
 from hsm.client import SignerClient
-from pki import der, hierarchy, issuer
+from pki import der, hierarchy, issuer, plan
 from pki.cmp import answer
 from pki.cmp.answer import Body, Frame, Info
 from pki.cmp.mac import Mac
@@ -61,7 +61,7 @@ class Shield:
         """Return the answer (DER), protected. Raises ``NotEstablished``, ``Unavailable``."""
         with self._database.read() as session:
             ours = issuer.load(session, CMP, self._keys)
-            above = issuer.get(session, ISSUING).der
+            above = issuer.get(session, issuer.get(session, CMP).issuer).der
         if shared is not None:
             mac = shared.mac.salted(self._random(_SALT))
             over = answer.protected(to, self._frame(ours, mac.encoded, shared.key, nonce, reply.info), reply.body)
@@ -83,7 +83,8 @@ def renew(
     """Make our certificate where there is none (sites from before), or when the present one ends soon; say whether."""
     with database.read() as session:
         present = session.get(Authority, CMP)
-        above = issuer.load(session, ISSUING, keys).certificate.not_valid_after_utc
+        name = plan.newest(plan.serving(session), ISSUING).name
+        above = issuer.load(session, name, keys).certificate.not_valid_after_utc
     if present is not None:
         end = x509.load_der_x509_certificate(present.der).not_valid_after_utc
         if end - clock.now() > AHEAD or end >= above:

@@ -17,14 +17,14 @@ from core.errors import TrustError, Unauthenticated, Unavailable
 from core.provision import provided
 from core.registry import levels
 from core.web import status_of
-from pki import cms, form, issuer, profileset
+from pki import chain, cms, form, profileset
 from pki.device.asker import Asker, Askers
 from pki.device.door import Door
 from pki.device.errors import NoProof
 from pki.device.requesting import ASK_AGAIN, Filed, Given, Requesting
 from pki.est import message
 from pki.est.errors import NoSuchAuthority, OtherNames, WrongMedia
-from pki.issuer import ISSUING, ROOT
+from pki.issuer import ISSUING
 
 router = APIRouter(route_class=EnforcedRoute, prefix="/.well-known/est", tags=["est"])
 
@@ -59,7 +59,7 @@ def cacerts(request: Request, server: Server, issuer_label: str = ISSUING) -> Re
     def act() -> Response:
         _check_label(issuer_label)
         with server.database.read() as session:
-            return _certificates([issuer.get(session, name).der for name in (ISSUING, ROOT)])
+            return _certificates(chain.authorities(session))
 
     return _answer(request, server, act)
 

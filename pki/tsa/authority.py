@@ -23,9 +23,8 @@ from core.database import Database
 from core.errors import TrustError
 from core.ledger import evidence
 from hsm.client import SignerClient
-from pki import issuer
+from pki import chain, issuer
 from pki.errors import BrokenProof
-from pki.issuer import ISSUING
 from pki.models import Authority
 from pki.tsa import events, generation, request, response, token
 from pki.tsa.errors import Failure, StampRefused
@@ -215,7 +214,8 @@ def _newest(session: Session, name: str) -> datetime | None:
 
 def _shown(session: Session, by: Generation) -> list[bytes]:
     """Return the certificates that lead to the root; without one of them the wish for them cannot be met."""
-    above = session.get(Authority, ISSUING)
+    row = session.get(Authority, by.name)
+    above = session.get(Authority, row.issuer) if row else None
     if above is None:
         raise StampRefused(Failure.ADD_INFO_NOT_AVAILABLE, "the certificates that were asked for are not there")
-    return [by.certificate.public_bytes(Encoding.DER), above.der]
+    return [by.certificate.public_bytes(Encoding.DER), *chain.above(session, above.name)]

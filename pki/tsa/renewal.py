@@ -10,7 +10,7 @@ from core.database import Database
 from core.errors import Conflict
 from core.jobs import Job
 from hsm.client import SignerClient
-from pki import hierarchy, issuer
+from pki import hierarchy, issuer, plan
 from pki.issuer import ISSUING, TSA
 from pki.settings import PkiSettings
 from pki.tsa import generation
@@ -45,7 +45,8 @@ class Renewal:
         """
         with self._database.read() as session:
             number = generation.newest_number(session)
-            last_day = issuer.load(session, ISSUING, self._keys).certificate.not_valid_after_utc
+            above = plan.newest(plan.serving(session), ISSUING).name
+            last_day = issuer.load(session, above, self._keys).certificate.not_valid_after_utc
             until = generation.current(session, self._clock.now()).until if number else None
         if not force and until is not None and not self._is_due(until, last_day):
             return False

@@ -28,7 +28,7 @@ from core.ledger import checkpoint, proof, timestamp, trustpolicy
 from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
-from pki import csr, onetime, path
+from pki import csr, onetime, otherroot, path
 from pki.tsa.request import parse_request
 from pki.validation import certificate, crl, element
 from pki.validation import path as paths
@@ -286,11 +286,19 @@ def _queries() -> list[bytes]:
     ]
 
 
+def _other_root(content: bytes) -> None:
+    with suppress(TrustError):
+        otherroot.read(base64.b64encode(content).decode("ascii"))
+    with suppress(TrustError):
+        otherroot.read(content.decode("latin-1"))
+
+
 TARGETS: dict[str, Target] = {
     "eve": Target(_eve, lambda: [_EVE_SEED, b'{"event_type":"stats"}']),
     "request": Target(_request, lambda: _broken(_made_request())),
     "certificate": Target(_certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
     "path": Target(_path, lambda: [b"".join(_chain()[1:]), b"".join(_chain()[1:3]), b"".join(_chain()[4:0:-1])]),
+    "other root": Target(_other_root, lambda: _broken(_chain()[0])),
     "acme request": Target(acme.request, lambda: [acme.signed()]),
     "acme order": Target(acme.order, lambda: [acme.ORDER]),
     "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),

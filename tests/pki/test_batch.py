@@ -45,6 +45,7 @@ def count(pki: Pki, type_: str) -> int:
 
 
 def test_each_request_has_its_outcome_in_order(pki: Pki) -> None:
+    before = count(pki, "pki.issuance.intended")
     key = ec.generate_private_key(ec.SECP256R1())
     before = count(pki, "pki.issuance.intended")
     requests = [*map(ask, PEOPLE), ask("nobody-here"), ask("li-wen", key), ask("sun-yue", key)]

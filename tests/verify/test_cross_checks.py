@@ -106,11 +106,32 @@ def a_new_authority() -> Told:
 def second_root() -> Told:
     made = founding()[1]
     other = Authority("Root CA", 0x11 << 152 | 9)
-    serial = f"{other.serial:040x}"
-    again = story.events.authority_made("root", serial, "root-ca", "", other.der)
-    again = story.with_details(again, {"spki_sha256": guosuo_verify._facts(other.certificate)["spki_sha256"]})
-    assert made.type == again.type
-    return [*founding(), story.events.intended(story.intent(serial, "root", "root")), again]
+    told = story.made("root", other, "root")
+    assert made.type == told[1].type
+    return [*founding(), *told]
+
+
+def root_that_nobody_certified() -> Told:
+    return [*founding(), *story.made("root-2", Authority("Root CA", 0x11 << 152 | 9), "root-2")]
+
+
+def root_with_another_key_than_was_certified() -> Told:
+    linked = Authority("Root CA", 0x11 << 152 | 8, above=story.ROOT)
+    return [
+        *founding(),
+        *story.made("cross-root-2-new", linked, "root"),
+        *story.made("root-2", Authority("Root CA", 0x11 << 152 | 9), "root-2"),
+    ]
+
+
+def authority_under_an_issuing_one() -> Told:
+    below = Authority("Issuing CA finance", 0x11 << 152 | 9, above=story.ISSUING)
+    return [*founding(), *story.made("issuing-finance", below, "issuing")]
+
+
+def responder_that_is_an_authority() -> Told:
+    below = Authority("OCSP", 0x11 << 152 | 9, above=story.ISSUING)
+    return [*founding(), *story.made("ocsp-finance", below, "issuing")]
 
 
 def issuing_of_another_root() -> Told:
@@ -207,6 +228,10 @@ def list_without_number() -> Told:
         (a_new_authority, "certificates", 5),
         (second_root, "certificates", 5),
         (issuing_of_another_root, "certificates", 3),
+        (root_that_nobody_certified, "certificates", 5),
+        (root_with_another_key_than_was_certified, "certificates", 7),
+        (authority_under_an_issuing_one, "certificates", 5),
+        (responder_that_is_an_authority, "certificates", 5),
         (revoked_unissued, "revocation", 5),
         (allowed_on_hold, "decisions", 7),
         (held_after_its_end, "revocation", 7),
@@ -230,6 +255,24 @@ def test_a_contradiction_is_named(history: Callable[[], Told], check: str, numbe
     assert next(iter(found)) == check
     assert len(found) == 1 or history is two_serials
     assert found[check][0].startswith(f"record {number} (id {number:032x}")
+
+
+def test_a_root_that_the_one_before_certified_and_an_authority_below_it() -> None:
+    new = Authority("Root CA", 0x11 << 152 | 7)
+    linked = Authority("Root CA", 0x11 << 152 | 8, above=story.ROOT, key=new.key)
+    back = Authority("Root CA", 0x11 << 152 | 6, above=new, key=story.ROOT.key)
+    below = Authority("Issuing CA finance", 0x11 << 152 | 9, above=new)
+    told = [*founding(), *story.made("cross-root-2-new", linked, "root"), *story.made("root-2", new, "root-2")]
+    told += [*story.made("cross-root-2-old", back, "root-2"), *story.made("issuing-finance", below, "root-2")]
+    assert judged(told) == {}
+
+
+def test_records_from_before_there_were_several_authorities() -> None:
+    told = [
+        dataclasses.replace(one, details={name: value for name, value in one.details.items() if name != "issuer"})
+        for one in founding()
+    ]
+    assert judged([*told, LI.intended(), LI.issued()]) == {}
 
 
 def minutes(*offsets: float) -> list[datetime]:

@@ -111,10 +111,10 @@ def test_name_of_a_certificate_as_rfc_9773_writes_it() -> None:
     # The example of 4.1: its key identifier, and the serial number with the zero octet that the INTEGER has.
     key, serial = bytes.fromhex("69885b6b87464041e1b37b847ba0ae2cde01c8d4"), "0087654321"
     assert window.name_of(key, serial) == "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"
-    assert window.parse_name("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", key) == serial
+    assert window.parse_name("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", {key}) == serial
     for bad in ("", ".", "aYhba4dGQEHhs3uEe6CuLN4ByNQ", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE=", "AAAA.AIdlQyE"):
         with pytest.raises(TrustError):
-            window.parse_name(bad, key)
+            window.parse_name(bad, {key})
 
 
 def test_documents_have_the_types_of_the_protocol_and_never_null() -> None:

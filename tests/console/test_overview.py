@@ -4,17 +4,20 @@ import json
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.access import Foresight
 from core.console.language import Language, preferred
 from core.duty import duty
-from core.identity import SITE
+from core.identity import SITE, SubjectKind
 from core.jobs import JobLease
 from core.registry.credential import Credential
 from deploy.console.health import Health
 from deploy.console.overview import MOST
 from pki.console import mine
+from pki.request import IssuanceRequest
 from tests.console.house import Browser, Console
+from tests.pki.conftest import csr
 
 
 def overdue(console: Console, kind: str, post: str, title: str) -> None:
@@ -146,3 +149,14 @@ def test_back_is_a_page_of_ours(console: Console, back: str) -> None:
     answer = console.browser("zhao-ra").web.get("/console/language/en", params={"back": back})
     assert answer.status_code == 400
     assert console.browser("zhao-ra").get("/console/language/fr").status_code == 400
+
+
+def test_whoever_is_nobody_in_the_register_sees_their_certificate_and_no_more(console: Console) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = IssuanceRequest(csr(key, "bootstrap"), "bootstrap", SubjectKind.BOOTSTRAP, "bootstrap")
+    browser = Browser(console.app, console.pki.authority.issue(request, actor="founding"))
+    shown = browser.get("/console/")
+    assert shown.status_code == 200
+    assert "in use" in shown.text
+    assert 'id="red"' not in shown.text
+    assert browser.get("/console/request").status_code == 403

@@ -15,7 +15,7 @@ from core.clock import from_rfc3339
 from pki.device.models import DeviceSecret
 
 #: What is not rebuilt.
-RECORDS_ONLY = frozenset({"pki.cmp.concluded", "pki.device.request-refused"})
+RECORDS_ONLY = frozenset({"pki.cmp.concluded", "pki.device.key-made", "pki.device.request-refused"})
 
 
 def _made(session: Session, record: Record) -> bool:

@@ -6,6 +6,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import TrustError, Unavailable
 from core.ledger import evidence
+from core.ledger.entry import Event
 from core.pace import Pace
 from pki.device import events
 from pki.device.asker import Asker
@@ -36,9 +37,14 @@ class Door:
         holder, domain = (asker.holder.identifier, asker.holder.domain) if asker else ("", "")
         event = events.refused(protocol, asked, error.word, error.detail, holder=holder, domain=domain)
         try:
-            with self.database.write() as session:
-                evidence.append(session, event, at=self.clock.now())
-            # A crash here leaves a recorded refusal that nobody was told: asking again is refused and recorded again.
+            self.append(event)
         except TrustError as failed:
             return failed
         return error
+
+    def append(self, event: Event) -> None:
+        """Put on record what changes nothing else."""
+        with self.database.write() as session:
+            evidence.append(session, event, at=self.clock.now())
+        # A crash here leaves a record of a refusal, or of a key, that nobody was told or got: asking again is recorded
+        # again.

@@ -45,6 +45,11 @@ def secret_withdrawn(row: DeviceSecret, *, actor: str) -> Event:
     return Event("pki.device.secret-withdrawn", actor, f"device-secret:{row.id}", row.domain, details=details)
 
 
+def key_made(holder: str, domain: str, serial: str) -> Event:
+    """The key of a certificate was made here and handed out with it; it is kept nowhere."""
+    return Event("pki.device.key-made", actor_of(holder), f"certificate:{serial}", domain, details={"serial": serial})
+
+
 def refused(protocol: str, asked: str, reason: str, detail: str, *, holder: str, domain: str) -> Event:
     """A machine's request was refused; nothing was changed by it."""
     details = {"protocol": protocol, "asked": asked[:200], "reason": reason, "detail": detail[:500]}

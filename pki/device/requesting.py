@@ -65,9 +65,7 @@ class Requesting:
         Raises ``BadSecret``, what the authority refuses (recorded), ``DeskRefused``, or ``Unavailable``.
         """
         asked = request_of(asker, octets)
-        with self._database.read() as session:
-            filed = profileset.active(session).get(asked.profile).officers(asker.holder.level) > 1
-        if filed:
+        if self.takes_two(asker):
             return self._file(asker, replace(asked, csr=form.normalise(asked.csr), holder_kind=None))
         if not asker.secret:
             made = self._authority.issue(asked, actor=asker.actor, officers=1)
@@ -78,6 +76,11 @@ class Requesting:
             self._give_back(asker, asked)
             raise outcome
         return Given(outcome.serial, outcome.der)
+
+    def takes_two(self, asker: Asker) -> bool:
+        """Say whether two officers must agree to what this machine asks for."""
+        with self._database.read() as session:
+            return profileset.active(session).get(asker.holder.kind).officers(asker.holder.level) > 1
 
     def look(self, identifier: str) -> Given | Filed:
         """Return what became of a request at the desk. Raises ``DeskRefused``; ``NotFound``."""

@@ -18,10 +18,12 @@ from core.provision import provided
 from core.registry import levels
 from core.web import status_of
 from pki import chain, cms, form, profileset
+from pki.device import events, keymaking
 from pki.device.asker import Asker, Askers
 from pki.device.door import Door
 from pki.device.errors import NoProof
 from pki.device.requesting import ASK_AGAIN, Filed, Given, Requesting
+from pki.errors import NeedsSecond
 from pki.est import message
 from pki.est.errors import NoSuchAuthority, OtherNames, WrongMedia
 from pki.issuer import ISSUING
@@ -110,6 +112,31 @@ def simplereenroll(request: Request, server: Server, body: Body, issuer_label: s
         octets = message.parse_body(request.headers.get("content-type", ""), body)
         _check_names(asker, octets)
         return _given(server.requesting.issue(asker, octets))
+
+    return _answer(request, server, act)
+
+
+@router.post("/serverkeygen")
+@router.post("/{issuer_label}/serverkeygen")
+@public
+def serverkeygen(request: Request, server: Server, body: Body, issuer_label: str = ISSUING) -> Response:
+    """Make a key for a machine that cannot, and issue a certificate over it (RFC 7030, 4.4); TLS alone protects it."""
+
+    def act() -> Response:
+        _check_label(issuer_label)
+        asker = _asker(request, server)
+        made = keymaking.make(form.read(message.parse_body(request.headers.get("content-type", ""), body)))
+        if server.requesting.takes_two(asker):
+            raise NeedsSecond(
+                "a key is not kept until two officers agree", hint="make the key yourself: `simpleenroll`"
+            )
+        outcome = server.requesting.issue(asker, made.request)
+        assert isinstance(outcome, Given)
+        holder = asker.holder
+        server.door.append(events.key_made(holder.identifier, holder.domain, outcome.serial))
+        boundary = outcome.serial
+        content = message.key_and_certificate(made.pkcs8, cms.certificates_only([outcome.der]), boundary)
+        return Response(content, 200, {"Cache-Control": "no-store"}, f"multipart/mixed; boundary={boundary}")
 
     return _answer(request, server, act)
 

@@ -9,6 +9,7 @@ from pki.est.errors import BadBody, WrongMedia
 from pki.profile import KeyKind, Profile
 
 REQUEST, CERTIFICATES, ATTRIBUTES = "application/pkcs10", "application/pkcs7-mime", "application/csrattrs"
+KEY = "application/pkcs8"
 
 #: Most octets of a body: base64 of the largest request, with an end of line after every 64 characters.
 LARGEST = csr.LARGEST * 3 // 2
@@ -51,6 +52,17 @@ def parse_basic(header: str) -> tuple[str, str] | None:
     except (binascii.Error, ValueError):
         return None
     return (name, password) if colon else None
+
+
+def key_and_certificate(pkcs8: bytes, certificates: bytes, boundary: str) -> bytes:
+    """Return a multipart body with a private key and the certificate over it (RFC 7030, 4.4.2)."""
+    parts = ((KEY, pkcs8), (f"{CERTIFICATES}; smime-type=certs-only", certificates))
+    lines = [
+        f"--{boundary}\r\nContent-Type: {media}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
+        + encode(content).replace(b"\n", b"\r\n")
+        for media, content in parts
+    ]
+    return b"".join(lines) + f"--{boundary}--\r\n".encode()
 
 
 def encode(octets: bytes) -> bytes:

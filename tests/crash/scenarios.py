@@ -306,7 +306,7 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.desk.RequestDesk._stop#1": Scenario(counter.work_at_the_desk, 3),
     "pki.redemption.Redemption.redeem#1": Scenario(counter.show_codes, 6),
     "pki.redemption.Redemption._check#1": Scenario(counter.show_codes, 3),
-    "pki.device.door.Door.record#1": Scenario(device.be_refused, 3),
+    "pki.device.door.Door.append#1": Scenario(device.be_refused, 3),
     "pki.device.requesting.Requesting._mark#1": Scenario(device.be_refused, 6),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
     "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),

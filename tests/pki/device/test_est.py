@@ -1,12 +1,14 @@
 """EST in process: what is taken and what is not, with its status and its words; secrets and who has them."""
 
 import base64
+import email
 import json
 import secrets
 from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from httpx2 import Response
@@ -172,6 +174,28 @@ def test_whoever_left_or_whose_domain_is_suspended_gets_nothing(site: Machines) 
         device.ended_at = None
         session.add(device)
     assert enrol(site, body(HOST), auth=known).status_code == 200
+
+
+def test_a_key_is_made_for_a_machine_that_cannot(site: Machines) -> None:
+    answer = enrol(site, body(HOST), operation="serverkeygen", auth=site.secret())
+    assert answer.status_code == 200, answer.text
+    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
+    first, second = email.message_from_bytes(head + answer.content).get_payload()
+    assert (first.get_content_type(), second.get_content_type()) == ("application/pkcs8", "application/pkcs7-mime")
+    key = serialization.load_der_private_key(first.get_payload(decode=True), None)
+    (made,) = pkcs7.load_der_pkcs7_certificates(second.get_payload(decode=True))
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert key.public_key() == made.public_key()
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [HOST]
+    assert site.records("pki.device.key-made")[-1]["details"]["serial"] == f"{made.serial_number:040x}"
+    # What may stand in it is judged as everywhere; and nothing is made where it would have to be kept.
+    known = site.secret()
+    refused(enrol(site, body("*.fin.beichen.example"), operation="serverkeygen", auth=known), 422, "wildcard-name")
+    assert site.state(known[0]) == "open"
+    careful = site.secret("office-docs", hosts=())
+    wanted = body(named="office-docs-app")
+    refused(enrol(site, wanted, operation="serverkeygen", auth=careful), 422, "needs-second-officer")
 
 
 def test_two_officers_are_waited_for(site: Machines) -> None:

@@ -128,7 +128,9 @@ def request_of(asker: Asker, octets: bytes) -> IssuanceRequest:
     addresses = tuple(one for one in dict.fromkeys(read.addresses) if one in asker.addresses)
     kind = asker.holder.kind
     # The profile is that of the holder's kind: profiles of machines have its name.
-    return IssuanceRequest(octets, kind, SubjectKind(kind), asker.holder.identifier, hosts, addresses)
+    return IssuanceRequest(
+        octets, kind, SubjectKind(kind), asker.holder.identifier, hosts, addresses, renews=asker.serial
+    )
 
 
 def _common_names(read: CertificationRequest) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What an authority's own certificate says, by its name and the plans. Pure.
+"""What an authority's own certificate says, by its name and the plans.
 
 ``root``, ``issuing``, ``issuing-finance-2`` · ``ocsp``, ``ocsp-finance-2`` (the responder of each issuing authority) ·
 ``tsa-1`` (a generation of the time-stamp authority) · ``cmp`` · ``cross-root-2-new`` and ``-old`` (RFC 4210, 4.4).

@@ -22,12 +22,11 @@ from core.database import Database
 from core.errors import Conflict, NotFound, TrustError
 from core.identity import SubjectKind
 from core.registry import change, loader
-from pki import authority_api, chain, crl, crossing, crossing_act, hierarchy, issuer, otherroot, planning
+from pki import authority_api, chain, crossing, crossing_act, hierarchy, issuer, otherroot, planning
 from pki.crossing import Crossing
 from pki.errors import AlreadyRevoked, RefusedPath
 from pki.request import IssuanceRequest, IssuedCertificate
 from pki.settings import PkiSettings
-from pki.tbslist import FULL
 from pki.validation import certificate, path
 from pki.validation import crl as lists
 from pki.validation.path import Evidence
@@ -110,8 +109,7 @@ def judges(two: Two, link: str, leaf: IssuedCertificate, side: str = "ours", lis
 
 
 def _list(pki: Pki, name: str) -> bytes:
-    with pki.database.read() as session:
-        return crl.octets(session, name, FULL, crl.find(session, name).number)
+    return pki.publisher.current(name)
 
 
 def _openssl(folder: Path, anchor: bytes, above: Sequence[bytes], leaf: bytes, found: Sequence[bytes]) -> str:

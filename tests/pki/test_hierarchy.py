@@ -25,7 +25,7 @@ from core.errors import Conflict, Malformed, NotFound, Rejected, TrustError, Una
 from core.identity import Serial, SubjectKind
 from core.ledger.models import EvidenceRow
 from core.registry.models import AddressRange, Person
-from pki import authority_api, chain, crl, hierarchy, issuer, plan, planning, planning_act, pointers, revocation, watch
+from pki import authority_api, chain, hierarchy, issuer, plan, planning, planning_act, pointers, revocation, watch
 from pki.errors import RefusedPath
 from pki.feed import Feed
 from pki.models import AuthorityPlan, CrlPublication, IssuanceIntent
@@ -125,9 +125,7 @@ def ours(pki: Pki, anchor: str, names: Sequence[str], issued: IssuedCertificate,
     with pki.database.read() as session:
         ders = [issuer.get(session, name).der for name in names]
         root = certificate.parse(issuer.get(session, anchor).der)
-        evidence = Evidence(
-            tuple(lists.parse(crl.octets(session, one, FULL, crl.find(session, one).number)) for one in lists_of)
-        )
+    evidence = Evidence(tuple(lists.parse(pki.publisher.current(one)) for one in lists_of))
     certificates = [certificate.parse(one) for one in (*ders, issued.der)]
     try:
         path.validate(certificates, path.trust(root), Parameters(now=pki.clock.now()), evidence if lists_of else None)

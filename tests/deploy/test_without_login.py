@@ -23,6 +23,7 @@ LOCAL = {
 #: A value that gets through what is checked on this side, by the name of the parameter.
 GIVEN = {
     "csr": "one.csr",
+    "root": "one.csr",
     "body": "one.json",
     "file": "one.yaml",
     "out": "out.pem",

@@ -43,6 +43,10 @@ REASONS = {
     "critical-extension": Words("证书含有无法识别的关键扩展。", "The certificate demands something unknown here."),
     "wrong-purpose": Words("该证书不可用于身份认证。", "The certificate is not for authenticating a client."),
     "on-hold": Words("证书已被挂起。", "The certificate is on hold."),
+    "issued-at-lower-level": Words(
+        "证书签发时的等级低于现在。", "The certificate was issued at a lower level than its holder's domain has now."
+    ),
+    "code-refused": Words("一次性编码无效。", "The one-time code opens nothing."),
     "revoked": Words("证书已被撤销。", "The certificate was revoked."),
     "unknown-certificate": Words("登记中没有该证书。", "The certificate is not in the register."),
     "suspended": Words("持证人已被停用。", "The holder of the certificate is suspended."),

@@ -15,8 +15,10 @@ from backup import (
     replay_acme,
     replay_approval,
     replay_authority,
+    replay_code,
     replay_custody,
     replay_desk,
+    replay_device,
     replay_duty,
     replay_profile,
     replay_register,
@@ -40,26 +42,30 @@ from pki.issuer import ISSUING, ROOT
 from pki.models import Authority, Certificate, IssuanceIntent
 
 #: Records that change nothing but the evidence.
-RECORDS_ONLY = replay_acme.RECORDS_ONLY | frozenset(
-    {
-        "authz.decision.explained",
-        "authz.decision.made",
-        "gateway.request.refused",
-        "installation.service.started",
-        "installation.store.upgraded",
-        "ledger.body.disclosed",
-        "ledger.bundle.exported",
-        "ledger.extract.exported",
-        "ledger.record.annotated",
-        # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
-        "notice.channel.tested",
-        "notice.message.queued",
-        "notice.message.sent",
-        "pki.request.refused",
-        "registry.province.applied",
-        RECONCILED,
-        *replay_takeover.RECORDS_ONLY,
-    }
+RECORDS_ONLY = (
+    replay_acme.RECORDS_ONLY
+    | replay_device.RECORDS_ONLY
+    | replay_takeover.RECORDS_ONLY
+    | frozenset(
+        {
+            "authz.decision.explained",
+            "authz.decision.made",
+            "gateway.request.refused",
+            "installation.service.started",
+            "installation.store.upgraded",
+            "ledger.body.disclosed",
+            "ledger.bundle.exported",
+            "ledger.extract.exported",
+            "ledger.record.annotated",
+            # The duties that a message told of are rebuilt; the next digest tells of those that still wait.
+            "notice.channel.tested",
+            "notice.message.queued",
+            "notice.message.sent",
+            "pki.request.refused",
+            "registry.province.applied",
+            RECONCILED,
+        }
+    )
 )
 
 
@@ -112,6 +118,7 @@ def _intended(session: Session, record: Record) -> bool:
                 tbs=b"",
                 request=replay_status.text(record, "request") if "request" in record.details else "",
                 profiles=replay_status.text(record, "profiles") if "profiles" in record.details else "",
+                renews=replay_status.text(record, "renews") if "renews" in record.details else "",
             )
         )
     return True
@@ -221,7 +228,9 @@ _HANDLERS: Mapping[str, Callable[[Session, Record], bool]] = {
     **replay_acme.HANDLERS,
     **replay_authority.HANDLERS,
     **replay_approval.HANDLERS,
+    **replay_code.HANDLERS,
     **replay_desk.HANDLERS,
+    **replay_device.HANDLERS,
     **replay_duty.HANDLERS,
     "ledger.witness.advanced": _witnessed,
     "pki.authority.made": _authority_made,

@@ -1,6 +1,6 @@
-"""The two ports of access: who is this certificate, and may they. Implemented above, joined in ``deploy/wiring.py``."""
+"""The ports of access: who is this certificate, and may they. Implemented above, joined in ``deploy/wiring.py``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,4 +52,12 @@ class DecisionPoint(Protocol):
 
     def decide(self, request: DecisionRequest) -> Decision:
         """Return the recorded answer. Raises ``Unavailable`` when it cannot be recorded: no record, no act."""
+        ...
+
+
+class Foresight(Protocol):
+    """Says beforehand what would be permitted, so that a page offers nothing that is refused; proves nothing."""
+
+    def allowed(self, principal: Principal, actions: Sequence[str]) -> frozenset[str]:
+        """Return those of ``actions`` that ``principal`` could do on the installation now; nothing is recorded."""
         ...

@@ -89,8 +89,28 @@ HELD = Rule(
     "what a legal hold names is neither purged nor erased while it lasts",
     "this installation's own rule",
 )
+SAME_ORIGIN = Rule(
+    "same-origin",
+    "表单只从本站页面、由看到该页面的浏览器以同一证书提交",
+    "a form is sent from a page of this console, by the browser and under the certificate that it was shown to",
+    "RFC 6454; W3C Fetch Metadata; GB/T 22239-2019 8.1.4.1 identification",
+)
 
-_ALL = (DISJOINT, VACANT, LEFT, OWN_ACT, PROPOSER, APPROVER, TWO, OUTGOING, SIGNED, RETENTION, CERTIFICATION, HELD)
+_ALL = (
+    DISJOINT,
+    VACANT,
+    LEFT,
+    OWN_ACT,
+    PROPOSER,
+    APPROVER,
+    TWO,
+    OUTGOING,
+    SIGNED,
+    RETENTION,
+    CERTIFICATION,
+    HELD,
+    SAME_ORIGIN,
+)
 
 #: Every rule, by its id.
 RULES = {rule.id: rule for rule in _ALL}

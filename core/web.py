@@ -52,7 +52,7 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(errors.TrustError)
     def _known(request: Request, error: errors.TrustError) -> JSONResponse:
         if error.rule:
-            error = _recorded(request, error)
+            error = recorded(request, error)
         return problem(status_of(error), reason=error.word, detail=error.detail, hint=error.hint, rule=error.rule)
 
     @app.exception_handler(RequestValidationError)
@@ -74,7 +74,7 @@ def install_error_handlers(app: FastAPI) -> None:
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, reason="internal", detail="something went wrong on our side")
 
 
-def _recorded(request: Request, error: errors.TrustError) -> errors.TrustError:
+def recorded(request: Request, error: errors.TrustError) -> errors.TrustError:
     """Put a refusal by a rule on record, and return what to answer: it, or why it could not be recorded."""
     provided = request.app.state.provided
     try:

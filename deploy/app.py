@@ -1,4 +1,4 @@
-"""The ASGI applications: the service over mutual TLS, status and evidence tiles in the clear, and the ACME server."""
+"""The ASGI applications: the service and its console over mutual TLS, status in the clear, and the ACME server."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 import authz.api
 import backup.api
 import core.approval.api
+import core.console.shell
 import core.duty.api
 import core.ledger.api
 import core.ledger.custody
@@ -25,17 +26,29 @@ import pki.acme.order_api
 import pki.api
 import pki.authority_api
 import pki.bulk_api
+import pki.cmp.api
+import pki.console.certificate
+import pki.console.desk
 import pki.desk_api
+import pki.device.api
+import pki.enrolment_api
+import pki.est.api
 import pki.issuance_api
 import pki.profile_api
+import pki.renewal_api
 import pki.revocation_api
 import pki.status_api
 import pki.takeover.api
 import pki.tsa.api
+from core.console import form, mishap
+from core.console.shield import Shield
 from core.web import LARGEST_BODY, BodyLimit, install_error_handlers
 from deploy import identity, leaving
+from deploy.console import overview
+from deploy.console.beside import Beside
 from deploy.wiring import Built
 from pki.acme import jws, server
+from pki.console import words
 from pki.feed import Feed
 from pki.ocsp_http import OcspEndpoint
 
@@ -56,8 +69,12 @@ SERVICE: tuple[APIRouter, ...] = (
     pki.api.router,
     pki.authority_api.router,
     pki.acme.api.router,
+    pki.device.api.router,
+    pki.est.api.router,
     pki.issuance_api.router,
     pki.desk_api.router,
+    pki.enrolment_api.router,
+    pki.renewal_api.router,
     pki.profile_api.router,
     pki.revocation_api.router,
     pki.bulk_api.router,
@@ -73,6 +90,7 @@ STATUS: tuple[APIRouter, ...] = (
     identity.alive,
     pki.status_api.router,
     pki.tsa.api.submission,
+    pki.cmp.api.router,
     core.ledger.witness_api.submission,
 )
 
@@ -84,10 +102,24 @@ ACME: tuple[APIRouter, ...] = (
     pki.acme.certificate_api.router,
 )
 
+#: Pages for people, by the same certificates and the same permissions.
+CONSOLE: tuple[APIRouter, ...] = (
+    core.console.shell.router,
+    overview.router,
+    pki.console.desk.router,
+    pki.console.certificate.router,
+)
+
 
 def service_app(built: Built) -> ASGIApp:
     """Return the service."""
-    return _app(built, (*SERVICE, *STATUS))
+    return Beside(console_app(built), _app(built, (*SERVICE, *STATUS)))
+
+
+def console_app(built: Built) -> ASGIApp:
+    """Return the console."""
+    pages = _app(built, CONSOLE, lambda app: mishap.install_error_handlers(app, words.REFUSALS), largest=form.LARGEST)
+    return Shield(pages)
 
 
 def status_app(built: Built) -> ASGIApp:

@@ -103,6 +103,38 @@ class Card:
             self._pin = given
         return self._pin
 
+    def make_key(self) -> bool:
+        """Make a P-256 key of this name on the token, unless one is there; say whether it was made.
+
+        The token is shown the PIN once. Raises ``Unauthenticated``.
+        """
+        self.prepare()
+        if self._openssl(["pkey", "-pubin", "-in", self.uri.public, "-noout"]).returncode == 0:
+            return False
+        # Of its own: with this setting openssl can write down a key that stays on the token, and only then makes one.
+        making = self.configuration.with_name(f"{self.configuration.stem}-making.cnf")
+        _keep(making, f"{self.configuration.read_text()}pkcs11-module-encode-provider-uri-to-pem = true\n".encode())
+        command = [
+            "genpkey",
+            "-propquery",
+            "provider=pkcs11",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ]
+        given = self._ask()
+        name = self.uri.public.removesuffix(";type=public")
+        done = self._openssl([*command, "-pkeyopt", f"pkcs11_uri:{name}?pin-source=file:{{fd}}"], pin=given, by=making)
+        if done.returncode != 0:
+            raise Unauthenticated(
+                f"the token makes no key `{name}`: a wrong PIN, no such token, or no room on it",
+                hint="the PIN was tried once; every wrong one counts, look with `pkcs11-tool --list-slots` first",
+                reason="card-refused",
+            )
+        self._pin = given
+        return True
+
     def sign(self, text: bytes) -> bytes:
         """Return the token's signature over ``text``, in the algorithm that ``core/signed.py`` names for the key.
 
@@ -116,10 +148,14 @@ class Card:
             raise Unavailable("the token does not sign", hint="is it still plugged in?")
         return done.stdout
 
-    def request(self, name: str) -> bytes:
-        """Return a certification request (PEM) over the token's key for whoever the register calls ``name``."""
-        check_name(name)
-        subject = ["-subj", f"/UID={name}", "-utf8"]
+    def request(self, name: str = "") -> bytes:
+        """Return a certification request (PEM) over the token's key for whoever the register calls ``name``.
+
+        Without a name the subject is left to the register.
+        """
+        if name:
+            check_name(name)
+        subject = ["-subj", f"/UID={name}" if name else "/", "-utf8"]
         done = self._openssl(["req", "-new", "-key", self.uri.key, *subject], pin=self.pin())
         if done.returncode != 0:
             raise Unavailable("the token makes no request", hint="is it still plugged in?")
@@ -165,17 +201,21 @@ class Card:
             raise Unauthenticated("no PIN was given") from error
 
     def _openssl(
-        self, command: Sequence[str], *, pin: str = "", content: bytes = b""
+        self, command: Sequence[str], *, pin: str = "", content: bytes = b"", by: Path | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run openssl; the PIN goes through a pipe, so neither a command line nor an environment shows it."""
-        environment = {**os.environ, "OPENSSL_CONF": str(self.configuration)}
+        """Run openssl; the PIN goes through a pipe, so neither a command line nor an environment shows it.
+
+        Where a word of the command holds ``{fd}`` the pipe is read as a file of that name. ``by``: see ``make_key``.
+        """
+        environment = {**os.environ, "OPENSSL_CONF": str(by or self.configuration)}
         reading, writing = os.pipe()
         try:
             os.write(writing, f"{pin}\n".encode())
             os.close(writing)
-            asked = ["-passin", f"fd:{reading}"] if pin else []
+            words = [one.replace("{fd}", f"/dev/fd/{reading}") for one in command]
+            asked = ["-passin", f"fd:{reading}"] if pin and words == list(command) else []
             return subprocess.run(
-                ["openssl", *command, *asked],
+                ["openssl", *words, *asked],
                 input=content,
                 capture_output=True,
                 check=False,

@@ -39,6 +39,11 @@ class CardUri:
         return self._of("private", (*_TOKEN, *_OBJECT))
 
     @property
+    def public(self) -> str:
+        """Return the URI of the public key: it is read without a PIN."""
+        return self._of("public", (*_TOKEN, *_OBJECT))
+
+    @property
     def certificate(self) -> str:
         """Return the URI of the certificate of that name."""
         return self._of("cert", (*_TOKEN, *_OBJECT))

@@ -43,7 +43,7 @@ class ServiceClient:
 
         With a key on a token, asks for its PIN. Raises ``Unauthenticated`` when the token refuses it.
         """
-        _check_url(login.url)
+        check_url(login.url)
         for path in (login.certificate, login.trusted):
             if not Path(path).is_file():
                 raise errors.NotFound(f"there is no file `{path}`", hint="log in with files that are there")
@@ -85,7 +85,7 @@ class ServiceClient:
             with self._client.stream("POST", path, json=body, timeout=_PATIENCE) as response:
                 if not response.is_success:
                     response.read()
-                    raise _error(response)
+                    raise error_of(response)
                 # Its own file, never one that somebody else put there to read along.
                 part.unlink(missing_ok=True)
                 with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -148,21 +148,21 @@ class ServiceClient:
             raise self._silent(error) from error
         if response.is_success:
             return response
-        raise _error(response)
+        raise error_of(response)
 
     def _silent(self, error: httpx2.RequestError) -> errors.Unavailable:
         detail = f"the service at `{self._url}` does not answer: {error or type(error).__name__}"
         return errors.Unavailable(detail, hint="is `guosuo serve` running?")
 
     def _object(self, response: httpx2.Response) -> Answer:
-        content = _decoded(response)
+        content = decoded(response)
         if content is None:
             detail = f"what answers at `{self._url}` is not this service"
             raise errors.Unavailable(detail, hint="is the address of the login right?")
         return content
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
     """Raise ``Malformed`` unless ``url`` is reached over TLS: without it there is neither their name nor ours."""
     try:
         found = httpx2.URL(url)
@@ -175,7 +175,7 @@ def _check_url(url: str) -> None:
         )
 
 
-def _decoded(response: httpx2.Response) -> Answer | None:
+def decoded(response: httpx2.Response) -> Answer | None:
     """Return the JSON object of an answer, or nothing when it is something else."""
     try:
         content = response.json()
@@ -191,8 +191,9 @@ def items(answer: Mapping[str, JsonValue], name: str = "items") -> list[Mapping[
     return [item for item in found if isinstance(item, Mapping)]
 
 
-def _error(response: httpx2.Response) -> errors.TrustError:
-    problem = _decoded(response) or {}
+def error_of(response: httpx2.Response) -> errors.TrustError:
+    """Return the error that an answer tells of."""
+    problem = decoded(response) or {}
     kind = _KINDS.get(response.status_code, errors.Unavailable)
     detail = str(problem.get("detail", f"the service answered {response.status_code}"))
     words = {name: str(problem.get(name, "")) for name in ("hint", "reason", "rule")}

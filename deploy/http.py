@@ -12,12 +12,14 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from core.database import Database
 from deploy import app as apps
 from deploy import settings as site_settings
 from deploy import tls, wiring
 from deploy.peer import CertificateProtocol
 from deploy.settings import AcmeSection, Settings
 from deploy.wiring import Built
+from pki import intermediate
 from pki.feed import Feed
 
 
@@ -32,7 +34,7 @@ def serve(settings: Settings) -> None:
     threads.append(threading.Thread(target=_follow, args=(built, stop), name="feed", daemon=True))
     for thread in threads:
         thread.start()
-    _service_server(settings, apps.service_app(built)).run()
+    _service_server(settings, built).run()
     # Nobody asks any more: what was answered in fast mode is stored before the end.
     built.queue.close()
     for one in beside.values():
@@ -49,15 +51,22 @@ def _follow(built: Built, stop: threading.Event) -> None:
     feed.run(stop)
 
 
-def _service_server(settings: Settings, app: ASGIApp) -> uvicorn.Server:
+def _service_server(settings: Settings, built: Built) -> uvicorn.Server:
     def context(_config: uvicorn.Config, _default: object) -> ssl.SSLContext:
+        database = built.provided[Database]
+        assert isinstance(database, Database)
+        with database.read() as session:
+            between = intermediate.certificates(session)
         return tls.server_context(
-            certificate=settings.service_certificate, key=settings.service_key, trusted=settings.trusted
+            certificate=settings.service_certificate,
+            key=settings.service_key,
+            trusted=settings.trusted,
+            between=between,
         )
 
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            apps.service_app(built),
             host=settings.listen.address,
             port=settings.listen.port,
             http=CertificateProtocol,

@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
 from core import durable
@@ -26,14 +27,27 @@ def make_request(name: str, *, key: Path, out: Path) -> None:
         check_target(target)
     if key.resolve() == out.resolve():
         raise Conflict(f"the request would overwrite the key in `{key}`", hint="name two files")
+    durable.write(out, make_key(key, name), mode=0o644)
+
+
+def make_key(path: Path, name: str = "") -> bytes:
+    """Write a new P-256 private key (0600) and return a request (PEM) for it.
+
+    Without a ``name`` the subject is left to the register. Raises ``Conflict``.
+    """
     private = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.USER_ID, name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(private, hashes.SHA256())
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    write_secret(key, pem)
-    durable.write(out, request.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    write_secret(path, pem)
+    return ask_for(private, name)
+
+
+def ask_for(private: CertificateIssuerPrivateKeyTypes, name: str = "") -> bytes:
+    """Return a request (PEM) signed by a key. Without a ``name`` the subject is left to the register."""
+    subject = x509.Name([x509.NameAttribute(NameOID.USER_ID, name)] if name else [])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(private, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
 
 
 def check_name(name: str) -> None:

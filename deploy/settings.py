@@ -117,6 +117,11 @@ class Settings(_Frozen):
         return self.secrets / "acme.key"
 
     @property
+    def device_secret(self) -> Path:
+        """What the initial secrets of machines follow from."""
+        return self.secrets / "device.key"
+
+    @property
     def ledger(self) -> Path:
         """The evidence log's tiles and checkpoints."""
         return self.state / "ledger"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.errors import Conflict, Unavailable
-from deploy import acme, installation, signer, wiring
+from deploy import acme, initial, installation, signer, wiring
 from deploy.children import Child
 from deploy.settings import Settings
 
@@ -44,6 +44,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None], stop: threadin
     installation.upgrade(database, wiring.clock())
     installation.started(database, wiring.clock())
     acme.prepare(settings)
+    initial.prepare(settings)
     database.close()
     places = [_Place(name, ["-m", module, str(settings.state)]) for name, module in _PROCESSES]
     try:

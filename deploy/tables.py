@@ -13,6 +13,8 @@ import core.registry.credential
 import core.registry.models
 import monitor.models
 import pki.acme.models
+import pki.cmp.models
+import pki.device.models
 import pki.models
 import pki.takeover.models
 import pki.tsa.models
@@ -33,6 +35,8 @@ DECLARING = (
     core.registry.models,
     monitor.models,
     pki.acme.models,
+    pki.cmp.models,
+    pki.device.models,
     pki.models,
     pki.takeover.models,
     pki.tsa.models,

@@ -6,17 +6,24 @@ request all the same, since a connection may be older than a revocation.
 """
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def server_context(*, certificate: Path, key: Path, trusted: Path) -> ssl.SSLContext:
-    """Return the context of the service: TLS 1.3 only, no resumption, client certificates under ``trusted`` (PEM)."""
+def server_context(*, certificate: Path, key: Path, trusted: Path, between: Iterable[bytes] = ()) -> ssl.SSLContext:
+    """Return the context of the service: TLS 1.3 only, no resumption, client certificates under ``trusted`` (PEM).
+
+    ``between`` are certificates (DER) of authorities below ``trusted``. A browser that is not told the names of the
+    authorities, which Python's ``ssl`` cannot say, shows its own certificate alone; a path still has to end at a root.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(trusted)
+    if found := b"".join(between):
+        context.load_verify_locations(cadata=found)
     return context
 
 

@@ -13,6 +13,7 @@ import core.ledger.jobs
 import core.notice.jobs
 import monitor.jobs
 import pki.acme.jobs
+import pki.cmp.jobs
 import pki.jobs
 import pki.takeover.jobs
 import pki.tsa.renewal
@@ -20,7 +21,6 @@ from authz import appfile, application, policy
 from authz.application import Application
 from authz.decision import PolicyDecisionPoint
 from authz.gateway import Gateway
-from authz.holding import Access
 from backup import jobs as backup_jobs
 from backup.repository import Repository
 from backup.run import Backup
@@ -29,10 +29,8 @@ from core.access import Authenticator, DecisionPoint
 from core.approval import acts, administrator, erasure
 from core.approval import purge as purging
 from core.approval.acts import Acts
-from core.approval.holding import Proposals
 from core.clock import Clock, SystemClock
 from core.database import Database
-from core.duty.holding import Duties
 from core.errors import Rejected
 from core.jobs import Job
 from core.ledger import checkpoint
@@ -48,23 +46,19 @@ from core.registry import accountable
 from core.registry.accountable import RegisterOfRecord
 from core.registry.credential import CredentialStanding
 from core.registry.holding import Holders
-from core.registry.tenure import Tenure
 from core.signing import GoodStanding, Origin
-from deploy import departure, enrolling, leveling, noticing, stamping, vouching
+from deploy import departure, enrolling, holding, leveling, machines, noticing, registration, stamping, vouching
+from deploy.console import parts
 from deploy.file import read_text
 from deploy.settings import Settings
 from hsm.client import SignerClient
-from hsm.holding import Keys
 from hsm.settings import HsmSettings
 from hsm.signer import TokenCheckpointSigner
-from monitor.holding import Watched
 from pki import activation, bulk_act, crossing_act, hierarchy
-from pki.acme.holding import Enrolments
 from pki.authentication import CertificateAuthenticator
+from pki.cmp import shield
 from pki.crl import CrlPublisher
-from pki.desk import RequestDesk
 from pki.feed import Feed
-from pki.holding import Certificates
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
 from pki.settings import PkiSettings
@@ -181,10 +175,8 @@ def decisions(settings: Settings, database: Database, queue: FastQueue, group: G
 
 
 def holders(settings: Settings) -> Holders:
-    """Return every package's answer to what somebody holds; what follows a post comes before the posts."""
-    asked = Access(applications(settings))
-    keys = Keys(token(settings).inventory)
-    return Holders((Certificates(), Enrolments(), asked, keys, Watched(), Proposals(), Duties(), Tenure()))
+    """Return every package's answer to what somebody holds."""
+    return holding.holders(applications(settings), token(settings).inventory)
 
 
 def backup(settings: Settings, database: Database) -> Backup:
@@ -230,6 +222,8 @@ def inward_jobs(settings: Settings, database: Database) -> Sequence[Job]:
     return [
         *pki.jobs.jobs(database),
         *pki.acme.jobs.jobs(database),
+        *pki.cmp.jobs.jobs(database),
+        *pki.cmp.jobs.renewal(partial(shield.renew, database, keys, clock(), secrets.token_bytes, names)),
         *pki.jobs.renewal(partial(hierarchy.renew_responder, database, keys, clock(), secrets.token_bytes, names)),
         *pki.jobs.making(
             database, partial(hierarchy.make_planned, database, keys, clock(), secrets.token_bytes, names)
@@ -269,6 +263,7 @@ def build(settings: Settings) -> Built:
     point = decisions(settings, database, queue, group)
     place, issuing = ledger_place(settings, keys), authority(settings, database, keys, group)
     responder = OcspResponder(database=database, keys=keys, clock=clock)
+    every, asked = periods(settings, database), partial(vouching.asked, settings)
     provided: dict[type, object] = {
         Clock: clock,
         Database: database,
@@ -278,7 +273,6 @@ def build(settings: Settings) -> Built:
         PolicyDecisionPoint: point,
         Gateway: Gateway(clock=clock, authenticator=authenticator, decisions=point),
         CertificateAuthority: issuing,
-        RequestDesk: RequestDesk(database=database, authority=issuing, clock=clock, random=secrets.token_bytes),
         Feed: Feed(database=database, responder=responder, clock=clock),
         LedgerPlace: place,
         Origin: Origin(place.origin),
@@ -289,7 +283,10 @@ def build(settings: Settings) -> Built:
         Backup: backup(settings, database),
         Holders: holders(settings),
         Outbox: noticing.outbox(settings, database, SystemClock()),
+        **parts.provided(database, clock=clock, decisions=point, periods=every, witnesses=asked),
+        **registration.provided(database, clock=clock, authority=issuing),
         **enrolling.provided(settings, database, clock=clock, authority=issuing),
+        **machines.provided(settings, database, keys, clock=clock, authority=issuing, authenticator=authenticator),
         **stamping.provided(settings, certification(settings), database, keys, clock=clock),
         **vouching.provided(settings, database, keys, clock=clock, place=place, mirror=evidence_mirror(settings)),
     }

@@ -19,6 +19,7 @@ _ALLOWED: dict[KeyPurpose, KeyAlgorithm] = {
     KeyPurpose.CRL: KeyAlgorithm.P256,
     KeyPurpose.OCSP: KeyAlgorithm.P256,
     KeyPurpose.TSA: KeyAlgorithm.P256,
+    KeyPurpose.CMP: KeyAlgorithm.P256,
     KeyPurpose.SELF_TEST: KeyAlgorithm.P256,
     KeyPurpose.CHECKPOINT: KeyAlgorithm.ED25519,
     KeyPurpose.WITNESS: KeyAlgorithm.ED25519,

@@ -19,6 +19,7 @@ class KeyPurpose(StrEnum):
     CRL = "crl"
     OCSP = "ocsp"
     TSA = "tsa"
+    CMP = "cmp"
     CHECKPOINT = "checkpoint"
     WITNESS = "witness"
     SELF_TEST = "self-test"

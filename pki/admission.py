@@ -9,11 +9,12 @@ from sqlmodel import Session, and_, col, func, or_, select
 
 from core.errors import TrustError, Unavailable
 from core.identity import Serial, SubjectKind
+from core.registry import credential
 from core.registry.credential import Credential, CredentialState
-from pki import authorisation, csr, holder
+from pki import authorisation, form, holder
 from pki.authorisation import Admitted, KeyUse
 from pki.csr import CertificationRequest
-from pki.errors import WrongProfile
+from pki.errors import NotRenewable, WrongProfile
 from pki.models import Certificate, IssuanceIntent
 from pki.names import Holder
 from pki.profile import Profiles
@@ -68,11 +69,20 @@ class _Judge:
         who = kind, request.holder
         if who not in self.holders:
             self.holders[who] = holder.find(self.session, *who)
+        if request.renews:
+            check_renewable(self.session, request.renews)
         uses = self.uses.setdefault(key_of(content), [])
         admitted = authorisation.authorise(content, self.holders[who], profile, request.wanted, uses)
         # Whoever comes later in the same batch with the same key must be the same holder.
         uses.append(KeyUse("", kind.value, request.holder, revoked=False))
         return admitted
+
+
+def check_renewable(session: Session, serial: str, *, hold: bool = False) -> None:
+    """Raise ``NotRenewable`` unless a certificate is good; with ``hold`` it stays so until the transaction ends."""
+    found = (credential.hold if hold else credential.find)(session, Serial(serial))
+    if found is None or found.state != CredentialState.GOOD:
+        raise NotRenewable(f"the certificate {serial} is not good any more: it renews nothing")
 
 
 def find_earlier(
@@ -118,7 +128,7 @@ def is_intended(session: Session, digest: str, since: datetime) -> bool:
 
 def _read(request: IssuanceRequest) -> CertificationRequest | TrustError:
     try:
-        return csr.parse_request(request.csr)
+        return form.read(request.csr)
     except TrustError as refusal:
         return refusal
 

@@ -11,18 +11,22 @@ from datetime import timedelta
 from core.registry import levels
 from pki import csr, keyquality, names
 from pki.csr import CertificationRequest
-from pki.errors import ReusedKey, RevokedKey, WeakKey, WrongProfile
+from pki.errors import ReusedKey, RevokedKey, SameKey, WeakKey, WrongProfile
 from pki.names import Holder
 from pki.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for beside the request itself: host names, addresses, and a life that is shorter than allowed."""
+    """What is asked for beside the request itself: host names, addresses, and a life that is shorter than allowed.
+
+    ``renewal``: a present certificate alone vouches for it.
+    """
 
     hosts: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     lifetime_seconds: int | None = None
+    renewal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,18 @@ def authorise(
     """Return what may be issued. Raises the refusal.
 
     ``uses`` are all certificates over the request's key. Raises ``WrongProfile``, ``WeakKey``, ``WildcardName``,
-    ``BadHostName``, ``ForeignName``, ``ForbiddenExtension``, ``RevokedKey``, ``ReusedKey``.
+    ``BadHostName``, ``ForeignName``, ``ForbiddenExtension``, ``RevokedKey``, ``ReusedKey``, ``SameKey``.
     """
     # 1. The profile is for this holder, in this kind of domain, at this level.
-    _check_profile(profile, holder)
-    if (wanted.hosts or wanted.addresses) and not profile.hosts:
-        raise WrongProfile(f"a certificate of profile `{profile.name}` carries no host names")
+    _check_profile(profile, holder, wanted)
     # 2. The key is of an allowed kind, strong enough, and nobody else's.
     if (kind := keyquality.kind(content.key)) not in profile.keys:
         raise WeakKey(f"the profile `{profile.name}` takes no key of kind {kind}", hint=", ".join(profile.keys))
     keyquality.check_key(content.key, holder.level)
     check_uses(holder, uses)
+    if wanted.renewal and uses and not profile.same_key:
+        detail = f"a certificate of profile `{profile.name}` is renewed with a new key"
+        raise SameKey(detail, hint="leave --same-key out")
     # 3. Every name, wherever it stands, is the register's.
     csr.check_content(content, holder, allowed_hosts=wanted.hosts, allowed_addresses=wanted.addresses)
     names.check_hosts(holder, wanted.hosts)
@@ -73,7 +78,14 @@ def authorise(
     return Admitted(content, holder, profile, tuple(dict.fromkeys(wanted.hosts)), _once(wanted.addresses), life)
 
 
-def _check_profile(profile: Profile, holder: Holder) -> None:
+def check_asked(holder: Holder, profile: Profile, wanted: Wanted) -> None:
+    """Raise what ``authorise`` would say of a request whose key is not there yet: a promise is refused in time."""
+    _check_profile(profile, holder, wanted)
+    names.check_hosts(holder, wanted.hosts)
+    names.check_addresses(holder, wanted.addresses)
+
+
+def _check_profile(profile: Profile, holder: Holder, wanted: Wanted) -> None:
     if profile.holder != holder.kind:
         raise WrongProfile(f"the profile `{profile.name}` is not for a {holder.kind}")
     if holder.network not in profile.networks:
@@ -81,6 +93,8 @@ def _check_profile(profile: Profile, holder: Holder) -> None:
     lowest, highest = profile.levels
     if not lowest <= holder.level <= highest:
         raise WrongProfile(f"the profile `{profile.name}` is not for protection level {holder.level}")
+    if (wanted.hosts or wanted.addresses) and not profile.hosts:
+        raise WrongProfile(f"a certificate of profile `{profile.name}` carries no host names")
 
 
 def check_uses(holder: Holder, uses: Sequence[KeyUse]) -> None:

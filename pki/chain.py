@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from core.identity import Serial
 from core.registry import credential
 from pki import issuer, plan
-from pki.issuer import ROOT
+from pki.issuer import ISSUING, ROOT
 from pki.models import Authority
 from pki.plan import CROSS, Plan
 
@@ -44,6 +44,17 @@ def bundle(session: Session, name: str) -> bytes:
     """Return ``every`` as certs-only CMS (RFC 5280, 4.2.2.1; RFC 8551, 3.2.2)."""
     loaded = [x509.load_der_x509_certificate(der) for der in every(session, name)]
     return pkcs7.serialize_certificates(loaded, Encoding.DER)
+
+
+def authorities(session: Session) -> list[bytes]:
+    """Return every certificate (DER) of every authority of ours: who asks for all of them gets these."""
+    names = [one.name for one in plan.made(session) if one.is_ours]
+    return list(dict.fromkeys(der for name in names for der in every(session, name)))
+
+
+def issuing(session: Session) -> list[bytes]:
+    """Return the certificates (DER) of the issuing authorities."""
+    return [issuer.get(session, one.name).der for one in plan.made(session) if one.kind == ISSUING]
 
 
 def pem(ders: Sequence[bytes]) -> str:

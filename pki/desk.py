@@ -16,12 +16,20 @@ from core.database import Database
 from core.errors import NotFound, TrustError
 from core.identity import Serial, SubjectKind
 from core.ledger import evidence
-from pki import admission, csr, deskofficer, deskstate, events, holder, profileset
+from pki import admission, deskofficer, deskstate, events, form, holder, profileset
 from pki.deskofficer import Officer
 from pki.deskstate import NotWaiting, Standing, State
 from pki.issuance import CertificateAuthority, Outcome
 from pki.models import DeskRequest
 from pki.request import IssuanceRequest
+
+#: What a request waits for, in words, by its state.
+NEXT = {
+    "submitted": "a registration officer",
+    "checked": "a second officer",
+    "returned": "a correction",
+    "approved": "its signature: approve it again",
+}
 
 
 class RequestDesk:
@@ -39,14 +47,9 @@ class RequestDesk:
     def file(self, request: IssuanceRequest, *, actor: str) -> DeskRequest:
         """File a request. Raises the refusal (recorded) with which issuing would answer: such a one need not wait."""
         self._authority.check(request, actor=actor)
-        at = self._clock.now()
-        row = DeskRequest(
-            id=self._random(8).hex(), requester=actor, filed_at=at, profile="", holder="", csr="", digest=""
-        )
+        row = blank(self._random(8).hex(), actor=actor, at=self._clock.now())
         with self._database.write() as session:
-            _enter(session, row, request)
-            session.add(row)
-            evidence.append(session, events.request_filed(row), at=row.filed_at)
+            enter(session, row, request)
         # A crash here leaves a filed request whose number nobody was told: it stands in the list.
         return row
 
@@ -120,6 +123,18 @@ class RequestDesk:
             evidence.append(session, events.request_decided(row, end.value, actor=officer.person), at=at)
         # A crash here leaves a decision that its officer was not told: it stands in the list.
         return row
+
+
+def blank(identifier: str, *, actor: str, at: datetime, code: str = "") -> DeskRequest:
+    """Return a request without content; ``code`` is the one-time code that it comes by, ``actor`` then who made it."""
+    return DeskRequest(id=identifier, requester=actor, filed_at=at, code=code)
+
+
+def enter(session: Session, row: DeskRequest, request: IssuanceRequest) -> None:
+    """File a request that was checked, in the caller's transaction."""
+    _enter(session, row, request)
+    session.add(row)
+    evidence.append(session, events.request_filed(row), at=row.filed_at)
 
 
 def find(session: Session, state: str, limit: int) -> Sequence[DeskRequest]:
@@ -203,12 +218,13 @@ def _finish(session: Session, row: DeskRequest, serial: Serial, at: datetime) ->
 def _enter(session: Session, row: DeskRequest, asked: IssuanceRequest) -> None:
     """Enter what is asked for, and what follows from register and profiles: how many officers must agree."""
     # In one spelling: what stands around the request in its file is not part of it.
-    request = replace(asked, csr=csr.normalise(asked.csr), holder_kind=None)
+    request = replace(asked, csr=form.normalise(asked.csr), holder_kind=None)
     profile = profileset.active(session).get(request.profile)
     about = holder.find(session, asked.holder_kind or profile.holder, request.holder)
     row.profile, row.holder, row.holder_kind, row.domain = profile.name, request.holder, about.kind, about.domain
     row.csr, row.digest = request.csr.decode("ascii"), request.digest
-    row.dns_names, row.lifetime_seconds = json.dumps(request.dns_names), request.lifetime_seconds
+    row.dns_names, row.ip_addresses = json.dumps(request.dns_names), json.dumps(request.ip_addresses)
+    row.lifetime_seconds, row.renews = request.lifetime_seconds, request.renews
     row.needed = profile.officers(about.level)
 
 
@@ -224,7 +240,13 @@ def _standing(row: DeskRequest) -> Standing:
 
 
 def _request(row: DeskRequest) -> IssuanceRequest:
-    hosts = tuple(json.loads(row.dns_names))
     return IssuanceRequest(
-        row.csr.encode("ascii"), row.profile, None, row.holder, hosts, lifetime_seconds=row.lifetime_seconds
+        csr=row.csr.encode("ascii"),
+        profile=row.profile,
+        holder_kind=None,
+        holder=row.holder,
+        dns_names=tuple(json.loads(row.dns_names)),
+        ip_addresses=tuple(json.loads(row.ip_addresses)),
+        lifetime_seconds=row.lifetime_seconds,
+        renews=row.renews,
     )

@@ -1,5 +1,6 @@
 """The registration desk over HTTP: file, correct, look, decide."""
 
+import hashlib
 import json
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from core.clock import to_rfc3339
 from core.enforcement import Acting, EnforcedRoute, permission
 from core.identity import Principal
 from core.provision import ReadSession, provided
-from pki import desk, deskofficer
+from pki import csr, desk, deskofficer
 from pki.desk import RequestDesk
 from pki.deskofficer import Officer
 from pki.issuance_api import IssueRequest, request_of
@@ -36,13 +37,19 @@ class RequestItem(BaseModel):
     comment: str
     serial: str
     filed_at: str
+    code: str
+    renews: str
 
 
 class RequestDetail(RequestItem):
-    """One request with itself (PEM), and the digest by which the intention of its certificate names it."""
+    """One request with itself (PEM), and the digest by which the intention of its certificate names it.
+
+    ``key_sha256`` is the SHA-256 of its SubjectPublicKeyInfo: whoever made the key sees the same, and can say so.
+    """
 
     csr: str
     digest: str
+    key_sha256: str
 
 
 class RequestList(BaseModel):
@@ -97,7 +104,8 @@ def list_(session: ReadSession, state: str = "", limit: Limit = 1000) -> Request
 def show(identifier: str, session: ReadSession) -> RequestDetail:
     """Show one request."""
     row = desk.get(session, identifier)
-    return RequestDetail(**_item(row).model_dump(), csr=row.csr, digest=row.digest)
+    key = hashlib.sha256(csr.parse_request(row.csr.encode("ascii")).spki).hexdigest()
+    return RequestDetail(**_item(row).model_dump(), csr=row.csr, digest=row.digest, key_sha256=key)
 
 
 @router.post("/{identifier}/correction")
@@ -128,14 +136,6 @@ def reject(identifier: str, body: Refusal, principal: Acting, at_desk: Desk) -> 
     return _item(at_desk.reject(identifier, digest=body.digest, comment=body.comment, officer=_officer(principal)))
 
 
-_NEXT = {
-    "submitted": "a registration officer",
-    "checked": "a second officer",
-    "returned": "a correction",
-    "approved": "its signature: approve it again",
-}
-
-
 def _officer(principal: Principal) -> Officer:
     return Officer(principal.identifier, principal.serial)
 
@@ -144,7 +144,7 @@ def _item(row: DeskRequest) -> RequestItem:
     return RequestItem(
         id=row.id,
         state=row.state,
-        waits_for=_NEXT.get(row.state, ""),
+        waits_for=desk.NEXT.get(row.state, ""),
         requester=row.requester,
         holder=row.holder,
         profile=row.profile,
@@ -156,4 +156,6 @@ def _item(row: DeskRequest) -> RequestItem:
         comment=row.comment,
         serial=row.serial,
         filed_at=to_rfc3339(row.filed_at),
+        code=row.code,
+        renews=row.renews,
     )

@@ -63,6 +63,18 @@ class ReusedKey(Rejected):
     reason = "reused-key"
 
 
+class SameKey(Rejected):
+    """A renewal keeps its key, and the profile does not let it."""
+
+    reason = "same-key"
+
+
+class RenewedTooOften(Rejected):
+    """So many renewals in a day are a fault, or worse."""
+
+    reason = "renewed-too-often"
+
+
 class WrongProfile(Rejected):
     """The profile is not for this holder."""
 
@@ -129,6 +141,24 @@ class NeedsTwo(Conflict):
     reason = "needs-two-people"
 
 
+class BadCode(Malformed):
+    """A one-time code cannot be made so."""
+
+    reason = "bad-code"
+
+
+class NotRenewable(Conflict):
+    """The certificate that is to be renewed is not good (any more)."""
+
+    reason = "not-renewable"
+
+
+class NotOpen(Conflict):
+    """The one-time code is used, locked or withdrawn."""
+
+    reason = "not-open"
+
+
 class BadHold(Malformed):
     """A hold needs an end that is still to come, and not too far away."""
 
@@ -139,6 +169,12 @@ class UnknownReason(Malformed):
     """No revocation reason of RFC 5280."""
 
     reason = "unknown-revocation-reason"
+
+
+class CodeRefused(Unauthenticated):
+    """A one-time code opens nothing. Whoever shows one is never told whether it is wrong, used, over or none."""
+
+    reason = "code-refused"
 
 
 class BadCertificate(Unauthenticated):

@@ -9,7 +9,15 @@ from core.clock import to_rfc3339
 from core.ledger.entry import Event, JsonValue
 from core.registry.credential import Credential
 from pki.entered import Entered
-from pki.models import Authority, AuthorityPlan, BulkRevocation, DeskRequest, IssuanceIntent, ProfileSet
+from pki.models import (
+    Authority,
+    AuthorityPlan,
+    BulkRevocation,
+    DeskRequest,
+    EnrolmentCode,
+    IssuanceIntent,
+    ProfileSet,
+)
 
 
 class Revocable(Protocol):
@@ -70,6 +78,11 @@ class Intended(Protocol):
         ...
 
     @property
+    def renews(self) -> str:
+        """The serial number that alone vouched for it, or nothing."""
+        ...
+
+    @property
     def actor(self) -> str:
         """Who asked."""
         ...
@@ -89,6 +102,7 @@ def intended(intent: Intended) -> Event:
         "issuer": intent.issuer,
         "request": intent.request,
     }
+    details |= {"renews": intent.renews} if intent.renews else {}
     return Event("pki.issuance.intended", intent.actor, f"certificate:{intent.serial}", intent.domain, details=details)
 
 
@@ -133,7 +147,10 @@ def request_filed(row: DeskRequest) -> Event:
         "needed": row.needed,
         "request": row.digest,
     }
-    return Event("pki.desk.filed", row.requester, f"request:{row.id}", row.domain, details=details)
+    details |= {name: text for name, text in (("code", row.code), ("renews", row.renews)) if text}
+    # Who redeems a code shows no certificate; who made the code stands with the code's own record.
+    actor = "anonymous" if row.code and row.revision == 1 else row.requester
+    return Event("pki.desk.filed", actor, f"request:{row.id}", row.domain, details=details)
 
 
 def request_decided(row: DeskRequest, word: str, *, actor: str, lapsed: Sequence[str] = ()) -> Event:
@@ -159,6 +176,37 @@ def request_issued(row: DeskRequest) -> Event:
     details: dict[str, JsonValue] = {"serial": row.serial, "request": row.digest}
     approver = row.approved_by.split()[-1].partition("/")[0]
     return Event("pki.desk.issued", approver, f"request:{row.id}", row.domain, details=details)
+
+
+def code_opened(row: EnrolmentCode) -> Event:
+    """A one-time code was made; what it opens with stands nowhere."""
+    details: dict[str, JsonValue] = {
+        "profile": row.profile,
+        "holder": row.holder,
+        "purpose": row.purpose,
+        "until": to_rfc3339(row.expires_at),
+    }
+    return Event("pki.code.opened", row.maker, f"code:{row.id}", row.domain, details=details)
+
+
+def code_redeemed(row: EnrolmentCode) -> Event:
+    """A one-time code was used: for exactly this request, which now waits at the desk."""
+    details: dict[str, JsonValue] = {"holder": row.holder, "request": row.digest, "desk": row.request}
+    return Event("pki.code.redeemed", "anonymous", f"code:{row.id}", row.domain, details=details)
+
+
+def code_refused(row: EnrolmentCode | None, reason: str) -> Event:
+    """Somebody showed a one-time code that opened nothing; of a code that there is not, nothing is repeated."""
+    details: dict[str, JsonValue] = {"reason": reason}
+    details |= {"tries": row.tries, "state": row.state} if row else {}
+    about, domain = (row.id, row.domain) if row else ("unknown", "")
+    return Event("pki.code.refused", "anonymous", f"code:{about}", domain, result="refused", details=details)
+
+
+def code_withdrawn(row: EnrolmentCode, *, actor: str) -> Event:
+    """A one-time code was withdrawn, or another took its place."""
+    details: dict[str, JsonValue] = {"holder": row.holder, "profile": row.profile}
+    return Event("pki.code.withdrawn", actor, f"code:{row.id}", row.domain, details=details)
 
 
 def profiles_activated(row: ProfileSet, *, before: str) -> Event:

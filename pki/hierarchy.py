@@ -1,4 +1,4 @@
-"""The hierarchy: roots, issuing authorities, OCSP responders, time-stamp authority; their keys are in the token.
+"""The hierarchy: roots, issuing authorities, OCSP responders, time-stamp authority, CMP; their keys are in the token.
 
 Idempotent, goes on after a crash.
 
@@ -21,7 +21,7 @@ from core.identity import SITE, Serial
 from core.ledger import evidence
 from hsm.client import SignerClient
 from pki import events, issuer, making, plan, pointers, tbs
-from pki.issuer import ISSUING, OCSP, ROOT, TSA, Issuer
+from pki.issuer import CMP, ISSUING, OCSP, ROOT, TSA, Issuer
 from pki.making import Making
 from pki.models import Authority, AuthorityPlan, IssuanceIntent
 from pki.settings import PkiSettings
@@ -37,7 +37,7 @@ _BACKDATED = timedelta(minutes=1)
 STAMPING = timedelta(days=365)
 
 #: What a site is founded with, in this order.
-_FOUNDED = (ROOT, ISSUING, OCSP, f"{TSA}-1")
+_FOUNDED = (ROOT, ISSUING, OCSP, f"{TSA}-1", CMP)
 
 #: Who makes what comes with the site.
 FOUNDER = "founding"
@@ -123,9 +123,9 @@ class _Establishment:
     def make(self, name: str) -> None:
         """Make one authority: key, intention, signature, outcome."""
         with self.database.read() as session:
-            made = making.of(
-                name, plan.every(session) if plan.kind_of(name) != TSA else plan.serving(session), self.settings
-            )
+            # Whoever is certified by the default authority is so by the newest that serves.
+            plans = plan.serving(session) if plan.kind_of(name) in (TSA, CMP) else plan.every(session)
+            made = making.of(name, plans, self.settings)
         spki = self._key(made)
         # A crash here leaves a key in the token and its inventory: the same request again returns it.
         prepared = self.press.prepare_authority(self._content(spki, made))
@@ -200,6 +200,7 @@ class _Establishment:
                 (identifier, False),
                 (authority, False),
                 *(self._stamping(serial, start, end, made.signer) if made.kind == TSA else ()),
+                *(self._listed(serial, made.signer) if made.kind == CMP else ()),
             ],
         )
 
@@ -219,8 +220,10 @@ class _Establishment:
     ) -> Sequence[tuple[x509.ExtensionType, bool]]:
         """Until when the key signs (X.509, 9.2.2.5), and where it would be read that it was revoked."""
         period = x509.PrivateKeyUsagePeriod(start - _BACKDATED, min(start + STAMPING - timedelta(seconds=1), end))
-        listed = pointers.distribution(self.settings.public_url, signer, pointers.shard(serial))
-        return [(period, False), (listed, False)]
+        return [(period, False), *self._listed(serial, signer)]
+
+    def _listed(self, serial: Serial, signer: str) -> Sequence[tuple[x509.ExtensionType, bool]]:
+        return [(pointers.distribution(self.settings.public_url, signer, pointers.shard(serial)), False)]
 
 
 def _identifier(spki: bytes, made: Making) -> x509.SubjectKeyIdentifier:

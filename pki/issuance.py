@@ -192,7 +192,10 @@ class CertificateAuthority:
             prepared = self._press.prepare(template.fill(form, filling), meant, request=asked.request.digest)
         except TrustError as refusal:
             return refusal
-        return Planned(prepared, judged, profiles.digest, asked.terms.actor, authority.name, asked.terms.since)
+        terms = asked.terms
+        return Planned(
+            prepared, judged, profiles.digest, terms.actor, authority.name, terms.since, renews=asked.request.renews
+        )
 
     def _template(self, profiles: Profiles, wanted: Profile, authority: Issuer) -> Template:
         key = profiles.digest, wanted.name, authority.name

@@ -19,6 +19,9 @@ from pki.tbs import Prepared, Press
 
 ROOT, ISSUING, OCSP = "root", "issuing", "ocsp"
 
+#: What signs messages of the certificate management protocol: an authority's own key may not (RFC 9483, 3.2).
+CMP = "cmp"
+
 #: The time-stamp authority; its generations are called ``tsa-1``, ``tsa-2`` … (``pki/tsa/generation.py``).
 TSA = "tsa"
 
@@ -92,6 +95,11 @@ def get(session: Session, name: str) -> Authority:
     if row is None:
         raise NotEstablished(f"there is no authority `{name}`", hint="make the site with `guosuo init`")
     return row
+
+
+def name_of(session: Session, name: str) -> bytes:
+    """Return an authority's own name (Name, DER); raises ``NotEstablished``."""
+    return x509.load_der_x509_certificate(get(session, name).der).subject.public_bytes()
 
 
 def new_serial(random: Callable[[int], bytes]) -> Serial:

@@ -1,7 +1,7 @@
 """What an authority's own certificate says, by its name and the plans.
 
 ``root``, ``issuing``, ``issuing-finance-2`` · ``ocsp``, ``ocsp-finance-2`` (the responder of each issuing authority) ·
-``tsa-1`` (a generation of the time-stamp authority) · ``cross-root-2-new`` and ``-old`` (RFC 4210, 4.4).
+``tsa-1`` (a generation of the time-stamp authority) · ``cmp`` · ``cross-root-2-new`` and ``-old`` (RFC 4210, 4.4).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from hsm.models import KeyAlgorithm, KeyPurpose
 from pki import namespace, otherroot, plan, pointers
 from pki.errors import NotEstablished
-from pki.issuer import ISSUING, OCSP, ROOT, TSA
+from pki.issuer import CMP, ISSUING, OCSP, ROOT, TSA
 from pki.plan import CROSS, FOREIGN, Plan
 from pki.settings import PkiSettings
 
@@ -23,11 +23,23 @@ Extensions = Sequence[tuple[x509.ExtensionType, bool]]
 _YEAR = timedelta(days=365)
 
 #: A token is verified long after it was made: its authority's certificate lasts as long as its issuer's lets it.
-_LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR, TSA: 5 * _YEAR}
+_LIFETIMES = {ROOT: 10 * _YEAR, ISSUING: 5 * _YEAR, OCSP: _YEAR, TSA: 5 * _YEAR, CMP: _YEAR}
 
-_PURPOSES = {ROOT: KeyPurpose.CA, ISSUING: KeyPurpose.CA, OCSP: KeyPurpose.OCSP, TSA: KeyPurpose.TSA}
+_PURPOSES = {
+    ROOT: KeyPurpose.CA,
+    ISSUING: KeyPurpose.CA,
+    OCSP: KeyPurpose.OCSP,
+    TSA: KeyPurpose.TSA,
+    CMP: KeyPurpose.CMP,
+}
 
-_TITLES = {ROOT: "Root CA", ISSUING: "Issuing CA", OCSP: "OCSP Responder", TSA: "Time-Stamp Authority"}
+_TITLES = {
+    ROOT: "Root CA",
+    ISSUING: "Issuing CA",
+    OCSP: "OCSP Responder",
+    TSA: "Time-Stamp Authority",
+    CMP: "CMP Server",
+}
 
 #: What a plan may say about its key: a kind of key comes into here when the token and the readers know it.
 ALGORITHMS = {"p256": KeyAlgorithm.P256}
@@ -74,7 +86,7 @@ def of(name: str, plans: Sequence[Plan], settings: PkiSettings) -> Making:
         own = _find(plans, name)
         signer = own.signer
         return _making(name, name, signer, settings, _authority(own, signer, settings), (own.key, own.algorithm))
-    signer = plan.newest(plans, ISSUING).name if kind == TSA else ISSUING + name.removeprefix(OCSP)
+    signer = plan.newest(plans, ISSUING).name if kind in (TSA, CMP) else ISSUING + name.removeprefix(OCSP)
     return _making(name, name, signer, settings, _DELEGATED[kind], (name, "p256"))
 
 
@@ -195,5 +207,11 @@ _DELEGATED: dict[str, Extensions] = {
         (_usage(sign=True), True),
         # Critical, and the only one (RFC 3161, 2.3).
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
+    ],
+    CMP: [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_usage(sign=True), True),
+        # id-kp-cmcCA: speaks for the authority that issued it (RFC 9810, 4.5; RFC 6402, 2.10).
+        (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.27")]), False),
     ],
 }

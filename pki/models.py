@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlalchemy import Column, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from core.database import UtcDateTime
+
+#: What an intention that renews is, in the words of the store.
+RENEWS = text("renews <> ''")
 
 
 class Authority(SQLModel, table=True):
@@ -49,10 +52,12 @@ class IssuanceIntent(SQLModel, table=True):
     """What we are about to sign: recorded before any key is used. ``state`` is open, issued or abandoned.
 
     ``request`` is the digest of the request, ``profiles`` that of the profiles it was judged by (both empty for an
-    authority's own certificate).
+    authority's own certificate). ``renews`` is the serial number that alone vouched for it.
     """
 
     __tablename__ = "issuance_intent"
+    # Few are renewals: the others cost nothing here.
+    __table_args__ = (Index("ix_issuance_intent_renews", "renews", sqlite_where=RENEWS, postgresql_where=RENEWS),)
 
     serial: str = Field(primary_key=True, max_length=40)
     issuer: str = Field(max_length=40)
@@ -66,6 +71,7 @@ class IssuanceIntent(SQLModel, table=True):
     state: str = Field(default="open", index=True, max_length=10)
     request: str = Field(default="", index=True, max_length=64)
     profiles: str = Field(default="", max_length=64)
+    renews: str = Field(default="", max_length=40)
 
 
 class ProfileSet(SQLModel, table=True):
@@ -87,6 +93,9 @@ class DeskRequest(SQLModel, table=True):
     """A request at the registration desk.
 
     ``approved_by``: of the present revision, each a person's id, a slash and the serial number of their certificate.
+
+    ``code`` is the one-time code that it came by: then ``requester`` made the code. ``renews`` is the serial number of
+    the certificate that it follows.
     """
 
     __tablename__ = "desk_request"
@@ -100,7 +109,10 @@ class DeskRequest(SQLModel, table=True):
     domain: str = Field(default="", max_length=80)
     csr: str = Field(default="", sa_type=Text)
     dns_names: str = Field(default="[]", sa_type=Text)
+    ip_addresses: str = Field(default="[]", sa_type=Text)
     lifetime_seconds: int | None = None
+    renews: str = Field(default="", max_length=40)
+    code: str = Field(default="", max_length=6)
     digest: str = Field(default="", max_length=64)
     revision: int = 1
     needed: int = 1
@@ -108,6 +120,35 @@ class DeskRequest(SQLModel, table=True):
     state: str = Field(default="submitted", index=True, max_length=10)
     comment: str = Field(default="", max_length=1000)
     serial: str = Field(default="", max_length=40)
+
+
+class EnrolmentCode(SQLModel, table=True):
+    """A one-time code: for whom, by whom, until when. Of its secret only a salted slow hash is kept (``onetime.py``).
+
+    ``digest`` is that of the request it was used for, ``request`` that request's id at the desk; ``ticket_sha256`` is
+    the hash of what asks how far it is. ``purpose`` is onboarding or lost-token.
+    """
+
+    __tablename__ = "enrolment_code"
+
+    id: str = Field(primary_key=True, max_length=6)
+    holder_kind: str = Field(max_length=20)
+    holder: str = Field(index=True, max_length=80)
+    domain: str = Field(max_length=80)
+    profile: str = Field(max_length=40)
+    dns_names: str = Field(default="[]", sa_type=Text)
+    purpose: str = Field(max_length=20)
+    maker: str = Field(index=True, max_length=120)
+    made_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    verifier: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str = Field(default="open", index=True, max_length=10)
+    tries: int = 0
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    digest: str = Field(default="", max_length=64)
+    request: str = Field(default="", max_length=16)
+    ticket_sha256: str = Field(default="", index=True, max_length=64)
 
 
 class Certificate(SQLModel, table=True):

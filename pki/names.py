@@ -96,7 +96,7 @@ def check_subject(holder: Holder, name: x509.Name, *, hosts: Sequence[str] = ())
     """
     allowed: dict[x509.ObjectIdentifier, tuple[str, ...]] = {
         NameOID.USER_ID: (holder.identifier,),
-        NameOID.COMMON_NAME: (holder.identifier, holder.name, *hosts),
+        NameOID.COMMON_NAME: (holder.identifier, holder.name, _shortened(holder.name), *hosts),
         NameOID.ORGANIZATION_NAME: (holder.organisation,),
         NameOID.ORGANIZATIONAL_UNIT_NAME: (holder.organisation,),
         NameOID.COUNTRY_NAME: ("CN",),

@@ -56,6 +56,7 @@ def _intention(planned: Planned, at: datetime) -> dict[str, object]:
         "state": "open",
         "request": planned.request,
         "profiles": planned.profiles,
+        "renews": planned.renews,
     }
 
 

@@ -12,7 +12,8 @@ from pki.tbs import Prepared
 class Planned:
     """A certificate that is about to be signed. ``profiles`` is the digest of the profiles it follows.
 
-    ``since``: its request has one good certificate from then on, and no second; none: one each time it is asked for.
+    ``renews`` is the serial number that alone vouches for it. ``since``: its request has one good certificate from then
+    on, and no second; none: one each time it is asked for.
     """
 
     prepared: Prepared
@@ -21,6 +22,7 @@ class Planned:
     actor: str
     issuer: str
     since: datetime | None = None
+    renews: str = ""
 
     @property
     def serial(self) -> Serial:

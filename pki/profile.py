@@ -76,6 +76,7 @@ class Profile(BaseModel):
     purposes: tuple[Purpose, ...] = Field(min_length=1)
     hosts: bool
     second: int = Field(ge=1, le=5)
+    same_key: bool = False
     basis: Literal["standard", "field practice", "product"]
     source: str = Field(min_length=10, max_length=400)
 

@@ -26,6 +26,7 @@ class ProfileItem(BaseModel):
     keys: str
     purposes: str
     second: int
+    same_key: bool
     basis: str
     source: str
 
@@ -131,6 +132,7 @@ def _item(one: Profile) -> ProfileItem:
         keys=", ".join(one.keys),
         purposes=", ".join(one.purposes),
         second=one.second,
+        same_key=one.same_key,
         basis=one.basis,
         source=one.source,
     )

@@ -75,8 +75,8 @@ def _direction(member: str, old: Profile, new: Profile) -> str:
         return " (wider)" if was < is_ else " (narrower)" if is_ < was else ""
     if member == "days":
         return " (wider)" if new.days > old.days else " (narrower)"
-    if member == "hosts":
-        return " (wider)" if new.hosts else " (narrower)"
+    if member in ("hosts", "same_key"):
+        return " (wider)" if getattr(new, member) else " (narrower)"
     if member == "second":
         return " (wider)" if new.second > old.second else " (narrower)"
     return ""

@@ -25,7 +25,13 @@ def refuse(session: Session, planned: Sequence[Planned], at: datetime) -> dict[S
     """
     _wait_for_keys(session, planned)
     refused: dict[Serial, TrustError] = {}
-    for look in (_given_up_or_covered(session, planned, at), _moved(session, planned), _tainted(session, planned)):
+    looks = (
+        _given_up_or_covered(session, planned, at),
+        _moved(session, planned),
+        _unvouched(session, planned),
+        _tainted(session, planned),
+    )
+    for look in looks:
         for serial, error in look:
             refused.setdefault(serial, error)
     return refused
@@ -114,6 +120,15 @@ def _wait_for_keys(session: Session, planned: Sequence[Planned]) -> None:
     numbers = sorted({int(admission.key_of(one.admitted.content)[:15], 16) for one in planned})
     taken = text("SELECT count(pg_advisory_xact_lock(n)) FROM unnest(CAST(:numbers AS bigint[])) AS n")
     session.connection().execute(taken, {"numbers": numbers})
+
+
+def _unvouched(session: Session, planned: Sequence[Planned]) -> Iterator[tuple[Serial, TrustError]]:
+    """A renewal whose present certificate was revoked or held in the meantime: whoever stole it gets no other."""
+    for one in sorted((one for one in planned if one.renews), key=lambda one: one.renews):
+        try:
+            admission.check_renewable(session, one.renews, hold=True)
+        except TrustError as error:
+            yield one.serial, error
 
 
 def _tainted(session: Session, planned: Sequence[Planned]) -> Iterator[tuple[Serial, TrustError]]:

@@ -12,7 +12,10 @@ from pki.authorisation import Wanted
 
 @dataclass(frozen=True, slots=True)
 class IssuanceRequest:
-    """What is asked for; ``holder_kind`` none means the profile's. ``lifetime_seconds`` may only shorten."""
+    """What is asked for; ``holder_kind`` none means the profile's. ``lifetime_seconds`` may only shorten.
+
+    ``renews`` is the serial number of the certificate that proved who asks, when no officer looks at it again.
+    """
 
     csr: bytes
     profile: str
@@ -21,16 +24,18 @@ class IssuanceRequest:
     dns_names: tuple[str, ...] = ()
     ip_addresses: tuple[str, ...] = ()
     lifetime_seconds: int | None = None
+    renews: str = ""
 
     @property
     def wanted(self) -> Wanted:
         """Return what is asked for beside the certification request."""
-        return Wanted(self.dns_names, self.ip_addresses, self.lifetime_seconds)
+        return Wanted(self.dns_names, self.ip_addresses, self.lifetime_seconds, renewal=bool(self.renews))
 
     @property
     def digest(self) -> str:
         """Return the SHA-256 (hexadecimal) by which the very same request is known again."""
-        said = [self.profile, self.holder_kind, self.holder, self.dns_names, self.ip_addresses, self.lifetime_seconds]
+        said: list[object] = [self.profile, self.holder_kind, self.holder, self.dns_names, self.ip_addresses]
+        said += [self.lifetime_seconds, *([self.renews] if self.renews else [])]
         return hashlib.sha256(json.dumps(said).encode() + b"\n" + self.csr).hexdigest()
 
 

@@ -32,6 +32,7 @@ def revoke(session: Session, serial: Serial, *, reason: str, actor: str, at: dat
 
     A certificate that was on hold is revoked from the day it was put there (X.509, 9.5.3.1).
     """
+    _check_final(reason)
     found = _locked(session, serial)
     state = transition.after(found.state, Act.REVOKE, serial)
     held = session.get(CertificateHold, serial)
@@ -40,6 +41,11 @@ def revoke(session: Session, serial: Serial, *, reason: str, actor: str, at: dat
     _set(session, found, state, at, reason)
     event = events.revoked(found, reason, since=None if held is None else since, actor=actor)
     return evidence.append(session, event, at=at)
+
+
+def _check_final(word: str) -> None:
+    """Raise ``UnknownReason`` for what only a hold or its end may be listed with: nothing of a revocation ends."""
+    reason.code(word)
 
 
 def hold(session: Session, serial: Serial, *, until: datetime, message: str, actor: str, at: datetime) -> str:

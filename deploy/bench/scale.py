@@ -45,8 +45,8 @@ SELECT n, '02' || lower(hex(randomblob(19))) FROM count
 """
 _TABLES = (
     """INSERT INTO issuance_intent (serial, issuer, profile, holder_kind, holder, domain, actor, at, tbs, state,
-       request, profiles) SELECT s, 'issuing', 'person', 'person', 'h' || (n % :holders), 'outer-finance', 'bench', :at,
-       randomblob(100), 'issued', lower(hex(randomblob(32))), '' FROM temp.generated ORDER BY s""",
+       request, profiles, renews) SELECT s, 'issuing', 'person', 'person', 'h' || (n % :holders), 'outer-finance',
+       'bench', :at, randomblob(100), 'issued', lower(hex(randomblob(32))), '', '' FROM temp.generated ORDER BY s""",
     """INSERT INTO certificate (serial, issuer, issued_at, der) SELECT s, 'issuing', :at, randomblob(300)
        FROM temp.generated ORDER BY s""",
     """INSERT INTO credential (serial, issuer, holder_kind, holder, domain, profile, certificate_sha256, spki_sha256,

@@ -38,8 +38,8 @@ def login(
     profile = logins.Login(
         url=url,
         certificate=str(_certificate(cert)),
-        key=key if is_uri(key) else str(Path(key).resolve()),
-        trusted=str(trust.resolve()),
+        key=key if is_uri(key) else str(Path(key).absolute()),
+        trusted=str(trust.absolute()),
     )
     with ServiceClient(profile) as client:
         identity = client.get("/api/v1/identity")
@@ -50,7 +50,8 @@ def login(
 
 def _certificate(cert: str) -> Path:
     if not is_uri(cert):
-        return Path(cert).resolve()
+        # Not resolved: `current` of an enrolled folder leads to another certificate after each renewal.
+        return Path(cert).absolute()
     card = Card(cert, logins.home())
     card.prepare()
     return card.certificates()

@@ -21,7 +21,9 @@ from deploy.cli import (
     ca,
     certificate,
     decision,
+    device,
     duty,
+    enrol,
     evidence,
     leave,
     notify,
@@ -69,10 +71,12 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(role.app, name="role")
 app.add_typer(approval.app, name="approval")
 app.add_typer(certificate.app, name="cert")
+enrol.install(app, certificate.app)
 app.add_typer(certificate.keys, name="key")
 app.add_typer(ca.app, name="ca")
 app.add_typer(takeover.app, name="takeover")
 app.add_typer(acme.app, name="acme")
+app.add_typer(device.app, name="cmp")
 app.add_typer(profile.app, name="profile")
 app.add_typer(request.app, name="request")
 decision.install(app)

@@ -60,8 +60,9 @@ def test_table_of_rights_is_the_reviewed_one() -> None:
     )
 
 
-def test_fresh_person_may_see_who_they_are_and_nothing_else() -> None:
-    assert rights(NOBODY) == {"self:identity:read"}
+def test_fresh_person_may_see_who_they_are_and_stay_so_and_nothing_else() -> None:
+    """Renewing gives nothing that the present certificate does not: the same holder, profile and names."""
+    assert rights(NOBODY) == {"self:certificate:renew", "self:identity:read"}
 
 
 def test_bootstrap_appoints_and_nothing_else() -> None:
@@ -156,7 +157,7 @@ def test_fresh_person_with_a_good_certificate_gets_nothing_by_any_route(sqlite_h
     seen = [(route, *call(web, route)) for route in routes() if permission_of(route.endpoint) != "public"]
     assert len(seen) > 30
     open_ = [name for _route, status, name in seen if status != 403]
-    assert open_ == ["GET /api/v1/identity"]
+    assert sorted(open_) == ["GET /api/v1/identity", "POST /api/v1/certificate/renewal"]
 
 
 def test_without_a_certificate_nothing_is_answered(sqlite_house: House) -> None:

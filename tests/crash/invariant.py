@@ -11,6 +11,7 @@ from core.registry import credential
 from core.registry.credential import CredentialState
 from pki import listing, pointers
 from pki.acme.models import AcmeAccount, AcmeOrder
+from pki.cmp.models import CmpTransaction
 from pki.issuer import ISSUING, ROOT
 from pki.models import (
     Authority,
@@ -41,6 +42,7 @@ def check(site: Site) -> None:
         check_records(session)
         _check_lists(session, site)
         _check_orders(session)
+        _check_transactions(session)
         stamps = stamp_scenarios.check(session, site.witness.stamps)
     assert {value for kind, value in site.acknowledged if kind == "stamped"} <= stamps
     _check_acknowledged(site, _check_evidence(site))
@@ -70,6 +72,14 @@ def _check_orders(session: Session) -> None:
         if row.status == "valid":
             held = credential.get(session, Serial(row.serial))
             assert held.holder == session.get_one(AcmeAccount, row.account).holder
+
+
+def _check_transactions(session: Session) -> None:
+    """No machine's certificate waits to be confirmed any more, and one that was not is revoked."""
+    for row in session.exec(select(CmpTransaction)):
+        assert row.state != "confirming", f"the transaction {row.id} waits for nobody"
+        if row.state in ("rejected", "unconfirmed"):
+            assert credential.get(session, Serial(row.serial)).state == CredentialState.REVOKED
 
 
 def check_records(session: Session) -> None:

@@ -20,6 +20,7 @@ _PRELOADED = [
     "tests.crash.parts",
     "tests.crash.founding_scenarios",
     "tests.crash.notice_scenarios",
+    "tests.crash.pair_scenarios",
     "tests.crash.random_kills",
     "tests.crash.recovery_scenarios",
     "tests.crash.scenarios",

@@ -33,6 +33,7 @@ from hsm.signer import TokenCheckpointSigner
 from pki import hierarchy, jobs
 from pki.acme import jobs as acme_jobs
 from pki.authentication import CertificateAuthenticator
+from pki.cmp import jobs as cmp_jobs
 from pki.crl import CrlPublisher
 from pki.issuance import CertificateAuthority
 from pki.ocsp import OcspResponder
@@ -141,7 +142,7 @@ class Parts:
     def work_off(self, owner: str) -> list[str]:
         """Run every job that is due, as the worker process does; return what failed."""
         # The lists last: the worker publishes them beside the others, and so also after them.
-        due = [*jobs.jobs(self.database), *acme_jobs.jobs(self.database)]
+        due = [*jobs.jobs(self.database), *acme_jobs.jobs(self.database), *cmp_jobs.jobs(self.database)]
         due += [*ledger_jobs.jobs(self.database, self.purger())]
         due += takeover_jobs.jobs(self.database, self.keys)
         due += jobs.publishing(self.publisher)

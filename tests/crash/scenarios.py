@@ -24,6 +24,7 @@ from pki.request import IssuanceRequest, IssuedCertificate
 from tests.crash import access_scenarios as access
 from tests.crash import acme_scenarios as acme
 from tests.crash import desk_scenarios as counter
+from tests.crash import device_scenarios as device
 from tests.crash import duty_scenarios as duties
 from tests.crash import ledger_scenarios as ledger
 from tests.crash import stamp_scenarios as stamps
@@ -292,6 +293,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.acme.nonce.Nonces.use#1": Scenario(acme.use_nonces, 3),
     "pki.acme.server._recorded#1": Scenario(acme.refuse, 3),
     "pki.acme.validation.Validation._enter#1": Scenario(acme.look, 3),
+    "pki.cmp.certification.Certification._write#1": Scenario(device.enrol, 4),
+    "pki.cmp.jobs.jobs.expire#1": Scenario(device.expire),
+    "pki.cmp.server.Cmp._revoke#1": Scenario(device.revoke),
+    "pki.cmp.transaction.begin#1": Scenario(device.enrol, 3),
     "pki.crl.CrlPublisher.publish#1": Scenario(publish, 4),
     "pki.crl.CrlPublisher.publish#2": Scenario(publish, 4),
     "pki.crl.CrlPublisher.publish#3": Scenario(publish, 4),
@@ -300,6 +305,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pki.desk.RequestDesk.approve#1": Scenario(counter.work_at_the_desk, 3),
     **{f"pki.desk.RequestDesk._issue#{n}": Scenario(counter.work_at_the_desk, 3) for n in (1, 2)},
     "pki.desk.RequestDesk._stop#1": Scenario(counter.work_at_the_desk, 3),
+    "pki.redemption.Redemption.redeem#1": Scenario(counter.show_codes, 6),
+    "pki.redemption.Redemption._check#1": Scenario(counter.show_codes, 3),
+    "pki.device.door.Door.append#1": Scenario(device.be_refused, 3),
+    "pki.device.requesting.Requesting._mark#1": Scenario(device.be_refused, 6),
     **{f"pki.hierarchy._Establishment.make#{n}": Scenario(establish, 3, fresh=True) for n in (1, 2, 3, 4)},
     "pki.issuance.CertificateAuthority.check#1": Scenario(be_refused, 2),
     "pki.issuance.CertificateAuthority._carry#1": Scenario(be_refused, 3),

@@ -216,9 +216,9 @@ def test_responder_without_signer_says_try_later(broken: Broken, loss: Loss) -> 
 
 
 @pytest.mark.parametrize("how", BOTH)
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("nth", range(1, 11))
 def test_founding_goes_on_after_any_write(token: Token, stores: StoreMaker, nth: int, how: Failure) -> None:
-    """Two writes for each of root, issuing authority, responder and time-stamp authority; none is made twice."""
+    """Two writes for each of root, issuing authority, responder, time-stamp authority and CMP; none is made twice."""
     site = Site(token, stores())
     try:
         broken = Broken(site)
@@ -230,7 +230,7 @@ def test_founding_goes_on_after_any_write(token: Token, stores: StoreMaker, nth:
         with site.parts.database.read() as session:
             states = [one.state for one in session.exec(select(IssuanceIntent)) if one.actor == "founding"]
         lost = (nth % 2 == 1) == (how is Failure.APPLIED)
-        assert sorted(states) == ["abandoned"] * lost + ["issued"] * 4
+        assert sorted(states) == ["abandoned"] * lost + ["issued"] * 5
         broken.parts.close()
     finally:
         site.close()

@@ -10,6 +10,7 @@ from pki import listing
 from tests.crash.founding_scenarios import FOUNDING_SCENARIOS
 from tests.crash.fuse import Fuse
 from tests.crash.notice_scenarios import NOTICE_SCENARIOS
+from tests.crash.pair_scenarios import PAIR_SCENARIOS
 from tests.crash.points import Point, find_points, points_of
 from tests.crash.recovery_scenarios import RECOVERY_SCENARIOS
 from tests.crash.scenarios import SCENARIOS
@@ -26,6 +27,7 @@ COVERED = [
     *SIGNER_SCENARIOS,
     *SENSOR_SCENARIOS,
     *NOTICE_SCENARIOS,
+    *PAIR_SCENARIOS,
     *FOUNDING_SCENARIOS,
     *RECOVERY_SCENARIOS,
     *WATCHING,
@@ -149,6 +151,6 @@ def test_witness_sees_what_is_not_on_record(site: Site) -> None:
     site.parts.publisher.refresh(force=True)
     assert site.witness.violations == []
     lists = sum(len(listing.scopes(name)) for name in ("root", "issuing"))
-    assert (len(site.witness.serials), len(site.witness.lists)) == (5, 2 * lists)
+    assert (len(site.witness.serials), len(site.witness.lists)) == (6, 2 * lists)
     site.parts.keys.sign("issuing-ca", hashlib.sha256(b"nobody wrote this down").digest())
     assert len(site.witness.violations) == 1

@@ -12,16 +12,18 @@ from core.errors import Unauthenticated
 from deploy.cli.main import app
 
 #: What works on the machine itself: it makes, starts, upgrades, examines, restores or drills, or only works with files.
+#: Whoever enrols has no login yet, and whoever renews shows what is in the folder.
 LOCAL = {
     *("init", "serve", "migrate", "doctor", "rehearse"),
     *("backup restore", "drill run"),
     *("cert csr", "app check", "gateway config", "evidence verify", "evidence check-proof", "evidence policy"),
-    *("login", "logout"),
+    *("login", "logout", "trust", "cert enroll", "cert renew", "cert pkcs12"),
 }
 
 #: A value that gets through what is checked on this side, by the name of the parameter.
 GIVEN = {
     "csr": "one.csr",
+    "root": "one.csr",
     "body": "one.json",
     "file": "one.yaml",
     "out": "out.pem",

@@ -28,7 +28,7 @@ from core.ledger import checkpoint, proof, timestamp, trustpolicy
 from core.registry import loader
 from monitor import eve, markings
 from monitor.errors import BadEve
-from pki import csr, otherroot, path
+from pki import csr, onetime, otherroot, path
 from pki.takeover import authority as old_authority
 from pki.takeover import export, indexfile, mapping, pem
 from pki.takeover.row import Fault
@@ -37,7 +37,7 @@ from pki.validation import certificate, crl, element
 from pki.validation import path as paths
 from pki.validation.path import Evidence
 from pki.validation.process import Parameters
-from tests.fuzz import acme
+from tests.fuzz import acme, console, devices
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -205,6 +205,12 @@ def _made_certificate() -> x509.Certificate:
     return builder.sign(key, hashes.SHA256())
 
 
+def _code(content: bytes) -> None:
+    with suppress(TrustError, UnicodeDecodeError):
+        found = onetime.parse_code(content.decode())
+        assert onetime.parse_code(found.text) == found
+
+
 def _broken(content: bytes) -> list[bytes]:
     """``content``, and the ways of breaking it that were not foreseen once."""
     common_name = b"\x06\x03\x55\x04\x03\x0c"
@@ -319,6 +325,11 @@ TARGETS: dict[str, Target] = {
     "acme request": Target(acme.request, lambda: [acme.signed()]),
     "acme order": Target(acme.order, lambda: [acme.ORDER]),
     "acme certificate": Target(acme.certificate, lambda: _broken(_made_certificate().public_bytes(Encoding.DER))),
+    "console form": Target(console.request, lambda: [console.FORM]),
+    "console text": Target(console.printed, lambda: [b"<b>\xe2\x80\xae\x1b[2J&amp;", "演练样本\u2066\u2028".encode()]),
+    "cmp message": Target(devices.exchange, devices.made),
+    "cmp request": Target(devices.request, devices.proved),
+    "est enrolment": Target(devices.enrolment, lambda: [b"Basic YTpi", base64.encodebytes(_made_request())]),
     "application": Target(_application, lambda: _samples("apps/*.yaml")),
     "province": Target(_province, lambda: _samples("*.yaml"), largest=16384),
     "checkpoint": Target(_checkpoint, lambda: ["a.example/log\n1\nAAAA\n\n— a.example/log AAAAAAAA\n".encode()]),
@@ -331,5 +342,6 @@ TARGETS: dict[str, Target] = {
     "time stamp": Target(_time_stamp, lambda: [b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02"]),
     "time-stamp query": Target(_time_stamp_query, _queries),
     "old ca": Target(_old_ca, lambda: [_INDEX, b"what,is\nserial:1000,person:li-wen\n", _EXPORT]),
+    "code": Target(_code, lambda: [b"K7QX2M-GDBNAW-HYPJC6-ZQZ8SZ", b"0" * 24]),
     "bundle": Target(_bundle, lambda: [_made_bundle()], largest=65536),
 }

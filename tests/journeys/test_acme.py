@@ -104,6 +104,47 @@ def test_certbot_fetches_renews_and_revokes_until_its_account_is_closed(walk: Wa
     assert closed.returncode == 1
 
 
+def test_a_machine_begins_with_a_secret_over_cmp_and_renews_over_est(walk: Walk) -> None:
+    """The commands of the runbook, as an officer and a machine type them."""
+    folder, site = walk.site.folder, walk.site
+    made = walk.officer.act("cmp", "secret", "fin-budget", "--dns-name", HOST)
+    unused = walk.officer.act("cmp", "secret", "fin-budget", "--hours", "1")
+    first, second = folder / "first", folder / "second"
+    ec = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    for name in (first, second):
+        assert walk.run("openssl", "genpkey", *ec, "-out", f"{name}.key").returncode == 0
+    place = str(made["cmp"]).removeprefix("http://")
+    server, _, path = place.partition("/")
+    done = walk.run(
+        "openssl", "cmp", "-config", "", "-cmd", "ir", "-server", server, "-path", path, "-trusted", site.trusted,
+        "-ref", made["id"], "-secret", f"pass:{made['secret']}", "-newkey", f"{first}.key",
+        "-subject", "/CN=fin-budget-app", "-sans", HOST, "-certout", f"{first}.pem",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    subject = ("-subj", "/CN=fin-budget-app", "-addext", f"subjectAltName=DNS:{HOST}")
+    done = walk.run(
+        "openssl", "req", "-new", "-key", f"{second}.key", *subject, "-outform", "DER", "-out", f"{second}.der"
+    )
+    assert done.returncode == 0, done.stderr
+    assert walk.run("openssl", "base64", "-in", f"{second}.der", "-out", f"{second}.b64").returncode == 0
+    done = walk.run(
+        "curl", "-sS", "--fail", "--cacert", site.trusted, "--cert", f"{first}.pem", "--key", f"{first}.key",
+        "-H", "Content-Type: application/pkcs10", "--data-binary", f"@{second}.b64", "-o", f"{second}.b64.p7",
+        f"{made['est']}/simplereenroll",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert walk.run("openssl", "base64", "-d", "-in", f"{second}.b64.p7", "-out", f"{second}.p7").returncode == 0
+    done = walk.run(
+        "openssl", "pkcs7", "-inform", "DER", "-in", f"{second}.p7", "-print_certs", "-out", f"{second}.pem"
+    )
+    assert done.returncode == 0, done.stderr
+    old, new = read(Path(f"{first}.pem")), read(Path(f"{second}.pem"))
+    assert (old.subject, walk.state(old), walk.state(new)) == (new.subject, "good", "good")
+    assert walk.officer.act("cmp", "withdraw", str(unused["id"]))["state"] == "withdrawn"
+    listed: Any = walk.officer.act("cmp", "list", "--holder", "fin-budget-app")
+    assert [one["state"] for one in listed["items"]] == ["used", "withdrawn"]
+
+
 def test_certbot_is_refused_with_the_reason(walk: Walk) -> None:
     key, other = walk.key(), walk.key()
     wrong = walk.order("two", {**key, "key": other["key"]}, "-d", HOST)

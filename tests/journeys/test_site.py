@@ -1,6 +1,7 @@
 """A site from nothing, on SQLite and on PostgreSQL, with nothing but the command line and real clients."""
 
 import json
+import shutil
 import ssl
 import subprocess
 import time
@@ -13,7 +14,9 @@ import pytest
 import guosuo_verify
 from deploy.client import items
 from deploy.rehearsal.player import complaint
-from tests.services import postgres, site
+from tests.console.house import Forms
+from tests.journeys import enrolment
+from tests.services import card, postgres, site
 from tests.services.site import Site
 
 
@@ -67,6 +70,42 @@ def test_nothing_but_liveness_is_for_everybody(served: Site) -> None:
     assert json.loads(refused.stdout.split("\n\n", 1)[1])["reason"] == "no-certificate"
     for path in ("/docs", "/openapi.json", "/redoc"):
         assert curl("-i", *trusted, served.url + path).stdout.startswith("HTTP/1.1 404")
+
+
+def test_the_console_is_served_by_the_same_certificates(served: Site) -> None:
+    officer, filer = served.player("zhao-ra"), served.player("wei-auditor")
+    door, pages = served.door(), ["/console/", "/console/request?q=zhao", "/console/certificate?q=zhao&state=good"]
+    for path in pages:
+        seen = door.open(path, officer.identity, headers={"accept-language": "en"})
+        assert (seen.status, seen.headers["content-type"]) == (200, "text/html; charset=utf-8"), seen.body
+        assert "zhao-ra" in seen.body
+    assert door.open("/console/", None).status == 401
+    assert door.open("/console/", filer.identity).status == 200
+    assert door.open("/console/request", filer.identity).status == 403
+
+
+def test_a_form_of_the_console_issues_a_certificate(served: Site) -> None:
+    """By curl, which keeps a cookie and says where it comes from, as a browser does."""
+    officer, filer, holder = served.player("zhao-ra"), served.player("lu-security"), served.player("sun-yue")
+    done = filer.run("request", "add", "sun-yue", "--csr", str(holder.make_request()), "--json")
+    row = json.loads(done.stdout)
+    page = f"{served.url}/console/request/{row['id']}"
+    jar = str(served.folder / "cookies")
+    shown = ["--cacert", str(served.trusted), "--cert", str(officer.certificate), "--key", str(officer.key)]
+    kept = [*shown, "-c", jar, "-b", jar]
+    form = Forms.of(curl(*kept, page).stdout)[f"/console/request/{row['id']}/approval"]
+    fields = [part for name, value in form.items() for part in ("--data-urlencode", f"{name}={value}")]
+    sent = [*kept, "-i", *fields, "--data", "comment=", f"{page}/approval"]
+    assert curl(*sent, "-H", "Origin: https://elsewhere.example").stdout.startswith("HTTP/1.1 403")
+    answer = curl(*sent, "-H", f"Origin: {served.url}").stdout
+    assert answer.startswith("HTTP/1.1 303"), answer
+    assert "content-security-policy: default-src 'none'" in answer
+    issued = officer.act("request", "show", row["id"])
+    assert issued["state"] == "issued"
+    address = f"/console/certificate/{issued['serial']}"
+    assert "sun-yue" in curl(*kept, served.url + address).stdout
+    shown_to_who_revokes = served.door().open(address, filer.identity, headers={"accept-language": "en"}).body
+    assert "If it is revoked now" in shown_to_who_revokes
 
 
 def test_only_tls_1_3_is_spoken(served: Site) -> None:
@@ -174,6 +213,20 @@ def test_many_are_revoked_by_one_command(served: Site) -> None:
     assert again.returncode == 1
     assert security.run("cert", "revoke", "--yes").returncode == 2
     assert security.run("cert", "revoke", serials[0], "--list", str(chosen), "--yes").returncode == 2
+
+
+def test_people_and_machines_enrol_and_renew(served: Site, tmp_path: Path) -> None:
+    enrolment.be_refused(served)
+    enrolment.walk_by_curl(served, tmp_path / "curl")
+    enrolment.walk_by_command(served, tmp_path / "command")
+
+
+def test_a_token_is_enrolled_and_lost(served: Site, tmp_path: Path) -> None:
+    made = card.make("EC:prime256v1")
+    try:
+        enrolment.walk_by_token(served, made, tmp_path)
+    finally:
+        shutil.rmtree(made.folder.parent)
 
 
 def test_wrong_person_is_refused_and_on_record(served: Site) -> None:

@@ -82,7 +82,7 @@ def found(database: Database, clock: ManualClock, signer: Running, settings: Pki
 
     infos = list(signer.client.keys())
     present = {info.label: info.spki_sha256 for info in infos}
-    keys = tuple(present.get(label) for label in ("root-ca", "issuing-ca", "ocsp", "tsa-1"))
+    keys = tuple(present.get(label) for label in ("root-ca", "issuing-ca", "ocsp", "tsa-1", "cmp"))
     if None in keys:
         work()
     else:

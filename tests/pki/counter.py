@@ -59,3 +59,13 @@ def certificates(pki: Pki) -> int:
 def stored(pki: Pki, row: DeskRequest) -> DeskRequest:
     with pki.database.read() as session:
         return desk.get(session, row.id)
+
+
+def decide(pki: Pki, identifier: str, name: str, rejected: str = "") -> DeskRequest:
+    """Be an officer who approves a request, or rejects it."""
+    with pki.database.read() as session:
+        row = desk.get(session, identifier)
+    counter = Counter(pki)
+    if rejected:
+        return pki.desk.reject(row.id, digest=row.digest, comment=rejected, officer=counter.officer(name))
+    return counter.approve(row, name)

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, func, select
 
 from core.database import Database
 from core.duty import duty
 from core.identity import Serial
+from core.ledger.models import EvidenceRow
 from core.registry.credential import Credential
 from pki import expiry, revocation
 from tests.clock import ManualClock
@@ -61,3 +62,15 @@ def test_a_machines_certificate_is_told_to_who_operates_its_system(province: Dat
         session.add(row)
         clock.advance(days=20)
         assert told(session, clock) == [("01", "xxb-exchange", "7")]
+
+
+def test_who_holds_a_post_is_told_there(province: Database, clock: ManualClock) -> None:
+    with province.write() as session:
+        certify(session, "zhou-head", 1, clock.now(), days=25)
+        clock.advance(days=20)
+        assert told(session, clock) == [("01", "czt-head", "7")]
+        # Once for each stage, however often the job runs.
+        records = select(func.count()).select_from(EvidenceRow).where(EvidenceRow.type.like("duty.%"))  # type: ignore[attr-defined]
+        before = session.exec(records).one()
+        assert told(session, clock) == [("01", "czt-head", "7")]
+        assert session.exec(records).one() == before

@@ -121,8 +121,14 @@ def test_other_kinds_of_names_are_the_registers_to_give(name: x509.GeneralName) 
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     builder = builder.add_extension(x509.SubjectAlternativeName([name]), critical=False)
     with pytest.raises(TrustError) as caught:
-        csr.parse_request(builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER))
+        csr.check_content(csr.parse_request(builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER)), HOLDER)
     assert caught.value.word == "foreign-name"
+
+
+def test_a_renewal_repeats_the_identifier_that_the_register_gave() -> None:
+    own = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(names.urn(HOLDER))])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(own, critical=False)
+    csr.check_content(csr.parse_request(builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER)), HOLDER)
 
 
 def test_small_exponent_is_refused() -> None:

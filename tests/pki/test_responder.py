@@ -268,7 +268,7 @@ def test_the_responder_gets_another_certificate_before_its_end(pki: Pki) -> None
     with pki.database.read() as session:
         assert {one.name for one in watch.look(session, pki.clock.now()) if not one.ok} >= {"OCSP responder"}
         names = [row.name for row in session.exec(select(Authority)).all()]
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 @pytest.mark.parametrize("algorithm", [hashes.SHA384(), hashes.SHA512(), hashes.SHA224()])

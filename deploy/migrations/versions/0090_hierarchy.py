@@ -6,7 +6,7 @@ from alembic import op
 from core.database import UtcDateTime
 
 revision = "0090"
-down_revision = "0052"
+down_revision = "0070"
 branch_labels = None
 depends_on = None
 

@@ -54,8 +54,9 @@ format: setup ## put every file into the one format
 bench: setup ## our figures beside a peer's, both measured in the same run (ten million CERTIFICATES take 16 GB of disk)
 	@$(PYTHON) -m deploy.bench --certificates $(CERTIFICATES)
 
-soak: setup ## kill the service KILLS times at random moments and check what is left
+soak: setup ## kill the service KILLS times at random moments, and five times at each named one, and check what is left
 	@$(PYTHON) -m tests.crash.soak $(KILLS)
+	@GUOSUO_KILLS=5 $(PYTHON) -m pytest tests/crash/test_kills_sqlite.py tests/crash/test_kills_postgres.py
 
 fuzz: setup ## MINUTES of hostile input for every parser
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)

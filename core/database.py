@@ -4,13 +4,15 @@ SQLite runs in WAL mode with ``synchronous=FULL``: a commit that returned is on 
 IMMEDIATE, because SQLite's deferred upgrade loses updates or deadlocks; a read transaction stays deferred.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, exc
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
@@ -132,14 +134,26 @@ def _translated() -> Iterator[None]:
         raise Malformed("the store cannot hold a value of this form") from error
 
 
+def _use_wal(cursor: DBAPICursor) -> None:
+    """Turn to write-ahead logging; whoever is the first needs the file alone for that, and SQLite waits for nobody."""
+    for pause in (0.01, 0.05, 0.25, 1.0, 5.0):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            time.sleep(pause)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # The driver must not begin on its own: we say BEGIN ourselves, see _on_begin.
         connection.isolation_level = None
         cursor = connection.cursor()
+        _use_wal(cursor)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=15000",

@@ -39,6 +39,34 @@ MODELS = [
 ]
 
 
+#: Modules that take longest: they begin first, so that no worker is left alone with one of them at the end.
+LONGEST = (
+    "test_kills_postgres",
+    "test_site",
+    "test_kills_sqlite",
+    "test_rehearsal",
+    "test_failures",
+    "test_bench",
+    "test_acme",
+    "test_approval",
+    "test_witnesses",
+    "test_answering",
+    "test_takeover",
+    "test_founding_kills",
+    "test_wire_kills",
+    "test_live",
+    "test_register",
+    "test_bounds",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long modules first, all others behind in whatever order they stand."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()

@@ -12,7 +12,7 @@ POINTS = find_points()
 
 
 @pytest.mark.parametrize("name", FOUNDING_SCENARIOS)
-def test_five_kills(postgres_cluster: postgres.Cluster, name: str) -> None:
+def test_kills(postgres_cluster: postgres.Cluster, name: str) -> None:
     for number in range(KILLS):
         fuse = Fuse(POINTS[name], number % FOUNDING_SCENARIOS[name] + 1)
         kill_while_founding(fuse, postgres_cluster.create() if number % 2 else "")

@@ -1,8 +1,8 @@
-"""Five kills at every crash point, over SQLite."""
+"""Kills at every crash point, over SQLite."""
 
 import pytest
 
-from tests.crash.kills import FRESH, KILLS, SHARED, strike, strike_founding
+from tests.crash.kills import FRESH, SHARED, kills, strike, strike_founding
 from tests.crash.site import Site, StoreMaker, Token
 
 
@@ -12,12 +12,12 @@ def stores(sqlite: StoreMaker) -> StoreMaker:
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_five_kills(site: Site, name: str) -> None:
-    for number in range(KILLS):
+def test_kills(site: Site, name: str) -> None:
+    for number in kills(name):
         strike(site, name, number)
 
 
 @pytest.mark.parametrize("name", FRESH)
-def test_five_kills_of_the_founding(token: Token, stores: StoreMaker, name: str) -> None:
-    for number in range(KILLS):
+def test_kills_of_the_founding(token: Token, stores: StoreMaker, name: str) -> None:
+    for number in kills(name):
         strike_founding(token, stores, name, number)

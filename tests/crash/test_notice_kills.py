@@ -17,7 +17,7 @@ POINTS = find_points()
 
 
 @pytest.mark.parametrize("name", NOTICE_SCENARIOS)
-def test_five_kills(name: str, tmp_path: Path) -> None:
+def test_kills(name: str, tmp_path: Path) -> None:
     for number in range(KILLS):
         hit = number % NOTICE_SCENARIOS[name] + 1
         url = f"sqlite:///{tmp_path}/{number}.sqlite3"

@@ -13,7 +13,7 @@ POINTS = find_points()
 
 
 @pytest.mark.parametrize("name", PAIR_SCENARIOS)
-def test_five_kills(name: str) -> None:
+def test_kills(name: str) -> None:
     for number in range(KILLS):
         fuse = Fuse(POINTS[name], number % PAIR_SCENARIOS[name] + 1)
         assert kill_while_changing(fuse) == -signal.SIGKILL

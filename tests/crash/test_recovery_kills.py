@@ -36,7 +36,7 @@ def sites(
 
 
 @pytest.mark.parametrize("name", RECOVERY_SCENARIOS)
-def test_five_kills(sites: list[Realm], postgres_cluster: postgres.Cluster, name: str) -> None:
+def test_kills(sites: list[Realm], postgres_cluster: postgres.Cluster, name: str) -> None:
     for number in range(KILLS):
         if number % 2 or name in ON_POSTGRESQL:
             RECOVERY_SCENARIOS[name](sites[1], postgres_cluster.create, Fuse(POINTS[name]))

@@ -13,7 +13,7 @@ POINTS = find_points()
 
 
 @pytest.mark.parametrize("name", SENSOR_SCENARIOS)
-def test_five_kills(name: str) -> None:
+def test_kills(name: str) -> None:
     for number in range(KILLS):
         fuse = Fuse(POINTS[name], number % SENSOR_SCENARIOS[name] + 1)
         assert kill_while_sensing(fuse) == -signal.SIGKILL

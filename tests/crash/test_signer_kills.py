@@ -12,7 +12,7 @@ POINTS = find_points()
 
 
 @pytest.mark.parametrize("name", SIGNER_SCENARIOS)
-def test_five_kills(token: Token, name: str) -> None:
+def test_kills(token: Token, name: str) -> None:
     strike, hits = SIGNER_SCENARIOS[name]
     for number in range(KILLS):
         label = f"key-{list(SIGNER_SCENARIOS).index(name)}-{number}"

@@ -14,7 +14,6 @@ def main() -> None:
     settings = site_settings.load(Path(sys.argv[1]))
     stop = threading.Event()
     supervisor.install_signals(stop)
-    supervisor.stand_back()
     database = wiring.store(settings)
     # The place and not the process: one that was killed is followed at once, nobody waits for its lease to end.
     owner = f"{os.uname().nodename}:{settings.state.resolve()}"

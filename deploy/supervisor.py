@@ -4,7 +4,6 @@ A child that ends is started again after a pause; one that ends five times withi
 its last words, because only a person can know what is wrong.
 """
 
-import os
 import signal
 import socket
 import sys
@@ -21,9 +20,6 @@ from deploy.settings import Settings
 
 _PATIENCE = 60.0
 _TRIES = 5
-
-#: Steps of niceness (nice(2)) of a process that nobody waits for: a tenth of the usual share.
-_BEHIND = 10
 
 
 @dataclass
@@ -104,11 +100,6 @@ def install_signals(stop: threading.Event) -> None:
     """Let SIGTERM and SIGINT end the service in order."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-
-
-def stand_back() -> None:
-    """Where processors are short, let those go first whom somebody waits for: this process only follows them."""
-    os.nice(_BEHIND)
 
 
 def _start(place: _Place, settings: Settings) -> None:

@@ -21,7 +21,6 @@ def main() -> None:
     store, directory, signer = sys.argv[1:]
     stop = threading.Event()
     supervisor.install_signals(stop)
-    supervisor.stand_back()
     database = Database(store)
     Sequencer(
         database=database,

@@ -102,6 +102,7 @@ def make_key(body: KeyRequest, principal: Acting, server: Configured, session: W
     """Make a key that binds one account to a machine of the register."""
     life = timedelta(hours=body.hours or server.settings.key_hours)
     holder, at = binding.find_holder(session, body.holder), server.clock.now()
+    binding.check_officers(session, holder)
     row = binding.make(session, holder, actor=principal.identifier, at=at, life=life, random=server.random)
     shown = encoding.encode(binding.secret_of(row, server.secret))
     return MadeKey(**_key(row).model_dump(), key=shown, directory=server.urls.at("directory"))

@@ -8,21 +8,18 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from core.clock import to_rfc3339
 from core.errors import NotFound
-from core.identity import SubjectKind, SystemId
+from core.identity import SubjectKind
 from core.ledger import evidence
-from core.registry import system
-from core.registry.errors import NotInRegister
-from core.registry.models import Device
-from pki import holder as holders
+from pki import machine, profileset
 from pki.acme import encoding, events, jws
 from pki.acme.errors import BadBinding, BadRequest
 from pki.acme.jwk import Jwk, parse_jwk
 from pki.acme.models import AcmeKey
-from pki.errors import WrongProfile
+from pki.errors import NeedsSecond
 from pki.names import Holder
 
 #: Kinds of holders that fetch certificates by themselves.
@@ -30,16 +27,17 @@ KINDS = (SubjectKind.APPLICATION, SubjectKind.SERVICE)
 
 
 def find_holder(session: Session, name: str) -> Holder:
-    """Return the machine that ``name`` means: its own id, or that of a system with one application.
+    """Return the machine that ``name`` means. Raises ``NotInRegister``, ``WrongProfile``."""
+    return machine.find(session, name, KINDS, "ACME is")
 
-    Raises ``NotInRegister``, ``WrongProfile``.
-    """
-    device = session.get(Device, name)
-    if device is None or device.ended_at is not None:
-        device = _only_application(session, system.get(session, SystemId(name)).id)
-    if device.kind not in KINDS:
-        raise WrongProfile(f"`{device.id}` is a {device.kind}: ACME is for {' and '.join(KINDS)}s")
-    return holders.find(session, SubjectKind(device.kind), device.id)
+
+def check_officers(session: Session, holder: Holder) -> None:
+    """Raise ``NeedsSecond`` for a machine whose certificates two officers agree to: a binding is one officer's word."""
+    if profileset.active(session).get(holder.kind).officers(holder.level) > 1:
+        raise NeedsSecond(
+            f"certificates of `{holder.identifier}` take two officers, and ACME asks one",
+            hint="file at the desk, or let the machine ask over EST or CMP: such requests wait there",
+        )
 
 
 def make(
@@ -106,16 +104,3 @@ def bind(
     row.state, row.account = "used", account
     session.add(row)
     return row
-
-
-def _only_application(session: Session, identifier: str) -> Device:
-    statement = select(Device).where(
-        Device.system == identifier, col(Device.ended_at).is_(None), Device.kind == SubjectKind.APPLICATION.value
-    )
-    found = session.exec(statement.order_by(Device.id)).all()
-    if len(found) == 1:
-        return found[0]
-    told = ", ".join(one.id for one in found) or "none"
-    raise NotInRegister(
-        f"the system `{identifier}` has not one application but: {told}", hint="name the machine itself"
-    )

@@ -7,6 +7,7 @@ from core import errors
 from core.errors import TrustError
 from core.ledger.entry import JsonValue
 from pki.acme.errors import BadMedia, RejectedIdentifier
+from pki.errors import NeedsSecond
 
 TYPE = "urn:ietf:params:acme:error:"
 
@@ -57,6 +58,7 @@ _TRANSLATED = {
 }
 
 _KINDS: Mapping[type[TrustError], tuple[str, HTTPStatus]] = {
+    NeedsSecond: ("unauthorized", HTTPStatus.FORBIDDEN),
     errors.Malformed: ("malformed", HTTPStatus.BAD_REQUEST),
     errors.Unauthenticated: ("unauthorized", HTTPStatus.UNAUTHORIZED),
     errors.Forbidden: ("unauthorized", HTTPStatus.FORBIDDEN),

@@ -15,13 +15,9 @@ from sqlmodel import Session, col, select
 
 from core.clock import to_rfc3339
 from core.errors import NotFound
-from core.identity import SubjectKind, SystemId
+from core.identity import SubjectKind
 from core.ledger import evidence
-from core.registry import system
-from core.registry.errors import NotInRegister
-from core.registry.models import Device
-from pki import holder as holders
-from pki import names
+from pki import machine, names
 from pki.device import events
 from pki.device.errors import BadSecret, NotOpen
 from pki.device.models import DeviceSecret
@@ -45,16 +41,8 @@ class Agreed:
 
 
 def find_holder(session: Session, name: str) -> Holder:
-    """Return the machine that ``name`` means: its own id, or that of a system with one application.
-
-    Raises ``NotInRegister``, ``WrongProfile``.
-    """
-    device = session.get(Device, name)
-    if device is None or device.ended_at is not None:
-        device = _only_application(session, system.get(session, SystemId(name)).id)
-    if device.kind not in KINDS:
-        raise WrongProfile(f"`{device.id}` is a {device.kind}: initial secrets are for {', '.join(KINDS)}")
-    return holders.find(session, SubjectKind(device.kind), device.id)
+    """Return the machine that ``name`` means. Raises ``NotInRegister``, ``WrongProfile``."""
+    return machine.find(session, name, KINDS, "initial secrets are")
 
 
 def make(
@@ -143,16 +131,3 @@ def listed(session: Session, holder: str) -> Sequence[DeviceSecret]:
 
 def _locked(session: Session, identifier: str) -> DeviceSecret | None:
     return session.get(DeviceSecret, identifier, with_for_update=True, populate_existing=True)
-
-
-def _only_application(session: Session, identifier: str) -> Device:
-    statement = select(Device).where(
-        Device.system == identifier, col(Device.ended_at).is_(None), Device.kind == SubjectKind.APPLICATION.value
-    )
-    found = session.exec(statement.order_by(Device.id)).all()
-    if len(found) == 1:
-        return found[0]
-    told = ", ".join(one.id for one in found) or "none"
-    raise NotInRegister(
-        f"the system `{identifier}` has not one application but: {told}", hint="name the machine itself"
-    )

@@ -155,6 +155,7 @@ def test_whoever_was_overtaken_tells_of_no_list(pki: Pki) -> None:
         CrlPublisher(database=pki.database, keys=keys, clock=pki.clock, settings=SETTINGS).publish("issuing")
     with pki.database.read() as session:
         told = select(EvidenceRow).where(EvidenceRow.type == "pki.crl.published", EvidenceRow.object == "crl:issuing")
+        told = told.order_by(col(EvidenceRow.row))
         assert [json.loads(row.content)["details"]["number"] for row in session.exec(told)] == [1, 3]
         assert session.get_one(CrlPublication, ("issuing", 2)).published_at is None
         assert listed.number(session, serial) == 3

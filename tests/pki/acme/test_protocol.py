@@ -15,6 +15,7 @@ from core.registry import credential
 from core.registry.models import Device, SecurityDomain
 from pki.acme import binding, finalize, jobs, limit
 from pki.acme.models import AcmeAccount, AcmeChallenge, AcmeNonce, AcmeOrder
+from pki.errors import NeedsSecond
 from pki.models import Certificate, IssuanceIntent
 from tests.pki.acme import client, machine
 from tests.pki.acme.client import Client, b64, csr, jws
@@ -400,6 +401,22 @@ def test_order_that_lost_its_worker_comes_to_its_end(acme_on_both: Acme, issued_
     assert found["status"] == ("valid" if issued_before else "invalid")
     assert ("certificate" in found) == issued_before
     assert ("error" in found) != issued_before
+
+
+def test_where_two_officers_are_needed_one_binding_is_not_enough(acme: Acme) -> None:
+    someone = acme.client()
+    order = ready(acme, someone)
+    with acme.pki.database.write() as session:
+        session.get_one(SecurityDomain, "outer-finance").level = 4
+    with acme.pki.database.read() as session, pytest.raises(NeedsSecond, match="take two officers"):
+        binding.check_officers(session, binding.find_holder(session, "fin-budget"))
+    before = count(acme, IssuanceIntent)
+    assert kind(someone.finalize(order, csr(HOST))) == "403 unauthorized"
+    assert count(acme, IssuanceIntent) == before, "no serial number was used"
+    assert someone.post(order["url"]).json()["status"] == "ready"
+    assert acme.refusals()[-1] == "unauthorized"
+    (refused,) = acme.records("pki.request.refused")
+    assert refused["details"]["reason"] == "needs-second-officer"  # type: ignore[index]
 
 
 def test_order_that_lost_its_worker_gets_no_certificate_of_an_earlier_one(acme: Acme) -> None:

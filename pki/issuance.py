@@ -103,7 +103,8 @@ class CertificateAuthority:
         """Issue for each request its certificate, or return its refusal (recorded); they stand in the same order.
 
         What was issued ``since`` for the very same request, and is good, is returned again and not issued twice.
-        ``agreed`` is asked in the transaction of the intentions: what it raises is raised, and nothing is issued.
+        ``agreed`` is asked in the transaction of the intentions: what it raises is raised, and nothing of that part is
+        issued (up to ``PART`` requests are one part).
         Raises ``Malformed`` for too many, ``Unavailable`` when token or store do not answer: asking again is then
         harmless.
         """
